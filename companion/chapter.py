@@ -1,0 +1,53 @@
+"""A chapter's card: what it teaches and what it offers, readable in a millisecond."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One entry of `companion models`: a builder with its published size.
+
+    The contract test builds every entry and holds it to the numbers given here.
+
+    Attributes:
+        name: What a user types, e.g. ``lenet5``.
+        parameters: Trainable parameters of the model as built by default.
+        input_shape: ``(height, width, channels)``, ``(steps, features)`` or the like, without
+            the batch axis.
+        paper: Author, year and title, as the chapter's reading list cites it.
+        builder: The function in the chapter's ``models.py``; the entry's own name by default.
+        arguments: Keyword arguments that make this entry of the builder.
+        data: The data set that the model is trained on when the user names none.
+    """
+
+    name: str
+    parameters: int
+    input_shape: tuple[int | None, ...]
+    paper: str
+    builder: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    data: str = "digits"
+
+    def __post_init__(self) -> None:
+        if not self.builder:
+            object.__setattr__(self, "builder", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """The card that every chapter's ``__init__.py`` shows under the name ``chapter``.
+
+    Attributes:
+        number: Place in the reading order, from 1.
+        title: The chapter's heading.
+        question: The question that the chapter answers, in one sentence.
+        lectures: Letters of the lecture decks it follows, e.g. ``"ABDE"``.
+        models: The chapter's builders, in the lesson's order.
+    """
+
+    number: int
+    title: str
+    question: str
+    lectures: str
+    models: tuple[Model, ...] = ()
