@@ -10,9 +10,10 @@ from typing import Any
 
 import chapters
 from companion.chapter import Chapter, Model
+from companion.errors import UserError
 
 
-class UnknownNameError(LookupError):
+class UnknownNameError(UserError, LookupError):
     """A name that the catalogue does not hold; the message gives the nearest one."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:

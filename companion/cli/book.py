@@ -1,0 +1,58 @@
+"""What the book holds: `companion chapters` and `companion models`."""
+
+from rich import box
+from rich.table import Table
+
+from companion import catalogue
+from companion.cli import Json, command
+from companion.console import Answer
+
+
+def table(*columns: str, title: str = "") -> Table:
+    """Return an empty table in the house's style; a column named ``>name`` is set flush right."""
+    made = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    for column in columns:
+        made.add_column(column.removeprefix(">"), justify="right" if column[0] == ">" else "left")
+    return made
+
+
+@command
+def chapters(json: Json = False) -> Answer:
+    """List the book: number, title, models, and the question each chapter answers."""
+    shown = table(">", "chapter", "models", "question")
+    rows = []
+    for found in catalogue.discover():
+        card = found.card
+        names = [model.name for model in card.models]
+        rows.append(
+            {
+                "number": card.number,
+                "name": found.name,
+                "title": card.title,
+                "question": card.question,
+                "lectures": list(card.lectures),
+                "models": names,
+            }
+        )
+        shown.add_row(str(card.number), found.name, ", ".join(names), card.question)
+    return Answer({"chapters": rows}, shown)
+
+
+@command
+def models(json: Json = False) -> Answer:
+    """List every model: parameters, input shape, chapter, paper."""
+    shown = table("model", ">parameters", "input", "chapter", "paper")
+    rows = []
+    for name, (found, model) in catalogue.models().items():
+        shape = "×".join("any" if size is None else str(size) for size in model.input_shape)
+        rows.append(
+            {
+                "name": name,
+                "parameters": model.parameters,
+                "input_shape": list(model.input_shape),
+                "chapter": found.name,
+                "paper": model.paper,
+            }
+        )
+        shown.add_row(name, f"{model.parameters:,}", shape, found.name, model.paper)
+    return Answer({"models": rows}, shown)
