@@ -3,24 +3,19 @@
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import chapters
 from companion.chapter import Chapter, Model
-from companion.errors import UserError
+from companion.errors import UnknownNameError
+from companion.studies.study import Study
 
-
-class UnknownNameError(UserError, LookupError):
-    """A name that the catalogue does not hold; the message gives the nearest one."""
-
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        known = list(known)
-        near = get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known) or 'none'}."
-        super().__init__(f"There is no {kind} named {name!r}. {hint}")
+# `@exercise(...)`, `@model_exercise(...)` or `@gradient_exercise(...)`, up to its function's name.
+EXERCISE = re.compile(r"^@(?:model_|gradient_)?exercise\b.*?^def (\w+)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +35,13 @@ class Found:
         path = f"{chapters.__name__}.{self.name}.{part}"
         return importlib.import_module(path) if importlib.util.find_spec(path) else None
 
+    def exercise_names(self) -> tuple[str, ...]:
+        """Return the names of the chapter's exercises, read off its file without importing it."""
+        file = Path(chapters.__path__[0]) / self.name / "exercises.py"
+        if not file.is_file():
+            return ()
+        return tuple(EXERCISE.findall(file.read_text(encoding="utf-8")))
+
 
 def discover() -> tuple[Found, ...]:
     """Return every chapter in reading order.
@@ -51,7 +53,9 @@ def discover() -> tuple[Found, ...]:
     for entry in pkgutil.iter_modules(chapters.__path__):
         if not entry.ispkg:
             continue
-        card = getattr(importlib.import_module(f"{chapters.__name__}.{entry.name}"), "chapter", None)
+        card = getattr(
+            importlib.import_module(f"{chapters.__name__}.{entry.name}"), "chapter", None
+        )
         if not isinstance(card, Chapter):
             raise TypeError(
                 f"chapters/{entry.name}/__init__.py must define `chapter = Chapter(...)`. "
@@ -102,3 +106,25 @@ def builder(name: str) -> Callable[..., Any]:
         return function(**{**model.arguments, **arguments})
 
     return build
+
+
+def studies() -> dict[str, tuple[Found, Study]]:
+    """Return every study by name, with the chapter whose ``studies.py`` holds it."""
+    return {
+        study.name: (chapter, study)
+        for chapter in discover()
+        for study in vars(chapter.module("studies") or object).values()
+        if isinstance(study, Study)
+    }
+
+
+def find_study(name: str) -> tuple[Found, Study]:
+    """Return the chapter of one study, and the study.
+
+    Raises:
+        UnknownNameError: With the nearest name.
+    """
+    known = studies()
+    if name not in known:
+        raise UnknownNameError("study", name, known)
+    return known[name]

@@ -1,5 +1,18 @@
-"""The one error that a reader is meant to see: what was expected, what came, what to do."""
+"""The errors that a reader is meant to see: what was expected, what came, what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class UserError(ValueError):
     """Something cannot be done as it was asked; the command line ends with exit code 2."""
+
+
+class UnknownNameError(UserError, LookupError):
+    """A name that nothing here bears; the message gives the nearest one."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = list(known)
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known) or 'none'}."
+        super().__init__(f"There is no {kind} named {name!r}. {hint}")

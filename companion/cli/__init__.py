@@ -48,7 +48,8 @@ def command(function: Callable[..., Answer]) -> Callable[..., Answer]:
 
 def main() -> None:
     """Run the command line: exit 0 done, 1 the work came out negative, 2 the call was wrong."""
-    from companion.cli import book  # noqa: F401  (its import adds the verbs)
+    # Importing a group adds its verbs.
+    from companion.cli import book, exercises, studies, training  # noqa: F401
 
     arguments = sys.argv[1:]
     wants_json = "--json" in arguments
@@ -75,5 +76,5 @@ def refuse(message: str, wants_json: bool) -> int:
     """Say why the call cannot be carried out and return exit code 2."""
     if wants_json:
         print_json({"error": message})
-    err.print(f"[red]companion:[/red] {message}", highlight=False)
+    err.print(f"[red]companion:[/red] {message}", highlight=False, soft_wrap=True)
     return 2

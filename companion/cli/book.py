@@ -18,11 +18,20 @@ def table(*columns: str, title: str = "") -> Table:
 
 @command
 def chapters(json: Json = False) -> Answer:
-    """List the book: number, title, models, and the question each chapter answers."""
-    shown = table(">", "chapter", "models", "question")
+    """List the book: number, models, exercises and how many you have passed, and the question."""
+    from companion.checking import progress
+
+    shown = table(">", "chapter", "models", ">passed", "question")
     rows = []
+    standings = progress.standings()
     for found in catalogue.discover():
         card = found.card
+        exercises = found.exercise_names()
+        passed = [
+            name
+            for name in exercises
+            if standings.get(f"{found.name}/{name}", progress.Standing()).passed
+        ]
         names = [model.name for model in card.models]
         rows.append(
             {
@@ -32,9 +41,17 @@ def chapters(json: Json = False) -> Answer:
                 "question": card.question,
                 "lectures": list(card.lectures),
                 "models": names,
+                "exercises": list(exercises),
+                "passed": passed,
             }
         )
-        shown.add_row(str(card.number), found.name, ", ".join(names), card.question)
+        shown.add_row(
+            str(card.number),
+            found.name,
+            ", ".join(names),
+            f"{len(passed)} of {len(exercises)}" if exercises else "",
+            card.question,
+        )
     return Answer({"chapters": rows}, shown)
 
 

@@ -1,0 +1,156 @@
+"""The keeper of a run: its history, its best weights, and a state to go on from."""
+
+import math
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from companion.errors import UserError
+from companion.training.recipe import Recipe
+from companion.training.run import write, write_json
+
+SECONDS_BETWEEN_SAVES = 2.0
+
+
+class Keeper(keras.callbacks.Callback):
+    """Watches a run from epoch to epoch, and keeps it in a folder.
+
+    Three files are put in place whole, in this order: ``history.csv``, ``model.keras`` (the best
+    weights so far) and ``state-NNNN.keras`` (weights and optimizer after epoch NNNN). A resumed
+    run starts from the newest state; whatever the other two hold beyond it is made again, alike,
+    because batch k of a run depends on the seed and k alone.
+
+    Args:
+        folder: Where to keep the run, or None to keep it in memory.
+        recipe: How many epochs, and how much patience.
+        asked: What the run was asked for, as ``run.json`` will say.
+        seed: The run's seed.
+    """
+
+    def __init__(
+        self, folder: Path | None, recipe: Recipe, asked: dict[str, Any], seed: int
+    ) -> None:
+        super().__init__()
+        self.folder, self.recipe, self.asked, self.seed = folder, recipe, asked, seed
+        self.history: list[dict[str, float]] = []
+        self.best_weights: list[np.ndarray] = []
+        self.status, self.message = "finished", ""
+        self._epoch_began = self._saved = 0.0
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch of the lowest validation loss, from 1; 0 before the first."""
+        losses = [row["val_loss"] for row in self.history]
+        return 1 + int(np.argmin(losses)) if losses else 0
+
+    def is_over(self) -> bool:
+        """Say whether the run has all its epochs, or has run out of patience."""
+        if len(self.history) >= self.recipe.epochs:
+            return True
+        if len(self.history) - self.best_epoch >= self.recipe.patience:
+            self.status = "stopped early"
+            self.message = (
+                f"The validation loss has not fallen for {self.recipe.patience} epochs: training "
+                f"stopped after epoch {len(self.history)} with the weights of {self.best_epoch}."
+            )
+            return True
+        return False
+
+    def restore(self) -> keras.Model:
+        """Read the folder's newest state and return its model.
+
+        Raises:
+            UserError: If a file of the folder is missing or damaged.
+        """
+        assert self.folder is not None
+        states = sorted(self.folder.glob("state-*.keras"))
+        try:
+            if not states:
+                raise FileNotFoundError("there is no state-NNNN.keras to go on from.")
+            model = keras.models.load_model(states[-1])
+            epochs = int(re.findall(r"\d+", states[-1].name)[-1])
+            if epochs:
+                self.history = pd.read_csv(self.folder / "history.csv").to_dict("records")
+            if len(self.history) < epochs:
+                raise ValueError(f"history.csv holds {len(self.history)} of {epochs} epochs.")
+            self.history = self.history[:epochs]
+            best = keras.models.load_model(self.folder / "model.keras", compile=False)
+            self.best_weights = best.get_weights()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(
+                f"{self.folder} cannot be resumed: {reason} Nothing was changed."
+            ) from error
+        return model
+
+    def on_train_begin(self, logs=None):
+        """Keep the first weights, so that even the first epoch can be lost and made again."""
+        if not self.best_weights:
+            self.best_weights = self.model.get_weights()
+            self.model.optimizer.build(self.model.trainable_variables)
+            if self.folder:
+                write_json(
+                    self.folder / "run.json",
+                    {"status": "running", "asked": self.asked, "seed": self.seed},
+                )
+                self._save()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the epoch's clock."""
+        self._epoch_began = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Stop before a loss that is no number spoils the run."""
+        if math.isfinite(logs["loss"]):
+            return
+        epoch = len(self.history) + 1
+        kept = f"of epoch {self.best_epoch}" if self.best_epoch else "that it began with"
+        self.status = "diverged"
+        self.message = (
+            f"The loss became {logs['loss']} at step {batch + 1} of epoch {epoch}: training stopped "
+            f"with the weights {kept}. Try a learning rate lower than {self.recipe.learning_rate}."
+        )
+        self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Add a row to the history, keep the weights if they are the best, save, and judge."""
+        if self.status == "diverged":
+            return
+        row = {name: float(value) for name, value in logs.items()}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        row["seconds"] = time.perf_counter() - self._epoch_began
+        self.history.append(row)
+        if self.best_epoch == len(self.history):
+            self.best_weights = self.model.get_weights()
+        over = self.is_over()
+        if over:
+            self.model.stop_training = True
+        if self.folder and (over or time.monotonic() - self._saved > SECONDS_BETWEEN_SAVES):
+            self._save()
+
+    def on_train_end(self, logs=None):
+        """Leave the folder with what was reached."""
+        if self.folder and self.history:
+            self._save()
+
+    def _save(self):
+        now = f"state-{len(self.history):04d}.keras"
+        if self.history:
+            table = pd.DataFrame(self.history)
+            write(self.folder / "history.csv", lambda file: table.to_csv(file, index=False))
+        current = self.model.get_weights()
+        self.model.set_weights(self.best_weights)
+        try:
+            write(self.folder / "model.keras", self.model.save)
+        finally:
+            self.model.set_weights(current)
+        write(self.folder / now, self.model.save)
+        for old in self.folder.glob("state-*.keras"):
+            if old.name < now:
+                old.unlink()
+        self._saved = time.monotonic()

@@ -1,0 +1,185 @@
+"""Named data: splits, provenance, and what is said when something is wrong with them."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import companion
+from companion.datasets import CARDS, Dataset, dataset, ensure, find, sources
+from companion.errors import UserError
+
+PREPARED = Path(os.environ.get("TFDS_DATA_DIR", "nowhere"))
+needs_mnist = pytest.mark.skipif(
+    not (PREPARED / "mnist").exists(), reason="needs MNIST under TFDS_DATA_DIR"
+)
+needs_speech = pytest.mark.skipif(
+    not (PREPARED / "spoken_digit").exists(), reason="needs spoken_digit under TFDS_DATA_DIR"
+)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return companion.load("digits")
+
+
+def rows(split):
+    return {example.tobytes() for example in split.x}
+
+
+def test_digits_are_the_1797_of_scikit_learn_each_in_one_split(digits):
+    parts = (digits.train, digits.validation, digits.test)
+    assert sum(map(len, parts)) == 1797
+    everything = {image.tobytes() for image in (load_digits().images[..., None] / 16).astype("f4")}
+    assert set().union(*map(rows, parts)) == everything
+    assert sum(len(rows(part)) for part in parts) == len(everything)
+
+
+def test_digits_lie_in_0_to_1_with_a_channel(digits):
+    assert digits.train.x.shape[1:] == digits.shape == (8, 8, 1)
+    assert digits.train.x.dtype == np.float32
+    assert (digits.train.x.min(), digits.train.x.max()) == (0, 1)
+    assert digits.classes == 10
+
+
+def test_splits_are_stratified(digits):
+    whole = np.bincount(load_digits().target) / 1797
+    for part in (digits.train, digits.validation, digits.test):
+        np.testing.assert_allclose(np.bincount(part.y) / len(part), whole, atol=0.006)
+
+
+def test_the_seed_decides_the_splits():
+    first, again, other = (companion.load("digits", seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.train.x, again.train.x)
+    assert rows(first.test) != rows(other.test)
+
+
+def test_every_card_names_licence_and_source():
+    for card in CARDS.values():
+        assert card.licence
+        assert card.source
+        assert len(set(card.class_names)) == len(card.class_names) >= 2
+
+
+@needs_mnist
+@pytest.mark.slow
+def test_mnist_comes_through_tfds_with_the_publishers_test_split():
+    mnist = companion.load("mnist")
+    assert [len(part) for part in (mnist.train, mnist.validation, mnist.test)] == [54000, 6000, 10000]
+    assert mnist.train.x.shape[1:] == (28, 28, 1)
+    assert mnist.test.y[:5].tolist() != [0] * 5
+    np.testing.assert_allclose(mnist.test.x.mean(), 0.1325, atol=1e-3)  # the published mean
+
+
+@needs_speech
+@pytest.mark.slow
+def test_spoken_digits_keep_takes_0_to_4_for_test():
+    spoken = companion.load("spoken_digit")
+    assert len(spoken.test) == 10 * 6 * 5  # digits × speakers × takes
+    assert np.bincount(spoken.test.y).tolist() == [30] * 10
+    assert np.abs(spoken.test.x[0]).max() <= 1
+
+
+def test_a_data_set_that_is_not_there_is_told_within_five_seconds(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+
+    def silent(*_, **__):
+        time.sleep(60)
+
+    monkeypatch.setattr(sources.socket, "create_connection", silent)
+    began = time.monotonic()
+    with pytest.raises(UserError) as caught:
+        ensure("mnist")
+    assert time.monotonic() - began < 5
+    for said in (str(tmp_path), "companion data get mnist", "TFDS_DATA_DIR"):
+        assert said in str(caught.value)
+
+
+@needs_mnist
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["truncated records", "no records", "bad metadata"])
+def test_a_damaged_cache_is_named_and_left_alone(tmp_path, monkeypatch, damage):
+    folder = tmp_path / "mnist" / "3.0.1"
+    shutil.copytree(PREPARED / "mnist" / "3.0.1", folder, copy_function=shutil.copyfile)
+    records = folder / "mnist-train.tfrecord-00000-of-00001"
+    match damage:
+        case "truncated records":
+            records.write_bytes(records.read_bytes()[:5000])
+        case "no records":
+            records.unlink()
+        case "bad metadata":
+            (folder / "dataset_info.json").write_text('{"name": ')
+    before = {path: path.stat().st_size for path in folder.iterdir()}
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    with pytest.raises(UserError, match=r"mnist in .* cannot be read.*Nothing was changed"):
+        companion.load("mnist")
+    assert {path: path.stat().st_size for path in folder.iterdir()} == before
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(UserError, match="no data set named 'minst'. Did you mean 'mnist'"):
+        find("minst")
+
+
+def examples(count=60, classes=3):
+    rng = np.random.default_rng(0)
+    return rng.random((count, 6, 6, 1)), np.arange(count) % classes
+
+
+def with_value(value):
+    x, y = examples()
+    x[7, 2, 3, 0] = value
+    return x, y
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        (with_value(np.nan), r"Received: nan in example 7, at \(2, 3, 0\)"),
+        (with_value(np.inf), "Received: inf in example 7"),
+        ((examples()[0], examples()[1] - 1), "Labels are integers from 0. Received: -1"),
+        ((examples()[0], examples()[1] * 2), "Received: 0 of class 1"),
+        ((examples()[0], examples()[1] / 2), "Received: dtype float64"),
+        ((examples()[0][:-1], examples()[1]), "59 examples and labels of shape"),
+        ((examples()[0], np.eye(3)[examples()[1]]), r"labels of shape \(60, 3\)"),
+        ((np.zeros((0, 6, 6, 1)), np.zeros(0, int)), "Expected examples. Received: none"),
+    ],
+)
+def test_bad_arrays_are_told_in_the_readers_terms(arrays, said):
+    with pytest.raises(UserError, match=said):
+        Dataset.from_arrays(*arrays)
+
+
+def test_your_own_arrays_are_split_too():
+    yours = Dataset.from_arrays(*examples(), name="mine")
+    assert yours.classes == 3
+    assert sum(map(len, (yours.train, yours.validation, yours.test))) == 60
+    assert len(rows(yours.train) | rows(yours.test)) == len(yours.train) + len(yours.test)
+
+
+def test_examples_are_fitted_to_what_a_model_reads(digits):
+    assert digits.fitted_to((8, 8, 1)) is digits
+    assert digits.fitted_to((None, None, 1)) is digits
+    assert digits.fitted_to((8, 8)).train.x.shape == (1293, 8, 8)
+    assert digits.fitted_to((64,)).test.x.shape == (360, 64)
+    assert digits.fitted_to((28, 28, 3)).shape == (28, 28, 3)
+    with pytest.raises(UserError, match=r"The model reads examples of shape \(10, 5\)"):
+        digits.fitted_to((10, 5))
+
+
+def test_resizing_keeps_flat_regions_means_and_range():
+    images = np.random.default_rng(0).random((3, 8, 8, 1)).astype("float32")
+    flat = np.full((1, 8, 8, 1), 0.25, "float32")
+    resized = dataset.resize(images, (28, 28, 3))
+    assert resized.shape == (3, 28, 28, 3)
+    assert resized.min() >= images.min() - 1e-6
+    assert resized.max() <= images.max() + 1e-6
+    np.testing.assert_array_equal(resized[..., 0], resized[..., 2])
+    np.testing.assert_allclose(dataset.resize(flat, (28, 28, 1)), 0.25, atol=1e-6)
+    np.testing.assert_allclose(resized[..., :1].mean((1, 2)), images.mean((1, 2)), atol=0.02)
