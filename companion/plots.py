@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
@@ -40,8 +41,12 @@ def learning_curve(history: "pd.DataFrame") -> Figure:
         plain(axes).set(xlabel="epoch", ylabel=name)
         if not len(history):
             continue
-        axes.plot(history.index, history[column], color=BLUE, label="training")
-        axes.plot(history.index, history[f"val_{column}"], color=VERMILION, label="validation")
+        for name, colour, label in (
+            (column, BLUE, "training"),
+            (f"val_{column}", VERMILION, "validation"),
+        ):
+            axes.plot(history.index, history[name], ".-", color=colour, label=label, markersize=4)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(history):
         best = history["val_loss"].idxmin()
         left.set_yscale("log")
@@ -73,7 +78,7 @@ def confusion_matrix(
     # The diagonal would drown the mistakes: colour what is off it.
     mistakes = counts.copy()
     np.fill_diagonal(mistakes, 0)
-    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(1, mistakes.max()))
+    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(1, 2 * mistakes.max()))
     for row, line in enumerate(counts):
         for column, number in enumerate(line):
             if number:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from companion.console import Answer, err, out, print_json
 from companion.errors import UserError
@@ -76,5 +77,5 @@ def refuse(message: str, wants_json: bool) -> int:
     """Say why the call cannot be carried out and return exit code 2."""
     if wants_json:
         print_json({"error": message})
-    err.print(f"[red]companion:[/red] {message}", highlight=False, soft_wrap=True)
+    err.print(Text.assemble(("companion: ", "red"), message), soft_wrap=True)
     return 2

@@ -1,19 +1,8 @@
 """What the book holds: `companion chapters` and `companion models`."""
 
-from rich import box
-from rich.table import Table
-
 from companion import catalogue
 from companion.cli import Json, command
-from companion.console import Answer
-
-
-def table(*columns: str, title: str = "") -> Table:
-    """Return an empty table in the house's style; a column named ``>name`` is set flush right."""
-    made = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
-    for column in columns:
-        made.add_column(column.removeprefix(">"), justify="right" if column[0] == ">" else "left")
-    return made
+from companion.console import Answer, table
 
 
 @command

@@ -10,8 +10,7 @@ import typer
 from rich.console import Group
 
 from companion.cli import Json, command
-from companion.cli.book import table
-from companion.console import Answer, err
+from companion.console import Answer, err, facts, table
 from companion.errors import UserError
 
 
@@ -82,19 +81,17 @@ def train(
                 epochs=epochs,
                 batch_size=batch_size,
             )
-    shown = table("", "")
-    for label, value in (
-        ("test accuracy", f"{run.metrics['accuracy']:.4f}"),
-        ("test loss", f"{run.metrics['loss']:.4f} nats"),
-        ("best epoch", f"{run.metrics['best_epoch']:.0f} of {len(run.history)}"),
-        ("training", f"{run.seconds:.1f} s, {run.examples_per_second:,.0f} examples/s"),
-        ("precision", f"{run.hardware['precision']}: {run.hardware['reason']}"),
-        ("folder", str(run.folder)),
-    ):
-        shown.add_row(label, value)
+    shown = facts(
+        test_accuracy=f"{run.metrics['accuracy']:.4f}",
+        test_loss=f"{run.metrics['loss']:.4f} nats",
+        best_epoch=f"{run.metrics['best_epoch']:.0f} of {len(run.history)}",
+        training=f"{run.seconds:.1f} s, {run.examples_per_second:,.0f} examples/s",
+        precision=f"{run.hardware['precision']}: {run.hardware['reason']}",
+        folder=str(run.folder),
+    )
     diverged = run.status == "diverged"
     if run.message:
-        err.print(run.message, highlight=False, style="red" if diverged else "")
+        err.print(run.message, style="red" if diverged else "")
     return Answer(run.to_json(), shown, code=1 if diverged else 0)
 
 
@@ -189,11 +186,12 @@ def doctor(json: Json = False) -> Answer:
         "free_gigabytes": round(shutil.disk_usage(".").free / 1e9, 1),
         "advice": advice,
     }
-    shown = table("", "")
-    shown.add_row("python", found["python"])
-    shown.add_row("system", found["system"])
-    shown.add_row("packages", ", ".join(f"{name} {v}" for name, v in found["versions"].items()))
-    shown.add_row("training", f"{plan.precision} on {', '.join(plan.devices)}: {plan.reason}")
-    shown.add_row("data", ", ".join(here))
-    shown.add_row("free disk", f"{found['free_gigabytes']} GB")
+    shown = facts(
+        python=platform.python_version(),
+        system=found["system"],
+        packages=", ".join(f"{name} {version}" for name, version in versions().items()),
+        training=f"{plan.precision} on {', '.join(plan.devices)}: {plan.reason}",
+        data=", ".join(here),
+        free_disk=f"{found['free_gigabytes']} GB",
+    )
     return Answer(found, Group(shown, *advice))

@@ -101,8 +101,13 @@ class Keeper(keras.callbacks.Callback):
                 self._save()
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Start the epoch's clock."""
+        """Start the epoch's clock, and its random numbers: a saved model holds no generator."""
         self._epoch_began = time.perf_counter()
+        saved = {id(weight) for weight in self.model.weights}
+        generators = [v for v in self.model.variables if id(v) not in saved]
+        for number, state in enumerate(generators):
+            words = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
+            state.assign(words.astype(state.dtype))
 
     def on_train_batch_end(self, batch, logs=None):
         """Stop before a loss that is no number spoils the run."""

@@ -60,7 +60,7 @@ class Progress(keras.callbacks.Callback):
             self._bar.update(self._task, epoch=f"{min(epoch + 2, total)}/{total}")
         else:
             numbers = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-            err.print(f"epoch {epoch + 1}/{total}  {numbers}", highlight=False)
+            err.print(f"epoch {epoch + 1}/{total}  {numbers}")
 
     def on_train_end(self, logs=None):
         """Take the bar away."""

@@ -26,9 +26,9 @@ class Recipe:
 
     epochs: int
     batch_size: int
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     warmup: float = 0.1
-    shift: int = 2
+    shift: int = 0
     patience: int = 20
 
     def __post_init__(self) -> None:
@@ -37,7 +37,7 @@ class Recipe:
                 raise UserError(f"{name} is 1 or more. Received: {name}={getattr(self, name)}.")
         if not 0 < self.learning_rate < 10:
             raise UserError(
-                "learning_rate is above 0, and 0.003 is usual for Adam here. "
+                "learning_rate is above 0, and 0.005 is usual for Adam here. "
                 f"Received: learning_rate={self.learning_rate}."
             )
 
@@ -51,10 +51,12 @@ class Recipe:
             UserError: If a batch would hold more examples than there are.
         """
         examples = len(data.train)
+        images = data.card.kind == "image" and len(data.shape) == 3
         usual = cls(
-            epochs=int(np.clip(800_000 // examples, 15, 60)),
-            batch_size=int(np.clip(2 ** round(np.log2(examples / 400 + 1)), 32, 128)),
-            shift=2 if data.card.kind == "image" and len(data.shape) == 3 else 0,
+            epochs=int(np.clip(1_000_000 // examples, 20, 60)),
+            batch_size=64 if examples < 10_000 else 128,
+            # a tenth of the image's height
+            shift=round((data.shape[0] or 0) / 10) if images else 0,
         )
         recipe = replace(usual, **{name: x for name, x in changes.items() if x is not None})
         if recipe.batch_size > examples:

@@ -4,7 +4,6 @@ import contextlib
 import importlib.metadata
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,18 +72,15 @@ def write(path: Path, fill: Callable[[Path], Any]) -> None:
     Raises:
         UserError: If the folder takes no file; what was written before is still there.
     """
-    handle, name = -1, ""
+    draft = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        fill(Path(name))
-        with open(name, "rb+") as written:
+        fill(draft)
+        with draft.open("rb+") as written:
             os.fsync(written.fileno())
-        os.replace(name, path)
+        os.replace(draft, path)
     except OSError as error:
-        if name:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
+        with contextlib.suppress(OSError):
+            draft.unlink()
         raise UserError(
             f"{path.name} could not be written to {path.parent}: {error.strerror or error}. "
             "What earlier epochs wrote there is whole. Make room or choose another folder with "

@@ -51,7 +51,6 @@ def train(
         UserError: If the data do not fit the model, or the folder holds a run already.
     """
     dataset = _dataset(data)
-    recipe = recipe or Recipe.suited_to(dataset, **changes)
     plan = hardware.plan(precision, devices)
     folder = _new_folder(output)
     keras.utils.set_random_seed(seed)
@@ -59,6 +58,7 @@ def train(
         built = _build(model, dataset, precision)
         fitted = dataset.fitted_to(built.input_shape[1:])
         _check_classes(built, fitted)
+        recipe = recipe or Recipe.suited_to(fitted, **changes)
         batches = _batches(fitted, recipe, seed)
         _compile(built, recipe, batches.steps_per_epoch)
         asked = {

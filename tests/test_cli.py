@@ -1,0 +1,117 @@
+"""The command line: one JSON object, plain words, and three exit codes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"keras", "tensorflow", "matplotlib", "pandas", "jax", "torch"}
+
+
+def companion(*arguments, folder=None):
+    command = [sys.executable, "-m", "companion", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+def one_object(done):
+    """The single JSON object on stdout, and nothing else there."""
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["chapters"], ["models"], ["data"]])
+def test_looking_around_loads_no_heavy_package(arguments):
+    code = (
+        "import sys\n"
+        f"sys.argv = ['companion', *{arguments!r}]\n"
+        "from companion.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert done.stdout
+
+
+def test_every_verb_has_help_and_takes_json():
+    verbs = [
+        line.split()[1]
+        for line in companion("--help").stdout.splitlines()
+        if line.startswith("│ ") and line[2] != " " and not line.startswith("│ --")
+    ]
+    assert {"chapters", "models", "data", "train", "doctor", "check", "study"} <= set(verbs)
+    import typer
+
+    from companion.cli import app, book, exercises, studies, training  # noqa: F401
+
+    group = typer.main.get_command(app)
+    for verb in verbs:
+        options = {name for option in group.commands[verb].params for name in option.opts}
+        assert "--json" in options, verb
+        assert group.commands[verb].help, verb
+
+
+def test_json_is_one_object_with_the_books_facts():
+    chapters = one_object(companion("chapters", "--json"))["chapters"]
+    assert [row["number"] for row in chapters] == sorted(row["number"] for row in chapters)
+    models = {row["name"]: row for row in one_object(companion("models", "--json"))["models"]}
+    assert models["lenet5"]["parameters"] == 61_706
+    assert models["lenet5_1998"]["parameters"] == 60_000
+    data = {row["name"]: row for row in one_object(companion("data", "--json"))["data"]}
+    assert data["digits"]["available"] is True
+    assert data["mnist"]["licence"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "lenet6"], "There is no model named 'lenet6'. Did you mean 'lenet5'?"),
+        (["train", "lenet5", "--data", "digit"], "Did you mean 'digits'?"),
+        (["train"], "Name a model to train"),
+        (["train", "lenet5", "--epoch", "3"], "--epochs"),
+        (["train", "lenet5", "--epochs", "few"], "--epochs': Input should be a valid integer"),
+        (["train", "--resume", "nowhere"], "nowhere holds no run"),
+        (["train", "--resume", "x", "--epochs", "3"], "Leave out --epochs"),
+        (["data", "get"], "Name the data set to get"),
+        (["data", "put"], "Expected `list` or `get`. Received: 'put'"),
+        (["data", "get", "minst"], "Did you mean 'mnist'?"),
+        (["modles"], "models"),
+        (["start", "convolutions"], "Did you mean 'convolution'?"),
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_says_why(tmp_path, arguments, said):
+    done = companion(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    again = companion(*arguments, "--json", folder=tmp_path)
+    assert again.returncode == 2
+    assert said in one_object(again)["error"]
+
+
+def test_train_keeps_a_run_and_prints_it(tmp_path):
+    first = companion("train", "lenet5", "--epochs", "1", "--json", folder=tmp_path)
+    assert first.returncode == 0, first.stderr
+    found = one_object(first)
+    assert found["status"] == "finished"
+    assert 0 <= found["metrics"]["accuracy"] <= 1
+    assert found["asked"]["data"] == "digits"
+    assert (tmp_path / found["folder"] / "model.keras").exists()
+    # TensorFlow's own messages do not reach the reader: our lines are all there is.
+    assert all(line.startswith("epoch ") for line in first.stderr.splitlines()), first.stderr
+    second = companion("train", "lenet5", "--epochs", "1", folder=tmp_path)
+    assert "lenet5-digits-seed0-2" in second.stdout
+    assert "test accuracy" in second.stdout
+
+
+def test_doctor_says_what_there_is_and_what_to_do(tmp_path):
+    done = companion("doctor", "--json", folder=tmp_path)
+    found = one_object(done)
+    assert done.returncode == 0
+    assert found["plan"]["precision"] in ("float32", "mixed_float16", "mixed_bfloat16")
+    assert found["versions"]["keras"]
+    assert "digits" in found["data"]
+    if found["plan"]["devices"] == ["CPU"]:
+        assert "tensorflow[and-cuda]" in " ".join(found["advice"])

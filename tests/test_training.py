@@ -1,0 +1,365 @@
+"""Training: the same seed, the same run; stopped anywhere, the same end."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import companion
+from companion.datasets import Dataset
+from companion.errors import UserError
+from companion.training import Recipe, hardware, run
+from companion.training.recipe import Batches
+
+EXACT = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
+
+
+def tiny_network(classes=10):
+    """A network with dropout, whose random state must survive a stop too."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(classes, activation="softmax", dtype="float32"),
+        ],
+        name="tiny",
+    )
+
+
+def train(**options):
+    return companion.train(
+        tiny_network, **{"epochs": 4, "batch_size": 64, "show_progress": False, **options}
+    )
+
+
+def same(first, second):
+    pd.testing.assert_frame_equal(
+        first.history.drop(columns="seconds"), second.history.drop(columns="seconds"), atol=1e-6
+    )
+    for ours, theirs in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert first.metrics == second.metrics
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """The run that the others are held to."""
+    return train()
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(whole):
+    same(whole, train())
+    other = train(seed=1)
+    assert np.abs(whole.model.get_weights()[0] - other.model.get_weights()[0]).max() > 1e-3
+
+
+def test_a_run_says_how_it_came_about(whole):
+    assert set(whole.history.columns) == EXACT | {"seconds"}
+    assert whole.history.index.tolist() == [1, 2, 3, 4]
+    assert whole.metrics["best_epoch"] == whole.history["val_loss"].idxmin()
+    assert whole.seconds == pytest.approx(whole.history["seconds"].sum())
+    examples = 4 * (1293 // 64) * 64
+    assert whole.examples_per_second == pytest.approx(examples / whole.seconds)
+    assert whole.hardware["precision"] == "float32"
+    assert whole.versions["keras"] == keras.__version__
+    assert whole.asked["recipe"]["epochs"] == 4
+    assert json.loads(json.dumps(whole.to_json()))["seed"] == 0
+
+
+def test_the_metrics_are_those_of_keras_on_the_test_split(whole):
+    test = companion.load("digits").test
+    whole.model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss, accuracy = whole.model.evaluate(test.x, test.y, verbose=0)
+    assert whole.metrics["accuracy"] == pytest.approx(accuracy, abs=1e-6)
+    assert whole.metrics["loss"] == pytest.approx(loss, abs=1e-5)
+
+
+def test_the_weights_are_those_of_the_best_epoch():
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.good = self.model.get_weights()
+                self.model.set_weights([-5 * weight for weight in self.good])
+
+    spoil = Spoil()
+    found = train(callbacks=[spoil])
+    assert found.metrics["best_epoch"] == 2
+    for ours, good in zip(found.model.get_weights(), spoil.good, strict=True):
+        np.testing.assert_array_equal(ours, good)
+
+
+def test_patience_ends_a_run_early():
+    found = train(recipe=Recipe(30, 64, learning_rate=0.5, patience=2))
+    assert found.status == "stopped early"
+    assert len(found.history) == found.metrics["best_epoch"] + 2 < 30
+
+
+def test_the_run_folder_holds_weights_history_record_and_figures(tmp_path, whole):
+    found = train(output=tmp_path / "run")
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "model.keras", "history.csv", "run.json", "state-0004.keras", "learning-curve.png",
+        "confusion-matrix.png",
+    }  # fmt: skip
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["metrics"] == found.metrics == whole.metrics
+    kept = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
+    np.testing.assert_array_equal(kept.get_weights()[0], found.model.get_weights()[0])
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Stop as Ctrl-C would, some batches into an epoch."""
+
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.when = epoch, batch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.when:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("when", [(0, 3), (1, 0), (3, 19)])
+def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, whole, monkeypatch, when):
+    monkeypatch.setattr("companion.training.keeper.SECONDS_BETWEEN_SAVES", 0)
+    with pytest.raises(KeyboardInterrupt):
+        train(output=tmp_path / "run", callbacks=[StopAfter(*when)])
+    assert (tmp_path / "run" / f"state-{when[0]:04d}.keras").exists()
+    same(whole, companion.resume(tmp_path / "run", show_progress=False))
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path, whole):
+    train(output=tmp_path / "run")
+    same(whole, companion.resume(tmp_path / "run", show_progress=False))
+
+
+def test_half_precision_is_resumed_alike(tmp_path, monkeypatch):
+    monkeypatch.setattr("companion.training.keeper.SECONDS_BETWEEN_SAVES", 0)
+    options = {"epochs": 2, "precision": "mixed_float16"}
+    with pytest.raises(KeyboardInterrupt):
+        train(output=tmp_path / "run", callbacks=[StopAfter(1, 2)], **options)
+    resumed = companion.resume(tmp_path / "run", show_progress=False)
+    same(train(**options), resumed)
+    assert resumed.hardware["precision"] == "mixed_float16"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_of_the_command_line_survives_a_signal(tmp_path, blow):
+    command = [sys.executable, "-m", "companion", "train"]
+    options = ["lenet5", "--epochs", "6", "--batch-size", "128", "--output"]
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    subprocess.run([*command, *options, whole], check=True, capture_output=True)
+    process = subprocess.Popen(
+        [*command, *options, part], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    limit = time.monotonic() + 120
+    while "epoch 3/6" not in process.stderr.readline():
+        assert time.monotonic() < limit
+    process.send_signal(blow)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == (130 if blow == signal.SIGINT else -9)
+    if blow == signal.SIGINT:
+        assert f"companion train --resume {part}" in said.replace("\n", "")
+    subprocess.run([*command, "--resume", part], check=True, capture_output=True)
+    ours, theirs = (pd.read_csv(folder / "history.csv") for folder in (part, whole))
+    pd.testing.assert_frame_equal(ours[list(EXACT)], theirs[list(EXACT)], atol=1e-6)
+    models = [keras.models.load_model(folder / "model.keras") for folder in (part, whole)]
+    for weight, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(weight, other, atol=1e-6)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_weights():
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.good = self.model.get_weights()
+                self.model.set_weights([np.full_like(w, np.nan) for w in self.good])
+
+    poison = Poison()
+    found = train(callbacks=[poison])
+    assert found.status == "diverged"
+    assert "The loss became nan at step 1 of epoch 3" in found.message
+    assert len(found.history) == 2
+    assert all(np.isfinite(weight).all() for weight in found.model.get_weights())
+
+
+def test_a_network_that_cannot_learn_at_all_keeps_its_first_weights():
+    model = tiny_network()
+    first = model.get_weights()
+    x, y = np.random.default_rng(0).random((200, 8, 8, 1)), np.arange(200) % 10
+    found = companion.train(
+        model, (x * 1e38, y), epochs=1, batch_size=32, show_progress=False
+    )
+    assert found.status == "diverged"
+    assert "with the weights that it began with" in found.message
+    for ours, begun in zip(found.model.get_weights(), first, strict=True):
+        np.testing.assert_array_equal(ours, begun)
+
+
+def test_a_full_disk_loses_no_epoch_that_was_written(tmp_path, monkeypatch, whole):
+    monkeypatch.setattr("companion.training.keeper.SECONDS_BETWEEN_SAVES", 0)
+    folder, replace = tmp_path / "run", os.replace
+
+    def full(source, target):
+        if Path(target).name == "state-0003.keras":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(run.os, "replace", full)
+    with pytest.raises(UserError, match=r"state-0003.keras could not be written.*No space left"):
+        train(output=folder)
+    assert (folder / "state-0002.keras").exists()
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+    monkeypatch.setattr(run.os, "replace", replace)
+    same(whole, companion.resume(folder, show_progress=False))
+
+
+def damaged(folder, name, content=b"not a model"):
+    (folder / name).write_bytes(content)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("state-0001.keras", "cannot be resumed"),
+        ("model.keras", "cannot be resumed"),
+        ("history.csv", "cannot be resumed"),
+        ("run.json", "run.json is damaged"),
+    ],
+)
+def test_a_damaged_run_is_named_and_left_alone(tmp_path, name, said):
+    train(epochs=1, output=tmp_path / "run")
+    before = damaged(tmp_path / "run", name)
+    with pytest.raises(UserError, match=said):
+        companion.resume(tmp_path / "run", show_progress=False)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"epochs": 0}, "epochs is 1 or more. Received: epochs=0"),
+        ({"batch_size": 1294}, "at most the 1293 training examples of digits"),
+        ({"batch_size": -1}, "batch_size is 1 or more"),
+        ({"precision": "float8"}, "precision is one of auto, float32"),
+        ({"devices": "gpu"}, "devices is one of auto, cpu, all. Received: 'gpu'"),
+        ({"learning_rate": -1.0}, "learning_rate is above 0"),
+        ({"data": "digitz"}, "Did you mean 'digits'"),
+        ({"output": "/proc/companion"}, "/proc/companion cannot be made"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_the_readers_terms(options, said):
+    with pytest.raises(UserError, match=said):
+        train(**options)
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    train(epochs=1, output=tmp_path / "run")
+    with pytest.raises(UserError, match="holds a run already. Continue it with --resume"):
+        train(epochs=1, output=tmp_path / "run")
+
+
+def test_images_that_the_model_cannot_read_and_classes_that_it_cannot_tell_are_named():
+    with pytest.raises(UserError, match=r"The model reads examples of shape \(8, 8, 1\)"):
+        companion.train(tiny_network(), (np.ones((60, 5)), np.arange(60) % 3), batch_size=16)
+    with pytest.raises(UserError, match="digits has 10 classes and the model tells 4 apart"):
+        companion.train(tiny_network(4), batch_size=16)
+
+
+def test_a_built_model_keeps_its_precision():
+    with pytest.raises(UserError, match="This model was built in float32"):
+        companion.train(tiny_network(), precision="mixed_bfloat16")
+
+
+def batches(**options):
+    x = np.arange(50 * 6 * 6, dtype="float32").reshape(50, 6, 6, 1)
+    return Batches(x, np.arange(50), 16, **options)
+
+
+def test_an_epoch_shows_no_example_twice_and_the_next_another_order():
+    stream = batches()
+    assert stream.steps_per_epoch == 3
+    first, second = ([y for step in range(n, n + 3) for y in stream[step][1]] for n in (0, 3))
+    assert len(set(first)) == 48
+    assert first != second
+
+
+def test_a_batch_depends_on_the_seed_and_its_number_alone():
+    forward = [batches(shift=2)[step][0] for step in range(7)]
+    stream = batches(shift=2).from_step(4)
+    for step in (4, 5, 6):
+        np.testing.assert_array_equal(next(stream)[0], forward[step])
+    assert (batches(shift=2, seed=1)[4][0] != forward[4]).any()
+
+
+def test_a_shift_moves_the_image_and_fills_with_zeros():
+    x, y = batches(shift=2)[0]
+    moves = set()
+    for image, label in zip(x[..., 0], y, strict=True):
+        framed = np.pad(np.arange(label * 36, label * 36 + 36).reshape(6, 6), 2)
+        fits = [
+            (down, right)
+            for down in range(5)
+            for right in range(5)
+            if (framed[down : down + 6, right : right + 6] == image).all()
+        ]
+        assert fits
+        moves.add(fits[0])
+    assert len(moves) > 5
+
+
+GPUS = {
+    "GTX 1080": ((6, 1), "float32"),
+    "V100": ((7, 0), "mixed_float16"),
+    "T4": ((7, 5), "mixed_float16"),
+    "A100": ((8, 0), "mixed_bfloat16"),
+    "H100": ((9, 0), "mixed_bfloat16"),
+    "TPU v4": (None, "mixed_bfloat16"),
+}
+
+
+@pytest.mark.parametrize("name", GPUS)
+def test_the_plan_chooses_the_precision_that_the_device_is_fast_in(monkeypatch, name):
+    capability, precision = GPUS[name]
+    device = hardware.Accelerator(name, capability)
+    monkeypatch.setattr(hardware, "accelerators", lambda: [device])
+    plan = hardware.plan()
+    assert (plan.precision, plan.devices, plan.strategy) == (precision, (name,), "one device")
+    assert name in plan.reason
+    assert hardware.plan("float32").precision == "float32"
+    assert hardware.plan(devices="cpu").devices == ("CPU",)
+    monkeypatch.setattr(hardware, "accelerators", lambda: [device] * 4)
+    assert hardware.plan().strategy == "MirroredStrategy"
+
+
+def test_the_precision_policy_is_put_back():
+    before = keras.config.dtype_policy().name
+    with hardware.following(hardware.plan("mixed_bfloat16")):
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    assert keras.config.dtype_policy().name == before
+
+
+def test_your_own_data_are_named_in_the_run():
+    rng = np.random.default_rng(0)
+    data = Dataset.from_arrays(rng.random((90, 8, 8, 1)), np.arange(90) % 3, name="mine")
+    found = train(data=data, epochs=1, batch_size=16)
+    assert found.asked["data"] == "mine"
+    assert found.model.output_shape == (None, 3)
