@@ -1,9 +1,13 @@
 """Figure primitives: drawn with Matplotlib, returned and never shown."""
 
-from collections.abc import Sequence
+import html
+import io
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
@@ -49,18 +53,17 @@ def learning_curve(history: "pd.DataFrame") -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(history):
         best = history["val_loss"].idxmin()
+        reached = history["val_accuracy"].to_numpy()[history["val_loss"].argmin()]
         left.set_yscale("log")
         left.set_title(f"Validation loss is lowest after epoch {best}")
-        right.set_title(f"Validation accuracy there: {history['val_accuracy'][best]:.3f}")
+        right.set_title(f"Validation accuracy there: {reached:.3f}")
         for axes in (left, right):
             axes.axvline(best, color="0.6", linewidth=0.8, linestyle=":")
             axes.legend(frameon=False)
     return figure
 
 
-def confusion_matrix(
-    labels: ArrayLike, predicted: ArrayLike, class_names: Sequence[str]
-) -> Figure:
+def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, class_names: Sequence[str]) -> Figure:
     """How often each class was taken for each other; mistakes stand off the diagonal.
 
     Args:
@@ -83,7 +86,9 @@ def confusion_matrix(
         for column, number in enumerate(line):
             if number:
                 on = row == column
-                axes.text(column, row, number, ha="center", va="center", color="0.45" if on else "k")
+                axes.text(
+                    column, row, number, ha="center", va="center", color="0.45" if on else "k"
+                )
     ticks = range(len(class_names))
     turned = 90 if max(map(len, class_names)) > 3 else 0
     axes.set_xticks(ticks, class_names, rotation=turned)
@@ -91,3 +96,33 @@ def confusion_matrix(
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.set_title(f"{wrong} of {counts.sum():,} examples are misread")
     return figure
+
+
+def svg(draw: Callable[[], Figure]) -> str:
+    """Draw a figure for a page: inline SVG in the page's own ink, with its alt text.
+
+    Args:
+        draw: A function of a chapter's ``figures.py``; the first line of its docstring is the alt
+            text.
+
+    Returns:
+        HTML in which black is ``currentColor``, so that a dark page shows light ink.
+    """
+    alt = (draw.__doc__ or "").strip().split("\n")[0]
+    if not alt:
+        raise ValueError(f"{draw.__name__} needs a docstring: its first line is the alt text.")
+    buffer = io.StringIO()
+    # The salt makes ids the same in every build, and different between figures of one page.
+    with rc_context({"svg.hashsalt": draw.__qualname__, "svg.fonttype": "path"}):
+        draw().savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    drawing = buffer.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r"#000000|\bblack\b", "currentColor", drawing)
+    # Glyphs without a colour of their own are black by default.
+    drawing = drawing.replace("<svg ", '<svg fill="currentColor" aria-hidden="true" ', 1)
+    drawing = re.sub(r"\n\s*", "\n", drawing)
+    return (
+        f'<div class="figure" role="img" aria-label="{html.escape(alt, quote=True)}">\n'
+        f"{drawing}</div>"
+    )

@@ -1,12 +1,16 @@
 """What every chapter must keep, found by the catalogue and never listed here."""
 
 import inspect
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from companion import catalogue
+from companion.checking.exercise import ModelExercise
+from companion.checking.finding import all_exercises
+from companion.checking.proof import prove
 from companion.training import hardware
 
 MODELS = sorted(catalogue.models())
@@ -17,6 +21,11 @@ def forget_models():
     keras.utils.set_random_seed(0)
     yield
     keras.backend.clear_session()
+
+
+def build(name, **arguments):
+    """The model, in its small version where it has one."""
+    return catalogue.builder(name)(**{**catalogue.find_model(name)[1].small, **arguments})
 
 
 def some_examples(model, count=2):
@@ -58,7 +67,7 @@ def test_a_model_has_the_parameters_and_the_input_of_its_card(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_forward_pass_is_finite_and_a_gradient_reaches_every_trainable_weight(name):
-    model = catalogue.builder(name)()
+    model = build(name)
     before = [weight.numpy().copy() for weight in model.trainable_weights]
     # A step of plain gradient descent moves exactly the weights that a gradient reaches.
     model.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
@@ -72,7 +81,7 @@ def test_the_forward_pass_is_finite_and_a_gradient_reaches_every_trainable_weigh
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_saved_model_gives_the_same_outputs(name, tmp_path):
-    model = catalogue.builder(name)()
+    model = build(name)
     x = some_examples(model)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
@@ -82,7 +91,7 @@ def test_a_saved_model_gives_the_same_outputs(name, tmp_path):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_step_in_mixed_bfloat16_is_finite_and_its_outputs_are_float32(name):
     with hardware.following(hardware.plan("mixed_bfloat16", "cpu")):
-        model = catalogue.builder(name)()
+        model = build(name)
         model.compile("sgd", "sparse_categorical_crossentropy")
         x = some_examples(model)
         assert np.isfinite(model.train_on_batch(x, np.zeros(2, int)))
@@ -94,7 +103,29 @@ def test_a_model_takes_another_shape_and_other_classes(name):
     card = catalogue.find_model(name)[1]
     if len(card.input_shape) != 3:
         pytest.skip("not an image model")
-    height, width, channels = card.input_shape
-    model = catalogue.builder(name)(input_shape=(height, width, channels + 2), classes=3)
+    height, width, channels = card.small.get("input_shape", card.input_shape)
+    model = build(name, input_shape=(height, width, channels + 2), classes=3)
     assert model.output_shape == (None, 3)
     assert model.predict(some_examples(model), verbose=0).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "exercise",
+    [
+        pytest.param(one, marks=[pytest.mark.slow] if isinstance(one, ModelExercise) else [])
+        for one in all_exercises()
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_exercise_proves_itself(exercise, seed):
+    assert prove(exercise, seed=seed) == []
+
+
+@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
+def test_a_chapter_has_a_lesson_and_four_exercises_with_mistakes_and_hints(found):
+    exercises = [one for one in all_exercises() if one.chapter == found.name]
+    assert len(exercises) >= 4
+    assert all(one.mistakes and one.hints for one in exercises)
+    lesson = Path(inspect.getfile(found.module("exercises"))).with_name("README.md")
+    assert lesson.read_text(encoding="utf-8").startswith("# ")

@@ -69,7 +69,11 @@ def test_every_card_names_licence_and_source():
 @pytest.mark.slow
 def test_mnist_comes_through_tfds_with_the_publishers_test_split():
     mnist = companion.load("mnist")
-    assert [len(part) for part in (mnist.train, mnist.validation, mnist.test)] == [54000, 6000, 10000]
+    assert [len(part) for part in (mnist.train, mnist.validation, mnist.test)] == [
+        54000,
+        6000,
+        10000,
+    ]
     assert mnist.train.x.shape[1:] == (28, 28, 1)
     assert mnist.test.y[:5].tolist() != [0] * 5
     np.testing.assert_allclose(mnist.test.x.mean(), 0.1325, atol=1e-3)  # the published mean
@@ -123,7 +127,7 @@ def test_a_damaged_cache_is_named_and_left_alone(tmp_path, monkeypatch, damage):
 
 
 def test_an_unknown_name_gets_the_nearest():
-    with pytest.raises(UserError, match="no data set named 'minst'. Did you mean 'mnist'"):
+    with pytest.raises(UserError, match=r"no data set named 'minst'. Did you mean 'mnist'"):
         find("minst")
 
 

@@ -74,8 +74,8 @@ def test_a_drawing_is_nearest_to_itself():
     distances = np.asarray(DistanceToDrawings()(drawings))
     assert distances.argmin(axis=1).tolist() == list(range(10))
     np.testing.assert_allclose(distances.diagonal(), 0)
-    # Every two digits differ in at least eight of the 84 cells.
-    assert np.sort(distances, axis=1)[:, 1].min() >= 8 * 4
+    # Every two digits differ in at least seven of the 84 cells: 3 and 8 are nearest.
+    assert np.sort(distances, axis=1)[:, 1].min() >= 7 * 4
 
 
 def test_other_images_are_framed_to_32_and_larger_ones_are_read_as_they_are():

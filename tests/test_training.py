@@ -18,7 +18,7 @@ import companion
 from companion.datasets import Dataset
 from companion.errors import UserError
 from companion.training import Recipe, hardware, run
-from companion.training.recipe import Batches
+from companion.training.recipe import Batches, warp
 
 EXACT = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
 
@@ -84,6 +84,15 @@ def test_the_metrics_are_those_of_keras_on_the_test_split(whole):
     loss, accuracy = whole.model.evaluate(test.x, test.y, verbose=0)
     assert whole.metrics["accuracy"] == pytest.approx(accuracy, abs=1e-6)
     assert whole.metrics["loss"] == pytest.approx(loss, abs=1e-5)
+
+
+def test_a_support_vector_machine_is_judged_beside_the_softmax_and_survives_a_stop(tmp_path, whole):
+    found = train(svm=True, output=tmp_path / "run")
+    assert found.metrics == whole.metrics | {"svm_accuracy": found.metrics["svm_accuracy"]}
+    assert found.metrics["svm_accuracy"] > 0.5
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["metrics"] == found.metrics
+    same(found, companion.resume(tmp_path / "run", show_progress=False))
 
 
 def test_the_weights_are_those_of_the_best_epoch():
@@ -204,9 +213,7 @@ def test_a_network_that_cannot_learn_at_all_keeps_its_first_weights():
     model = tiny_network()
     first = model.get_weights()
     x, y = np.random.default_rng(0).random((200, 8, 8, 1)), np.arange(200) % 10
-    found = companion.train(
-        model, (x * 1e38, y), epochs=1, batch_size=32, show_progress=False
-    )
+    found = companion.train(model, (x * 1e38, y), epochs=1, batch_size=32, show_progress=False)
     assert found.status == "diverged"
     assert "with the weights that it began with" in found.message
     for ours, begun in zip(found.model.get_weights(), first, strict=True):
@@ -273,7 +280,7 @@ def test_what_cannot_be_done_is_told_in_the_readers_terms(options, said):
 
 def test_a_run_is_never_overwritten(tmp_path):
     train(epochs=1, output=tmp_path / "run")
-    with pytest.raises(UserError, match="holds a run already. Continue it with --resume"):
+    with pytest.raises(UserError, match=r"holds a run already. Continue it with --resume"):
         train(epochs=1, output=tmp_path / "run")
 
 
@@ -363,3 +370,33 @@ def test_your_own_data_are_named_in_the_run():
     found = train(data=data, epochs=1, batch_size=16)
     assert found.asked["data"] == "mine"
     assert found.model.output_shape == (None, 3)
+
+
+class Greatest:
+    """A generator that always draws the greatest value."""
+
+    def uniform(self, low, high, size):
+        return np.full(size, high, float)
+
+
+def test_a_warp_moves_turns_and_stretches_about_the_middle():
+    images = np.random.default_rng(0).random((3, 9, 9, 2)).astype("float32")
+    still = {"shift": 0, "turn": 0, "zoom": 0}
+    np.testing.assert_allclose(warp(images, Greatest(), **still), images, atol=1e-6)
+    moved = warp(images, Greatest(), **{**still, "shift": 2})
+    np.testing.assert_allclose(moved[:, :-2, :-2], images[:, 2:, 2:], atol=1e-6)
+    assert (moved[:, -2:] == 0).all()
+    turned = warp(images, Greatest(), **{**still, "turn": 90})
+    np.testing.assert_allclose(turned, np.rot90(images, -1, axes=(1, 2)), atol=1e-5)
+    shrunk = warp(images, Greatest(), **{**still, "zoom": 1})
+    np.testing.assert_allclose(shrunk[:, 2:7, 2:7], images[:, ::2, ::2], atol=1e-6)
+
+
+def test_small_sets_are_turned_and_zoomed_and_large_ones_are_only_moved():
+    digits = companion.load("digits").fitted_to((28, 28, 1))
+    recipe = Recipe.suited_to(digits)
+    assert (recipe.epochs, recipe.shift, recipe.turn, recipe.zoom) == (60, 2, 10, 0.1)
+    stream = Batches(digits.train.x, digits.train.y, 8, turn=10.0)
+    assert stream[0][0].dtype == np.float32
+    assert (stream[0][0] != digits.train.x[stream._order[1][:8]]).any()
+    np.testing.assert_array_equal(stream[5][0], stream[5][0])

@@ -41,6 +41,10 @@ def train(
     precision: Annotated[Precision, typer.Option(help="Number format.")] = Precision.AUTO,
     devices: Annotated[Devices, typer.Option(help="Where to compute.")] = Devices.AUTO,
     output: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
+    svm: Annotated[
+        bool,
+        typer.Option("--svm", help="Judge a support vector machine on the features, too."),
+    ] = False,
     resume: Annotated[Path | None, typer.Option(help="A run's folder to go on with.")] = None,
     json: Json = False,
 ) -> Answer:
@@ -49,10 +53,11 @@ def train(
 
     if (model is None) == (resume is None):
         raise UserError(
-            "Name a model to train (`companion models` lists them), or a run's folder with --resume."
+            "Name a model to train (`companion models` lists them), or a run to --resume."
         )
     if resume is not None:
         given = {"--data": data, "--epochs": epochs, "--batch-size": batch_size, "--output": output}
+        given["--svm"] = svm or None
         extra = [name for name, value in given.items() if value is not None]
         if extra:
             raise UserError(f"--resume goes on as the run began. Leave out {', '.join(extra)}.")
@@ -78,11 +83,15 @@ def train(
                 precision=precision.value,
                 devices=devices.value,
                 output=folder,
+                svm=svm,
                 epochs=epochs,
                 batch_size=batch_size,
             )
+    svm_score = run.metrics.get("svm_accuracy")
+    beside = {} if svm_score is None else {"with_an_svm": f"{svm_score:.4f}, on the same features"}
     shown = facts(
         test_accuracy=f"{run.metrics['accuracy']:.4f}",
+        **beside,
         test_loss=f"{run.metrics['loss']:.4f} nats",
         best_epoch=f"{run.metrics['best_epoch']:.0f} of {len(run.history)}",
         training=f"{run.seconds:.1f} s, {run.examples_per_second:,.0f} examples/s",
@@ -167,6 +176,7 @@ def doctor(json: Json = False) -> Answer:
     from companion.training.run import versions
 
     plan = hardware.plan()
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
     here = [card.name for card in CARDS.values() if not card.host or whereabouts(card.name)]
     advice = []
     if plan.devices == ("CPU",):
@@ -178,7 +188,7 @@ def doctor(json: Json = False) -> Answer:
         advice.append("`companion data` lists the data sets that are not here yet.")
     found = {
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+        "system": system,
         "versions": versions(),
         "plan": plan.to_json(),
         "data_root": str(sources.root()),
@@ -188,7 +198,7 @@ def doctor(json: Json = False) -> Answer:
     }
     shown = facts(
         python=platform.python_version(),
-        system=found["system"],
+        system=system,
         packages=", ".join(f"{name} {version}" for name, version in versions().items()),
         training=f"{plan.precision} on {', '.join(plan.devices)}: {plan.reason}",
         data=", ".join(here),

@@ -79,7 +79,7 @@ CARDS = {
             (None,),
             DIGITS,
             "CC BY-SA 4.0",
-            "Jackson et al., Free Spoken Digit Dataset, github.com/Jakobovski/free-spoken-digit-dataset",
+            "Jackson et al., Free Spoken Digit Dataset, github.com/Jakobovski",
             "github.com",
             11.4,
         ),
@@ -134,7 +134,9 @@ def _digits(card: Card, seed: int, validation: float) -> Dataset:
 
     bunch = load_digits()
     images = (bunch.images[..., None] / 16).astype("float32")
-    return split(card, Split(images, bunch.target.astype("int64")), validation=validation, seed=seed)
+    return split(
+        card, Split(images, bunch.target.astype("int64")), validation=validation, seed=seed
+    )
 
 
 def root() -> Path:
@@ -235,7 +237,9 @@ def _read(card: Card, folder: Path, seed: int, validation: float) -> Dataset:
         return split(card, pool, test, validation=validation, seed=seed)
     whole = arrays("train")
     # "<digit>_<speaker>_<take>.wav": takes 0 to 4 are the usual test split.
-    takes = [int(name.decode().removesuffix(".wav").split("_")[2]) for name in whole["audio/filename"]]
+    takes = [
+        int(name.decode().removesuffix(".wav").split("_")[2]) for name in whole["audio/filename"]
+    ]
     everything, held = as_split(whole), np.array(takes) < 5
     pool = Split(everything.x[~held], everything.y[~held])
     test = Split(everything.x[held], everything.y[held])

@@ -66,7 +66,9 @@ def accelerators() -> list[Accelerator]:
             import jax
 
             return [
-                Accelerator(device.device_kind, _capability(getattr(device, "compute_capability", "")))
+                Accelerator(
+                    device.device_kind, _capability(getattr(device, "compute_capability", ""))
+                )
                 for device in jax.devices()
                 if device.platform != "cpu"
             ]

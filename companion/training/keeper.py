@@ -75,7 +75,8 @@ class Keeper(keras.callbacks.Callback):
             model = keras.models.load_model(states[-1])
             epochs = int(re.findall(r"\d+", states[-1].name)[-1])
             if epochs:
-                self.history = pd.read_csv(self.folder / "history.csv").to_dict("records")
+                table = pd.read_csv(self.folder / "history.csv")
+                self.history = [dict(row) for row in table.to_dict("records")]  # type: ignore[arg-type]
             if len(self.history) < epochs:
                 raise ValueError(f"history.csv holds {len(self.history)} of {epochs} epochs.")
             self.history = self.history[:epochs]
@@ -98,7 +99,7 @@ class Keeper(keras.callbacks.Callback):
                     self.folder / "run.json",
                     {"status": "running", "asked": self.asked, "seed": self.seed},
                 )
-                self._save()
+                self._save(self.folder)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Start the epoch's clock, and its random numbers: a saved model holds no generator."""
@@ -117,8 +118,9 @@ class Keeper(keras.callbacks.Callback):
         kept = f"of epoch {self.best_epoch}" if self.best_epoch else "that it began with"
         self.status = "diverged"
         self.message = (
-            f"The loss became {logs['loss']} at step {batch + 1} of epoch {epoch}: training stopped "
-            f"with the weights {kept}. Try a learning rate lower than {self.recipe.learning_rate}."
+            f"The loss became {logs['loss']} at step {batch + 1} of epoch {epoch}: training "
+            f"stopped with the weights {kept}. Try a learning rate lower than "
+            f"{self.recipe.learning_rate}."
         )
         self.model.stop_training = True
 
@@ -136,26 +138,26 @@ class Keeper(keras.callbacks.Callback):
         if over:
             self.model.stop_training = True
         if self.folder and (over or time.monotonic() - self._saved > SECONDS_BETWEEN_SAVES):
-            self._save()
+            self._save(self.folder)
 
     def on_train_end(self, logs=None):
         """Leave the folder with what was reached."""
         if self.folder and self.history:
-            self._save()
+            self._save(self.folder)
 
-    def _save(self):
+    def _save(self, folder: Path) -> None:
         now = f"state-{len(self.history):04d}.keras"
         if self.history:
             table = pd.DataFrame(self.history)
-            write(self.folder / "history.csv", lambda file: table.to_csv(file, index=False))
+            write(folder / "history.csv", lambda file: table.to_csv(file, index=False))
         current = self.model.get_weights()
         self.model.set_weights(self.best_weights)
         try:
-            write(self.folder / "model.keras", self.model.save)
+            write(folder / "model.keras", self.model.save)
         finally:
             self.model.set_weights(current)
-        write(self.folder / now, self.model.save)
-        for old in self.folder.glob("state-*.keras"):
+        write(folder / now, self.model.save)
+        for old in folder.glob("state-*.keras"):
             if old.name < now:
                 old.unlink()
         self._saved = time.monotonic()

@@ -21,6 +21,8 @@ class Recipe:
             half a cosine to zero (Loshchilov and Hutter, 2017).
         warmup: Share of the steps in which the rate climbs.
         shift: Images are moved by up to this many pixels each way, anew in every epoch.
+        turn: They are turned by up to this many degrees.
+        zoom: They are made taller and wider, or less so, by up to this share.
         patience: Epochs without a lower validation loss after which training stops.
     """
 
@@ -29,6 +31,8 @@ class Recipe:
     learning_rate: float = 5e-3
     warmup: float = 0.1
     shift: int = 0
+    turn: float = 0.0
+    zoom: float = 0.0
     patience: int = 20
 
     def __post_init__(self) -> None:
@@ -45,20 +49,27 @@ class Recipe:
     def suited_to(cls, data: Dataset, **changes: Any) -> "Recipe":
         """Return the recipe for data of this size, with the given fields changed.
 
-        A small set is passed over often in small batches, a large one seldom in larger ones.
+        A small set is passed over often, in small batches, its images moved, turned and zoomed; a
+        large one seldom, in larger batches, its images moved alone.
 
         Raises:
             UserError: If a batch would hold more examples than there are.
         """
         examples = len(data.train)
+        changes = {name: value for name, value in changes.items() if value is not None}
+        epochs = int(np.clip(1_000_000 // examples, 20, 60))
         images = data.card.kind == "image" and len(data.shape) == 3
+        small = examples < 10_000
         usual = cls(
-            epochs=int(np.clip(1_000_000 // examples, 20, 60)),
-            batch_size=64 if examples < 10_000 else 128,
-            # a tenth of the image's height
-            shift=round((data.shape[0] or 0) / 10) if images else 0,
+            epochs=epochs,
+            batch_size=64 if small else 128,
+            shift=(data.shape[0] or 0) // 14 if images else 0,
+            turn=10.0 if images and small else 0.0,
+            zoom=0.1 if images and small else 0.0,
+            # the rate is still high before: a worse epoch says little
+            patience=max(1, changes.get("epochs", epochs) // 2),
         )
-        recipe = replace(usual, **{name: x for name, x in changes.items() if x is not None})
+        recipe = replace(usual, **changes)
         if recipe.batch_size > examples:
             raise UserError(
                 f"A batch holds at most the {examples} training examples of {data.card.name}. "
@@ -76,14 +87,25 @@ class Batches:
         x: Examples of shape ``(n, …)``.
         y: Labels of shape ``(n,)``.
         batch_size: Examples per batch; the few left over at an epoch's end wait for another.
-        seed: Decides order and shifts.
+        seed: Decides order and augmentation.
         shift: Greatest shift of an image in pixels.
+        turn: Greatest turn in degrees.
+        zoom: Greatest change of height and width, as a share.
     """
 
     def __init__(
-        self, x: NDArray[Any], y: NDArray[Any], batch_size: int, *, seed: int = 0, shift: int = 0
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shift: int = 0,
+        turn: float = 0.0,
+        zoom: float = 0.0,
     ) -> None:
-        self.x, self.y, self.batch_size, self.seed, self.shift = x, y, batch_size, seed, shift
+        self.x, self.y, self.batch_size, self.seed = x, y, batch_size, seed
+        self.shift, self.turn, self.zoom = shift, turn, zoom
         self.steps_per_epoch = len(y) // batch_size
         self.examples_per_epoch = self.steps_per_epoch * batch_size
         self._order = (-1, np.arange(0))
@@ -98,7 +120,7 @@ class Batches:
             rng = np.random.default_rng((self.seed, epoch))
             self._order = (epoch, rng.permutation(len(self.y)))
         chosen = self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
-        return self._shifted(chosen, step), self.y[chosen]
+        return self._augmented(chosen, step), self.y[chosen]
 
     def from_step(self, step: int) -> Any:
         """Yield batch `step` and all that follow."""
@@ -106,12 +128,50 @@ class Batches:
             yield self[step]
             step += 1
 
-    def _shifted(self, chosen: NDArray[Any], step: int) -> NDArray[Any]:
+    def _augmented(self, chosen: NDArray[Any], step: int) -> NDArray[Any]:
+        rng = np.random.default_rng((self.seed, step, 1))
+        if self.turn or self.zoom:
+            return warp(self.x[chosen], rng, shift=self.shift, turn=self.turn, zoom=self.zoom)
         if not self.shift:
             return self.x[chosen]
-        rng = np.random.default_rng((self.seed, step, 1))
         down, right = rng.integers(2 * self.shift + 1, size=(2, len(chosen)))
         windows = np.lib.stride_tricks.sliding_window_view(
             self._framed, self.x.shape[1:3], axis=(1, 2)
         )
         return np.moveaxis(windows[chosen, down, right], 1, -1)
+
+
+def warp(
+    images: NDArray[Any], rng: np.random.Generator, *, shift: float, turn: float, zoom: float
+) -> NDArray[np.float32]:
+    """Move, turn and stretch each image a little, about its middle; what comes in is 0.
+
+    Args:
+        images: Images of shape ``(n, height, width, channels)``.
+        rng: Draws for each image, uniformly between minus and plus the greatest value.
+        shift: Greatest shift in pixels.
+        turn: Greatest turn in degrees.
+        zoom: Greatest change of height and of width, as a share.
+
+    Returns:
+        Images of the same shape, sampled bilinearly.
+    """
+    from scipy.ndimage import map_coordinates
+
+    count, height, width, channels = images.shape
+    angle = np.deg2rad(rng.uniform(-turn, turn, (count, 1, 1)))
+    taller, wider = 1 + rng.uniform(-zoom, zoom, (2, count, 1, 1))
+    middle = (height - 1) / 2, (width - 1) / 2
+    row, column = (
+        axis - half for axis, half in zip(np.indices((height, width)), middle, strict=True)
+    )
+    # Where each pixel of the new image is found in the old one.
+    down, right = rng.uniform(-shift, shift, (2, count, 1, 1))
+    rows = np.cos(angle) * taller * row - np.sin(angle) * column + middle[0] + down
+    columns = np.sin(angle) * row + np.cos(angle) * wider * column + middle[1] + right
+    which = np.broadcast_to(np.arange(count)[:, None, None], rows.shape)
+    warped = [
+        map_coordinates(images[..., channel], (which, rows, columns), order=1, mode="constant")
+        for channel in range(channels)
+    ]
+    return np.stack(warped, axis=-1).astype("float32")

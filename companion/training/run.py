@@ -23,7 +23,8 @@ class Run:
     Attributes:
         model: The model, with the weights of its best epoch.
         history: One row an epoch: loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
-        metrics: ``accuracy`` and ``loss`` on the test split, and the ``best_epoch`` by validation.
+        metrics: ``accuracy`` and ``loss`` on the test split, and the ``best_epoch`` by validation;
+            ``svm_accuracy`` where it was asked for.
         seconds: Time spent in training, validation included.
         examples_per_second: Training examples per second of that time.
         seed: The seed of weights, order and shifts.

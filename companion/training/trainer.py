@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from companion import catalogue
 from companion.datasets import Dataset, load
 from companion.errors import UserError
 from companion.training import hardware
+from companion.training.heads import feature_extractor, svm_accuracy
 from companion.training.keeper import Keeper
 from companion.training.progress import Progress
 from companion.training.recipe import Batches, Recipe
@@ -27,6 +29,7 @@ def train(
     precision: str = "auto",
     devices: str = "auto",
     output: str | Path | None = None,
+    svm: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     show_progress: bool = True,
     **changes: Any,
@@ -43,6 +46,8 @@ def train(
         precision: ``"auto"``, ``"float32"``, ``"mixed_float16"`` or ``"mixed_bfloat16"``.
         devices: ``"auto"``, ``"cpu"`` or ``"all"``.
         output: A new folder for the run: weights, history, figures.
+        svm: Whether to judge a support vector machine on the trained features, too:
+            ``metrics["svm_accuracy"]``.
         callbacks: Keras callbacks of your own.
         show_progress: Whether to draw a progress bar on stderr.
         **changes: Fields of the recipe to change, e.g. ``epochs=5, batch_size=64``.
@@ -58,6 +63,8 @@ def train(
         built = _build(model, dataset, precision)
         fitted = dataset.fitted_to(built.input_shape[1:])
         _check_classes(built, fitted)
+        if svm:
+            feature_extractor(built)  # so that a model without features is told at once
         recipe = recipe or Recipe.suited_to(fitted, **changes)
         batches = _batches(fitted, recipe, seed)
         _compile(built, recipe, batches.steps_per_epoch)
@@ -67,6 +74,7 @@ def train(
             "recipe": asdict(recipe),
             "precision": precision,
             "devices": devices,
+            "svm": svm,
         }
         keeper = Keeper(folder, recipe, asked, seed)
         return _fit(built, fitted, batches, keeper, plan, callbacks, show_progress)
@@ -126,7 +134,9 @@ def _new_folder(output: str | Path | None) -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be made: {error.strerror}. Choose another folder.") from error
+        raise UserError(
+            f"{folder} cannot be made: {error.strerror}. Choose another folder."
+        ) from error
     return folder
 
 
@@ -176,7 +186,15 @@ def _check_classes(model: keras.Model, data: Dataset) -> None:
 
 def _batches(data: Dataset, recipe: Recipe, seed: int) -> Batches:
     split = data.train
-    return Batches(split.x, split.y, recipe.batch_size, seed=seed, shift=recipe.shift)
+    return Batches(
+        split.x,
+        split.y,
+        recipe.batch_size,
+        seed=seed,
+        shift=recipe.shift,
+        turn=recipe.turn,
+        zoom=recipe.zoom,
+    )
 
 
 def _compile(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
@@ -219,13 +237,18 @@ def _fit(
             callbacks=[*callbacks, keeper, *([Progress(batches, done)] if show_progress else [])],
         )
     model.set_weights(keeper.best_weights)
-    history = pd.DataFrame(keeper.history, index=pd.RangeIndex(1, len(keeper.history) + 1, name="epoch"))
+    history = pd.DataFrame(
+        keeper.history, index=pd.RangeIndex(1, len(keeper.history) + 1, name="epoch")
+    )
     probabilities = model.predict(data.test.x, batch_size=512, verbose=0)
+    metrics = _metrics(probabilities, data.test.y, keeper)
+    if keeper.asked.get("svm"):
+        metrics["svm_accuracy"] = round(svm_accuracy(model, data), 6)
     seconds = float(history["seconds"].sum()) if len(history) else 0.0
     run = Run(
         model=model,
         history=history,
-        metrics=_metrics(probabilities, data.test.y, keeper),
+        metrics=metrics,
         seconds=seconds,
         examples_per_second=len(history) * batches.examples_per_epoch / seconds if seconds else 0.0,
         seed=keeper.seed,
@@ -255,12 +278,8 @@ def _finish(run: Run, data: Dataset, probabilities: Any) -> None:
     from companion import plots
 
     assert run.folder is not None
-    for name, figure in (
-        ("learning-curve.png", plots.learning_curve(run.history)),
-        (
-            "confusion-matrix.png",
-            plots.confusion_matrix(data.test.y, probabilities.argmax(-1), data.card.class_names),
-        ),
-    ):
-        write(run.folder / name, lambda file, figure=figure: figure.savefig(file, dpi=150))
+    curve = plots.learning_curve(run.history)
+    confusion = plots.confusion_matrix(data.test.y, probabilities.argmax(-1), data.card.class_names)
+    write(run.folder / "learning-curve.png", partial(curve.savefig, dpi=150))
+    write(run.folder / "confusion-matrix.png", partial(confusion.savefig, dpi=150))
     write_json(run.folder / "run.json", run.to_json())

@@ -1,0 +1,216 @@
+"""Checking: one answer from the shell, one while the learner watches, and a class of 200.
+
+Beside the companion stands what an instructor would write instead: a pytest file that compares with
+the solution, in the learner's own process, with no isolation and no reasons. Run it from the
+repository's root:
+
+    python benchmarks/checking.py [--learners 200] [--workers 2] [--json FILE]
+"""
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from companion.checking.classroom import grade, submissions
+from companion.checking.finding import load_exercises
+from companion.checking.judge import Judge
+from companion.checking.reports import by_exercise, to_json
+
+# name: (parameters, right answer, wrong answer, cases)
+VECTOR, PAIR = "rng.normal(size=5)", "rng.normal(size=5), rng.normal(size=5)"
+EXERCISES = {
+    "relu": ("x", "np.maximum(x, 0)", "np.abs(x)", VECTOR),
+    "sigmoid": ("x", "1 / (1 + np.exp(-x))", "1 / (1 + np.exp(x))", VECTOR),
+    "tanh_slope": ("x", "1 - np.tanh(x) ** 2", "1 - np.tanh(x)", VECTOR),
+    "softmax": ("x", "np.exp(x) / np.exp(x).sum()", "np.exp(x) / np.exp(x).max()", VECTOR),
+    "mean_square": ("a, b", "np.mean((a - b) ** 2)", "np.sum((a - b) ** 2)", PAIR),
+    "mean_absolute": ("a, b", "np.mean(np.abs(a - b))", "np.abs(np.mean(a - b))", PAIR),
+    "norm": ("x", "np.sqrt((x ** 2).sum())", "(x ** 2).sum()", VECTOR),
+    "standardize": ("x", "(x - x.mean()) / x.std()", "(x - x.mean()) / x.var()", VECTOR),
+    "outer": ("a, b", "a[:, None] * b", "b[:, None] * a", PAIR),
+    "matrix_product": (
+        "A, B",
+        "A @ B",
+        "B.T @ A.T",
+        "rng.normal(size=(64, 64)), rng.normal(size=(64, 64))",
+    ),
+}
+# What one learner in eight answers to the first exercise, and what one in eight hands in.
+HOSTILE = (
+    "while True: pass",
+    "import os; os._exit(0)",
+    "return np.ones((100_000, 100_000))",
+    "print('x' * 10**9)",
+    "import os\n    while True: os.fork()",
+    "return relu(x)",
+    "import ctypes; ctypes.string_at(0)",
+    "import socket; socket.create_connection(('192.0.2.1', 80))",
+)
+BROKEN = ("", "def relu(x:\n", "import no_such_module\n", "\x00\xff", "import sys; sys.exit()\n")
+TARGETS = {"cold check": 1.0, "warm check": 0.020, "class": 180.0}
+
+
+def private_file() -> str:
+    """Return the source of ten exercises with a mistake each."""
+    parts = ["import numpy as np\n\nfrom companion.checking.exercise import exercise\n"]
+    for name, (parameters, right, wrong, cases) in EXERCISES.items():
+        parts.append(
+            f"@exercise()\ndef {name}({parameters}):\n    'Return it.'\n    return {right}\n\n\n"
+            f"@{name}.cases\ndef _(rng):\n    for _ in range(5):\n        yield {cases}\n\n\n"
+            f'@{name}.mistake("Not this way.")\ndef _({parameters}):\n    return {wrong}\n'
+        )
+    return "\n\n".join(parts)
+
+
+def answers(choose: Callable[[str], str]) -> str:
+    """Return a learner's file whose answer to each exercise is what `choose` gives."""
+    parts = ["import numpy as np\n"]
+    for name, (parameters, *_) in EXERCISES.items():
+        parts.append(f"def {name}({parameters}):\n    {choose(name)}\n")
+    return "\n\n".join(parts)
+
+
+def right(name: str) -> str:
+    """Return the line that answers an exercise."""
+    return f"return {EXERCISES[name][1]}"
+
+
+def learner(number: int) -> str:
+    """Return the file of one of the class: half of it right, a quarter wrong, the rest worse."""
+    drawn = random.Random(number)
+    kind = number % 8
+    if kind < 4:
+        return answers(right)
+    if kind < 6:
+        return answers(lambda name: f"return {EXERCISES[name][drawn.choice((1, 2))]}")
+    if kind == 6:
+        return BROKEN[number // 8 % len(BROKEN)]
+    hostile = HOSTILE[number // 8 % len(HOSTILE)]
+    return answers(lambda name: hostile if name == "relu" else right(name))
+
+
+def seconds(call: Callable[[], object], repeats: int) -> float:
+    """Return the median time of `repeats` calls."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def cold(folder: Path, exercises: Path) -> dict[str, float]:
+    """Return seconds from the shell to the verdict on one NumPy exercise, ours and pytest's."""
+    (folder / "cold.py").write_text(answers(right))
+    (folder / "test_cold.py").write_text(
+        "import numpy as np, cold\n"
+        "def test_relu():\n"
+        "    for x in np.random.default_rng(0).normal(size=(5, 5)):\n"
+        "        np.testing.assert_allclose(cold.relu(x), np.maximum(x, 0))\n"
+    )
+    companion = str(Path(sys.executable).with_name("companion"))
+    commands = {
+        "companion check": [
+            *(companion, "check", "cold.py", "--exercises", str(exercises), "--only", "relu")
+        ],
+        "pytest": [sys.executable, "-m", "pytest", "-q", "test_cold.py"],
+        "import keras": [sys.executable, "-c", "import keras"],
+    }
+    return {
+        name: seconds(lambda c=command: subprocess.run(c, cwd=folder, capture_output=True), 3)
+        for name, command in commands.items()
+    }
+
+
+def warm(exercises: Path) -> float:
+    """Return seconds of a check whose worker was started while the learner was writing."""
+    asked = load_exercises(exercises)
+    source = answers(right).encode()
+    times = []
+    with Judge() as judge:
+        for _ in range(15):
+            judge.warm()
+            time.sleep(0.5)
+            start = time.perf_counter()
+            report = judge.check(source, asked, only="relu")
+            times.append(time.perf_counter() - start)
+            assert report.score == 1
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Measure, print a table, and write JSON where it is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--learners", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        exercises = folder / "ten.py"
+        exercises.write_text(private_file())
+        shells = cold(folder, exercises)
+        warm_seconds = warm(exercises)
+        (folder / "class").mkdir()
+        for number in range(asked.learners):
+            file = folder / "class" / f"learner{number:03}.py"
+            file.write_bytes(learner(number).encode("latin-1"))
+        start = time.perf_counter()
+        reports = grade(
+            submissions(folder / "class"),
+            str(exercises),
+            journal_file=folder / "journal",
+            workers=asked.workers,
+        )
+        class_seconds = time.perf_counter() - start
+    for number, report in enumerate(reports):
+        if number % 8 < 4:
+            assert report.score == len(EXERCISES), f"{report.learner} is right: {report}"
+
+    table = Table("what", "seconds", "target", "times pytest", title="Checking")
+    rows = {"cold check": shells["companion check"], "warm check": warm_seconds}
+    rows["class"] = class_seconds
+    for what, took in rows.items():
+        ratio = f"{took / shells['pytest']:.2f}" if what != "class" else ""
+        table.add_row(what, f"{took:.3f}", f"{TARGETS[what]:.3f}", ratio)
+    table.add_row("pytest, one answer, no isolation", f"{shells['pytest']:.3f}", "", "1.00")
+    table.add_row(
+        f"pytest for {asked.learners}, one after the other",
+        f"{shells['pytest'] * asked.learners:.1f}",
+        "",
+        f"class takes {class_seconds / shells['pytest'] / asked.learners:.2f} of it",
+    )
+    table.add_row("import keras, which a NumPy check never does", f"{shells['import keras']:.3f}")
+    Console().print(table)
+    statuses = {row.exercise: row.counts for row in by_exercise(reports)}
+    Console().print(statuses)
+    timings = to_json(reports)["timings"]
+    slowest = sorted(timings, key=lambda name: -timings[name]["total"])[:5]
+    result = {
+        "learners": asked.learners,
+        "exercises": len(EXERCISES),
+        "workers": asked.workers,
+        "seconds": {**rows, **shells},
+        "within target": {what: took <= TARGETS[what] for what, took in rows.items()},
+        "statuses": statuses,
+        "slowest": {name: timings[name]["total"] for name in slowest},
+        "isolation": sorted({report.isolation for report in reports}),
+    }
+    if asked.json:
+        asked.json.write_text(json.dumps(result, indent=2) + "\n")
+    else:
+        print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

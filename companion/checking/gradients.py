@@ -1,0 +1,157 @@
+"""Gradients by central differences: the trusted answer to every gradient exercise."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from companion.checking.comparison import as_array, at, difference, first, name, show
+from companion.checking.exercise import GradientExercise
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+# ε^(1/3), where the truncation of a central difference balances its rounding.
+STEP = float(np.finfo(np.float64).eps ** (1 / 3))
+KINK = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """The gradient with respect to one tensor, and where it has one.
+
+    Attributes:
+        tensor: The parameter's name.
+        value: The central differences, in the tensor's shape.
+        smooth: False where the slopes on the two sides differ: there is a kink.
+    """
+
+    tensor: str
+    value: Array
+    smooth: np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def central_differences(loss: Callable[[Array], float], tensor: Array) -> tuple[Array, Any]:
+    """Return the slope of `loss` along each element of `tensor`, and whether it is smooth there.
+
+    (f(x + h) − f(x − h)) / 2h, an error of order h²; a kink shows as the difference between
+    (f(x + h) − f(x)) / h and (f(x) − f(x − h)) / h.
+
+    >>> slope, smooth = central_differences(lambda x: float(abs(x).sum()), np.array([2.0, 0.0]))
+    >>> slope.round(6).tolist(), smooth.tolist()
+    ([1.0, 0.0], [True, False])
+    """
+    slope, smooth = np.zeros(tensor.shape), np.ones(tensor.shape, bool)
+    middle = loss(tensor)
+    for place in np.ndindex(tensor.shape):
+        step = STEP * max(1.0, abs(float(tensor[place])))
+        moved = tensor.copy()
+        moved[place] = tensor[place] + step
+        above, width = loss(moved), float(moved[place])
+        moved[place] = tensor[place] - step
+        below, width = loss(moved), width - float(moved[place])
+        slope[place] = (above - below) / width
+        right, left = (above - middle) / step, (middle - below) / step
+        smooth[place] = abs(right - left) <= KINK * max(1.0, abs(right), abs(left))
+    return slope, smooth
+
+
+def gradients(exercise: GradientExercise, case: Sequence[Any]) -> list[Gradient]:
+    """Return the gradient of the loss with respect to each tensor that the exercise names.
+
+    Raises:
+        ValueError: If the case's upstream gradient does not have the output's shape, or a tensor
+            has a kink everywhere.
+    """
+    named = exercise.named(case)
+    arguments = {key: named[key] for key in exercise.forwarded if key in named}
+    upstream = 1.0 if exercise.upstream is None else np.asarray(named[exercise.upstream], float)
+    found = []
+    for tensor in exercise.wrt:
+
+        def loss(value: Array, tensor: str = tensor) -> float:
+            given = {**arguments, tensor: value if value.ndim else value[()]}
+            output = np.asarray(exercise.of(**given), float)
+            if exercise.upstream is not None and output.shape != np.shape(upstream):
+                raise ValueError(
+                    f"{exercise.upstream} must have the shape of {exercise.of.__name__}'s output, "
+                    f"{output.shape}. Received: {np.shape(upstream)}."
+                )
+            return float(np.sum(upstream * output))
+
+        slope, smooth = central_differences(loss, np.array(arguments[tensor], np.float64))
+        if not smooth.any():
+            raise ValueError(f"Every element of {tensor} lies on a kink: draw it elsewhere.")
+        found.append(Gradient(tensor, slope, smooth))
+    return found
+
+
+def gradient_difference(
+    expected: Sequence[Gradient], received: Any, *, rtol: float, atol: float
+) -> str | None:
+    """Return a sentence on the first wrong gradient, or None if all are right."""
+    parts = _parts(expected, received)
+    if parts is None:
+        count = f"{len(expected)} gradients ({', '.join(one.tensor for one in expected)})"
+        wanted = "one array" if len(expected) == 1 else count
+        return f"The result is {name(received)}; expected {wanted}."
+    for one, part in zip(expected, parts, strict=True):
+        came = as_array(part)
+        if came is not None and came.shape == one.value.shape:
+            # At a kink every slope between the two sides is right, and none is asked for.
+            part = np.where(one.smooth | ~np.isfinite(came), came, one.value)
+        what = f"The gradient of `{one.tensor}`"
+        value = one.value if one.value.ndim else float(one.value)
+        wrong = difference(value, part, rtol=rtol, atol=atol, what=what)
+        if wrong is None:
+            continue
+        if came is None or came.shape != one.value.shape or came.dtype.kind not in "iuf":
+            return wrong
+        if not np.isfinite(came).all():
+            return wrong
+        off = factor(one, came, rtol=rtol, atol=atol)
+        if off is not None:
+            kind = "has the wrong sign" if off == -1 else f"is wrong by the factor {ratio(off)}"
+            return f"{what} {kind}: every value is {ratio(off)} times what it should be."
+        if not came.ndim:
+            return wrong
+        place = first(one.smooth & (abs(came - one.value) > atol + rtol * abs(one.value)))
+        return (
+            f"{what} has a wrong term{at(place)}: {show(float(came[place]))}, "
+            f"expected {show(float(one.value[place]))}."
+        )
+    return None
+
+
+def _parts(expected: Sequence[Gradient], received: Any) -> list[Any] | None:
+    if isinstance(received, (tuple, list)) and len(received) == len(expected):
+        return list(received)
+    if isinstance(received, dict) and set(received) == {one.tensor for one in expected}:
+        return [received[one.tensor] for one in expected]
+    return [received] if len(expected) == 1 and as_array(received) is not None else None
+
+
+def factor(
+    expected: Gradient, received: np.ndarray[Any, Any], *, rtol: float, atol: float
+) -> float | None:
+    """Return the number that every value is too large by, or None if there is no such number."""
+    asked = expected.smooth & (abs(expected.value) > max(atol, 1e-6))
+    if np.count_nonzero(asked) < 2:
+        return None
+    off = float(np.median(received[asked] / expected.value[asked]))
+    off = round(off) if abs(off - round(off)) < 1e-4 else off
+    close = abs(received - off * expected.value) <= (atol + rtol * abs(expected.value)) * max(
+        1.0, abs(off)
+    )
+    return off if off and close[expected.smooth].all() else None
+
+
+def ratio(number: float) -> str:
+    """Return a number as a learner would write it.
+
+    >>> ratio(2.0), ratio(1 / 12), ratio(0.3)
+    ('2', '1/12', '0.3')
+    """
+    if abs(number) < 1 and abs(1 / number - round(1 / number)) < 1e-3:
+        return f"{'-' if number < 0 else ''}1/{abs(round(1 / number))}"
+    return f"{number:.4g}"

@@ -1,0 +1,374 @@
+"""Isolation: how a worker is started so that what it runs can harm nobody and read no answer.
+
+On Linux a worker runs in bubblewrap where that is installed and works: it sees Python, the
+libraries and an empty scratch directory in memory, no network and no other process. Without it,
+Landlock closes the file system as far as the kernel has it. Either way seccomp refuses new
+processes and sockets, root becomes an ordinary user, and every worker has its own session, an empty
+environment, limits on memory, processor time and files, and an end that takes its whole group.
+On macOS and Windows there is no such sandbox to be had without administering the machine: a worker
+is a process of its own with an empty environment, a scratch directory, a time limit and, on macOS,
+limits on files and new processes. `reached` says which of these hold on this machine.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self, cast
+
+from companion.checking.worker import FrameError, Header, receive, send
+
+NOBODY = 65534
+SCRATCH_BYTES = 64 << 20
+MEMORY = 1 << 30
+KERAS_MEMORY = 4 << 30
+START_LIMIT = 120.0
+HERE = Path(__file__).resolve().parent
+PROGRAM = (HERE / "worker.py", HERE / "lockdown.py")
+SECRET = ("companion", "chapters")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a worker is shut in with.
+
+    Attributes:
+        bubblewrap: The path of the ``bwrap`` command, or None to do without.
+        landlock: Whether Landlock is to close the file system where bubblewrap does not.
+        seccomp: Whether seccomp is to refuse new processes and sockets.
+    """
+
+    bubblewrap: str | None = None
+    landlock: bool = True
+    seccomp: bool = True
+
+
+@functools.cache
+def best() -> Box:
+    """Return the strongest box that works on this machine."""
+    bubblewrap = shutil.which("bwrap") if sys.platform == "linux" else None
+    if bubblewrap:
+        trial = [*_bubblewrap(bubblewrap, ()), _python(), "-s", "-S", "-c", ""]
+        done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.returncode != 0:
+            bubblewrap = None
+    return Box(bubblewrap)
+
+
+def reached(box: Box | None = None) -> str:
+    """Start a worker and return what isolation it reached, in words.
+
+    Raises:
+        LostError: If no worker can be started.
+    """
+    with Worker(box or best()) as worker:
+        return worker.ready()
+
+
+class LostError(Exception):
+    """A worker is gone, or is not to be listened to any more.
+
+    Attributes:
+        reason: ``timeout``, ``memory``, ``crash`` (it died) or ``forged`` (it sent no frame).
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker process; leaving its context ends it and everything that it started.
+
+    Args:
+        box: What to shut it in with.
+        keras: Whether it loads Keras.
+    """
+
+    box: Box
+    keras: bool = False
+    isolation: str = ""
+    _process: "subprocess.Popen[bytes]" = field(init=False)
+    _scratch: str | None = field(init=False, default=None)
+    _late: bool = field(init=False, default=False)
+    _hung_up: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        command = [_python(), "-s", "-S", "-B", "-P"]
+        user = NOBODY if _is_root() else None
+        packages = _packages()
+        readable: list[str] = []
+        scratch = "/scratch"
+        if self.box.bubblewrap:
+            shell = _bubblewrap(self.box.bubblewrap, packages)
+            command = [*shell, *command, "/worker/worker.py"]
+        else:
+            scratch = self._scratch = tempfile.mkdtemp(prefix="companion-")
+            readable = [*_system(), *map(str, PROGRAM), *_open_parts(packages), "/dev/urandom"]
+            command.append(str(PROGRAM[0]))
+            if user is not None:
+                if all(_is_open_to_all(path) for path in (*_system(), *packages, str(HERE))):
+                    os.chown(scratch, user, user)
+                else:
+                    user = None
+        setup: Header = {
+            "packages": packages,
+            "keras": self.keras,
+            "memory": KERAS_MEMORY if self.keras else MEMORY,
+            "lock": {
+                "listed": packages,
+                "readable": readable,
+                "writable": [scratch, os.devnull],
+                "user": user,
+                "landlock": self.box.landlock and not self.box.bubblewrap,
+                "seccomp": self.box.seccomp,
+                "threads": self.keras,
+            },
+        }
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self._scratch or "/",
+            env=_environment(scratch),
+            start_new_session=True,
+        )
+        with contextlib.suppress(OSError):  # it died at once: `ready` says of what
+            send(self._pipe("stdin"), setup)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def ready(self) -> str:
+        """Wait until the worker can take requests and return the isolation reached, in words.
+
+        Raises:
+            LostError: If it does not come up; the message has the end of what it wrote.
+        """
+        if not self.isolation:
+            try:
+                reply, _ = self._reply(START_LIMIT)
+            except LostError as lost:
+                said = self._pipe("stderr").read()[-500:].decode(errors="replace").strip()
+                raise LostError(lost.reason, f"The worker did not start. {lost} {said}") from None
+            parts = ["bubblewrap: own files, processes and network"] if self.box.bubblewrap else []
+            parts += reply["reached"]
+            if not self.box.bubblewrap and not any("Landlock" in part for part in parts):
+                parts.insert(0, "NO sandbox: an answer can read and write what this user can")
+            self.isolation = "; ".join([*parts, "own process, empty environment, time limit"])
+        return self.isolation
+
+    def ask(
+        self, header: Header, blobs: Sequence[bytes] = (), *, limit: float
+    ) -> tuple[Header, bytes]:
+        """Send a request and return the reply, whatever the worker made of it.
+
+        Args:
+            header: The request.
+            blobs: Its raw bytes.
+            limit: Seconds until the worker is ended.
+
+        Raises:
+            LostError: If it died, took too long, or sent no frame; it is ended then.
+        """
+        self.ready()
+        return self._reply(limit, header, blobs)
+
+    def _reply(
+        self, limit: float, header: Header | None = None, blobs: Sequence[bytes] = ()
+    ) -> tuple[Header, bytes]:
+        clock = threading.Timer(max(limit, 0.0), self._expire)
+        clock.daemon = True
+        clock.start()
+        try:
+            if header is not None:
+                send(self._pipe("stdin"), header, blobs)
+            return receive(self._pipe("stdout"))
+        except FrameError as error:
+            self._kill()
+            raise LostError("forged", str(error)) from None
+        except (EOFError, OSError):
+            clock.cancel()
+            self._settle()
+            self._kill()
+            raise self._lost(limit) from None
+        finally:
+            clock.cancel()
+
+    def _lost(self, limit: float) -> LostError:
+        code = self._process.wait()
+        killed = -code if code < 0 else code - 128 if self.box.bubblewrap and code > 128 else 0
+        if self._late:
+            return LostError("timeout", f"No answer within {limit:.3g} seconds.")
+        if killed == getattr(signal, "SIGXCPU", -1):
+            return LostError("timeout", "The processor time was used up.")
+        if self._hung_up:
+            return LostError("crash", "The process closed its pipe without an answer.")
+        if killed == getattr(signal, "SIGKILL", -1):
+            return LostError("memory", "The system ended the process, most likely for its memory.")
+        if killed:
+            return LostError("crash", f"The process crashed ({signal.strsignal(killed)}).")
+        return LostError("crash", f"The process ended itself (exit code {code}) without an answer.")
+
+    def _settle(self) -> None:
+        """Give a worker that hung up the time to end by itself, and leave its exit code unread."""
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            if not hasattr(os, "waitid"):
+                time.sleep(0.2)
+                return
+            if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return
+            time.sleep(0.002)
+        self._hung_up = True
+
+    def _expire(self) -> None:
+        self._late = True
+        self._kill()
+
+    def _kill(self) -> None:
+        """Send the end to the whole group, which outlives its leader where it has children."""
+        if hasattr(os, "killpg"):
+            try:
+                # Once its exit code is read, its number may belong to somebody else.
+                if self._process.returncode is None:
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+        else:
+            self._process.kill()
+
+    def end(self) -> None:
+        """End the worker with everything that it started, and remove its scratch directory."""
+        self._kill()
+        self._process.wait()
+        for name in ("stdin", "stdout", "stderr"):
+            with contextlib.suppress(OSError):  # what was not sent is lost with the reader
+                self._pipe(name).close()
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _pipe(self, name: str) -> BinaryIO:
+        pipe: Any = getattr(self._process, name)
+        assert pipe is not None
+        return cast(BinaryIO, pipe)
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _python() -> str:
+    """Return the interpreter itself: a virtual environment's is a link that needs its folder."""
+    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+
+
+def _packages() -> list[str]:
+    """Return the folders that libraries are imported from, without the book's own."""
+    found = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    for name in ("numpy", "keras", "tensorflow"):
+        spec = importlib.util.find_spec(name)
+        if spec and spec.origin:
+            found.append(str(Path(spec.origin).parents[1]))
+    return list(dict.fromkeys(path for path in found if os.path.isdir(path)))
+
+
+def _system() -> list[str]:
+    """Return what the interpreter needs of the machine to start."""
+    libraries = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/nix/store")
+    own = (_python(), os.path.join(sys.base_prefix, "lib"))
+    return [path for path in dict.fromkeys((*libraries, *own)) if os.path.exists(path)]
+
+
+def _open_parts(packages: Sequence[str]) -> list[str]:
+    """Return what an answer may read of `packages`: all but the book, where that lies in them."""
+    found = []
+    for folder in packages:
+        if any(os.path.exists(os.path.join(folder, name)) for name in SECRET):
+            names = [name for name in os.listdir(folder) if name not in SECRET]
+            found += [os.path.join(folder, name) for name in names]
+        else:
+            found.append(folder)
+    return found
+
+
+def _is_open_to_all(path: str) -> bool:
+    """Return whether any user can read `path`."""
+    place = Path(os.path.realpath(path))
+    return bool(place.stat().st_mode & stat.S_IROTH) and all(
+        parent.stat().st_mode & stat.S_IXOTH for parent in place.parents
+    )
+
+
+def _namespaces() -> list[str]:
+    spaces = ["pid", "net", "ipc", "uts", "cgroup-try"] + ([] if _is_root() else ["user"])
+    options = [f"--unshare-{space}" for space in spaces]
+    if _is_root():
+        # Root needs no user namespace; it keeps only what the worker needs to become nobody.
+        options += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    return [*options, "--die-with-parent"]
+
+
+def _mounts() -> list[str]:
+    size = str(SCRATCH_BYTES)
+    return [
+        *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),
+        *("--perms", "0777", "--size", size, "--tmpfs", "/scratch"),
+    ]
+
+
+def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
+    """Return the command that shuts the one after it in, with `packages` and nothing of ours."""
+    bound = [*_system(), *packages]
+    options = [command, *_namespaces()]
+    # Folders on the way are made by bubblewrap, for its own user alone unless told otherwise.
+    on_the_way = {str(parent) for path in bound for parent in Path(path).parents}
+    for folder in sorted(on_the_way - {"/"} - set(bound), key=len):
+        options += ["--perms", "0755", "--dir", folder]
+    for path in bound:
+        options += ["--ro-bind", path, path]
+    for folder in packages:
+        for name in SECRET:
+            if os.path.isdir(os.path.join(folder, name)):
+                options += ["--tmpfs", os.path.join(folder, name)]
+    options += ["--perms", "0755", "--dir", "/worker"]
+    for file in PROGRAM:
+        options += ["--ro-bind", str(file), f"/worker/{file.name}"]
+    options += _mounts()
+    return [*options, "--remount-ro", "/", "--chdir", "/scratch", "--"]
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    kept = ("SYSTEMROOT", "KERAS_BACKEND")
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        **dict.fromkeys(threads, "1"),
+        **dict.fromkeys(("HOME", "TMPDIR", "TEMP", "KERAS_HOME"), scratch),
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }

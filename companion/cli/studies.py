@@ -1,0 +1,141 @@
+"""Studies at the command line: `companion study` and `companion verify`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.text import Text
+
+from companion import catalogue
+from companion.cli import Json, command
+from companion.console import Answer, table
+from companion.errors import UserError
+
+RUNS = Path("runs") / "studies"
+
+
+@command
+def study(
+    name: Annotated[str, typer.Argument(help="The study; without one, all are listed.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer levels and seeds.")] = False,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds per level.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; one for each core by default.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, instead of workers.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the rows; runs/studies/… by default.")
+    ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Run full and quick, and keep both in data/results/.")
+    ] = False,
+    json: Json = False,
+) -> Answer:
+    """Run a study and say what it shows; run it again to continue where it stopped.
+
+    Exits with 1 when rows were lost: they are named, and tried again next time.
+    """
+    if not name:
+        return listing()
+    found, chosen = catalogue.find_study(name)
+    from companion.studies.results import Results, number
+    from companion.studies.runner import run_study
+
+    if record:
+        if quick or seeds or scheduler or output:
+            raise UserError("--record runs the whole study: leave out all options but --workers.")
+        from companion.studies.records import record as write
+
+        path = write(chosen, found.name, RUNS / name, workers)
+        return Answer({"study": name, "record": str(path)}, Text(f"Recorded in {path}."))
+
+    folder = output or RUNS / name / ("quick" if quick else "full")
+    rows = run_study(chosen, folder, quick=quick, seeds=seeds, workers=workers, scheduler=scheduler)
+    results = Results.of(rows)
+    data = {**results.to_json(), "chapter": found.name, "output": str(folder)}
+    if not results.rows:
+        return Answer(data, results.verdict, 1)
+    figure = results.save(folder)
+    shown = table("level", ">seeds", ">mean", ">sd", "95 % interval", "against the baseline")
+    for _, row in results.table.iterrows():
+        shown.add_row(
+            row["level"],
+            str(row["seeds"]),
+            number(row["mean"]),
+            number(row["sd"]),
+            f"{number(row['low'])} to {number(row['high'])}",
+            row["effect"],
+        )
+    lost = [
+        f"lost: {chosen.name_of(row.level)}, seed {row.seed}: {row.reason}" for row in results.lost
+    ]
+    below = Text("\n".join([results.verdict, *lost, f"Figure: {figure}"]))
+    said = Group(Text(chosen.question), shown, below)
+    return Answer({**data, "figure": str(figure)}, said, 1 if lost else 0)
+
+
+def listing() -> Answer:
+    """List every study of the book."""
+    shown = table("study", "chapter", ">rows", ">quick", "question")
+    rows = []
+    for name, (found, chosen) in catalogue.studies().items():
+        full, quick = len(chosen.rows()), len(chosen.rows(quick=True))
+        rows.append(
+            {
+                "name": name,
+                "chapter": found.name,
+                "question": chosen.question,
+                "rows": full,
+                "quick_rows": quick,
+            }
+        )
+        shown.add_row(name, found.name, str(full), str(quick), chosen.question)
+    return Answer({"studies": rows}, shown)
+
+
+@command
+def verify(
+    chapter: Annotated[str, typer.Argument(help="A chapter; without one, the whole book.")] = "",
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Run the full studies again too, not the quick ones only."),
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; one for each core by default.")
+    ] = None,
+    json: Json = False,
+) -> Answer:
+    """Make the recorded results again and compare: match, drift (exit code 1) or cannot.
+
+    Tables and verdicts must follow from the recorded rows; then the quick rows are run again, and
+    each level's mean must lie in its recorded band.
+    """
+    if chapter:
+        catalogue.find_chapter(chapter)
+    from companion.studies import records
+
+    outcomes = [
+        records.verify(chosen, found.name, full=full, workers=workers)
+        for found, chosen in catalogue.studies().values()
+        if chapter in ("", found.name)
+    ]
+    shown = table("study", "chapter", "result", "")
+    for outcome in outcomes:
+        shown.add_row(outcome.study, outcome.chapter, outcome.status, outcome.message)
+    drifted = any(outcome.status == "drift" for outcome in outcomes)
+    data = {
+        "results": [
+            {
+                "study": outcome.study,
+                "chapter": outcome.chapter,
+                "status": outcome.status,
+                "message": outcome.message,
+                "seconds": outcome.seconds,
+            }
+            for outcome in outcomes
+        ]
+    }
+    return Answer(data, shown if outcomes else "Nothing to verify.", 1 if drifted else 0)

@@ -1,0 +1,536 @@
+"""The learner's round and the instructor's, from the shell as they have it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from companion import catalogue
+from companion.checking import classroom, progress
+from companion.checking.assertions import assert_passes
+from companion.checking.finding import exercises_named
+from companion.checking.isolation import Box
+from companion.cli import main
+from companion.errors import UserError
+
+COMPANION = str(Path(sys.executable).with_name("companion"))
+PAGE = Path(catalogue.__file__).parents[1] / "chapters" / "instructors.md"
+RIGHT = "import numpy as np\ndef double(x): return x + x\ndef total(xs): return float(np.sum(xs))\n"
+WRONG = RIGHT.replace("x + x", "x * x")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Work in an empty folder, with no progress and a wide terminal."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMPANION_STATE", str(tmp_path / "state.jsonl"))
+    monkeypatch.setattr("companion.console.out.width", 200)
+    return tmp_path
+
+
+@pytest.fixture
+def companion(monkeypatch, capfd):
+    """Call the command line as the shell does and return exit code, stdout and stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["companion", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capfd.readouterr()
+        return end.value.code, said.out, said.err
+
+    return call
+
+
+# -- start ------------------------------------------------------------------------------------
+
+
+def test_start_writes_the_tasks_and_no_solution(companion, here, arithmetic):
+    code, out, _ = companion("start", arithmetic)
+    text = (here / "arithmetic.py").read_text()
+    assert code == 0
+    assert "companion check arithmetic.py" in out
+    assert '"""Return twice `x`."""\n    raise NotImplementedError' in text
+    assert "2 * x" not in text
+
+
+def test_start_never_overwrites(companion, here, arithmetic):
+    (here / "arithmetic.py").write_text("mine")
+    code, out, err = companion("start", arithmetic)
+    assert (code, out) == (2, "")
+    assert "left as it is" in err
+    assert (here / "arithmetic.py").read_text() == "mine"
+    code, *_ = companion("start", arithmetic, "fresh")
+    assert code == 0
+    assert (here / "fresh" / "arithmetic.py").exists()
+
+
+@pytest.mark.parametrize("chapter", [f.name for f in catalogue.discover() if f.exercise_names()])
+def test_what_start_writes_is_python_that_defines_every_exercise(companion, here, chapter):
+    code, out, _ = companion("start", chapter, "--json")
+    told = json.loads(out)
+    defined = {}
+    exec(compile(Path(told["file"]).read_text(), "stub", "exec"), defined)
+    assert code == 0
+    assert told["exercises"]
+    assert set(told["exercises"]) <= set(defined)
+
+
+def test_a_chapter_that_is_not_there_gets_the_nearest_name(companion):
+    code, _, err = companion("start", "convolutoin")
+    assert code == 2
+    assert "Did you mean 'convolution'?" in err
+
+
+# -- check ------------------------------------------------------------------------------------
+
+
+def test_check_says_which_answer_is_wrong_and_why(companion, here, arithmetic):
+    (here / "arithmetic.py").write_text(WRONG)
+    code, out, _ = companion("check", "arithmetic.py", "--exercises", arithmetic)
+    assert code == 1
+    assert "You squared it: twice is x + x." in out
+    assert "received = 9" in out
+    assert re.search(r"pass\s+total", out)
+    assert "1 of 2 passed, 2 of 3 points. Isolation: " in out
+
+
+def test_check_of_right_answers_ends_with_0_and_is_remembered(companion, here, arithmetic):
+    (here / "arithmetic.py").write_text(RIGHT)
+    code, out, _ = companion("check", "arithmetic.py", "--exercises", arithmetic, "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert (report["score"], report["max_score"], report["learner"]) == (3.0, 3.0, "arithmetic")
+    assert {name for name, one in progress.standings().items() if one.passed} == {
+        "arithmetic/double",
+        "arithmetic/total",
+    }
+
+
+def test_check_of_a_stub_is_not_attempted(companion, here, arithmetic):
+    companion("start", arithmetic)
+    code, out, _ = companion("check", "arithmetic.py", "--exercises", arithmetic, "--json")
+    assert code == 1
+    assert [one["status"] for one in json.loads(out)["verdicts"]] == ["not_attempted"] * 2
+
+
+def test_only_checks_one_and_names_the_nearest_where_there_is_none(companion, here, arithmetic):
+    (here / "a.py").write_text(WRONG)
+    asked = ("check", "a.py", "--exercises", arithmetic, "--json", "--only")
+    code, out, _ = companion(*asked, "total")
+    assert code == 0
+    assert [one["exercise"] for one in json.loads(out)["verdicts"]] == ["total"]
+    code, out, _ = companion(*asked, "totle")
+    assert code == 2
+    assert "Did you mean 'total'?" in json.loads(out)["error"]
+
+
+def test_another_seed_draws_other_cases(companion, here, arithmetic):
+    # Right on the cases of seed 0 alone: what a learner can copy from the messages.
+    asked = exercises_named(arithmetic)[0]
+    table = {repr(x): np.asarray(asked(x)).tolist() for (x,) in asked.draw(0)}
+    (here / "a.py").write_text(
+        f"import numpy as np\ndef double(x): return np.asarray({table!r}.get(repr(x), 0.0))[()]\n"
+    )
+    call = ("check", "a.py", "--exercises", arithmetic, "--only", "double", "--seed")
+    assert companion(*call, 0)[0] == 0
+    assert companion(*call, 1)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "said"),
+    [
+        ("def double(x:\n", "error", "line 1"),
+        ("import no_such_module\n", "error", "no_such_module"),
+        ("def double(x): raise ValueError('[bold]\\x1b[31m no')\n", "error", "ValueError"),
+        ("def double(): return 1\n", "error", "double"),
+        ("import sys\nsys.exit(0)\n", "error", ""),
+        ("x = 1\n", "not_attempted", ""),
+        (b"\xff\xfe\x00", "error", ""),
+    ],
+    ids=["syntax", "import", "raise", "arity", "exit", "empty", "binary"],
+)
+def test_broken_files_are_verdicts_and_no_crash(companion, here, arithmetic, source, status, said):
+    (here / "a.py").write_bytes(source if isinstance(source, bytes) else source.encode())
+    asked = ("check", "a.py", "--exercises", arithmetic, "--only", "double")
+    code, out, _ = companion(*asked, "--json")
+    (verdict,) = json.loads(out)["verdicts"]
+    assert code == 1
+    assert verdict["status"] == status
+    assert said in verdict["message"] + verdict["details"]
+    code, out, _ = companion(*asked)
+    assert code == 1
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.py"], "is not there"),
+        (["empty"], "no Python file"),
+        (["notes.txt"], "not a Python file"),
+        (["broken.zip"], "cannot be read"),
+        (["strange.py"], "--exercises"),
+        (["strange.py", "--exercises", "nowhere/week5.py"], "nowhere"),
+        (["strange.py", "--exercises", "strange.py"], "holds no exercise"),
+        (["strange.py", "--seed", "-1"], "seed"),
+        (["strange.py", "--watch", "--json"], "--watch"),
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_says_what_to_do(companion, here, arguments, said):
+    (here / "empty").mkdir()
+    (here / "notes.txt").write_text("")
+    (here / "broken.zip").write_bytes(b"PK")
+    (here / "strange.py").write_text("x = 1\n")
+    code, _, err = companion("check", *arguments)
+    assert code == 2
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_progress_that_cannot_be_written_costs_no_verdict(companion, here, arithmetic, monkeypatch):
+    monkeypatch.setenv("COMPANION_STATE", str(here))
+    (here / "a.py").write_text(RIGHT)
+    code, out, err = companion("check", "a.py", "--exercises", arithmetic)
+    assert code == 0
+    assert "2 of 2 passed" in out
+    assert "could not be written down" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends an interrupt as a POSIX terminal does")
+def test_watch_checks_again_at_every_save_and_ends_with_ctrl_c(here, arithmetic):
+    file = here / "a.py"
+    file.write_text(WRONG)
+    command = [COMPANION, "check", "a.py", "--watch", "--exercises", arithmetic]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = threading.Timer(60, process.kill)
+        deadline.start()
+
+        def await_line(text):
+            for line in process.stdout:
+                if text in line:
+                    return
+            raise AssertionError(f"{text!r} was never printed: {process.stderr.read()}")
+
+        await_line("1 of 2 passed")
+        file.unlink()  # as some editors do
+        time.sleep(0.3)
+        file.write_text(RIGHT)
+        await_line("2 of 2 passed")
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+        deadline.cancel()
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_a_check_of_a_numpy_exercise_loads_no_heavy_library(here, arithmetic):
+    (here / "a.py").write_text(RIGHT)
+    script = (
+        "import sys; from companion.cli import main\n"
+        "try: main()\n"
+        "finally: print(*sys.modules, file=sys.stderr)\n"
+    )
+    for arguments in (["check", "a.py", "--exercises", arithmetic], ["chapters"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
+        )
+        loaded = {name.split(".")[0] for name in done.stderr.split()}
+        assert "companion" in loaded
+        assert not loaded & {"keras", "tensorflow", "matplotlib", "pandas"}
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_without_what_linux_has_a_check_works_and_says_so(
+    companion, here, arithmetic, monkeypatch, platform
+):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("companion.checking.judge.best", lambda: Box(None, False, False))
+    monkeypatch.setattr(classroom, "_of_this_thread", threading.local())
+    (here / "a.py").write_text(WRONG)
+    code, out, _ = companion("check", "a.py", "--exercises", arithmetic, "--json")
+    report = json.loads(out)
+    assert code == 1
+    assert [one["status"] for one in report["verdicts"]] == ["fail", "pass"]
+    assert "NO sandbox" in report["isolation"]
+
+
+# -- prove ------------------------------------------------------------------------------------
+
+
+def test_prove_tells_a_sound_exercise_from_one_that_cannot_see_its_mistake(
+    companion, here, arithmetic
+):
+    code, out, _ = companion("prove", arithmetic, "--json")
+    assert code == 0
+    assert json.loads(out) == {"exercises": {"double": [], "total": []}}
+    blind = Path(arithmetic).read_text().replace("yield 3.0", "yield 2.0")
+    (here / "blind.py").write_text(blind.replace("yield rng.normal(size=4)", "yield 0.0"))
+    code, out, _ = companion("prove", "./blind.py")
+    assert code == 1
+    assert "You squared it" in out
+
+
+# -- hint, solution, chapters -----------------------------------------------------------------
+
+
+def test_hints_come_one_at_a_time(companion, arithmetic):
+    asked = ("hint", "double", "--exercises", arithmetic)
+    _, first, _ = companion(*asked)
+    assert "How often" in first
+    assert "to itself" not in first
+    code, out, _ = companion(*asked, "--json")
+    assert code == 0
+    assert json.loads(out) == {
+        "exercise": "double",
+        "hint": "Add `x` to itself.",
+        "number": 2,
+        "of": 2,
+    }
+    _, last, _ = companion(*asked)
+    assert "How often" in last
+    assert "to itself" in last
+
+
+def test_an_exercise_without_hints_says_so(companion, arithmetic):
+    code, _, err = companion("hint", "total", "--exercises", arithmetic)
+    assert code == 2
+    assert "no hints" in err
+
+
+def test_a_solution_is_shown_and_marked_as_seen(companion, arithmetic):
+    code, out, _ = companion("solution", "double", "--exercises", arithmetic)
+    assert code == 0
+    assert "return 2 * x" in out
+    assert "solution seen" in out
+    assert progress.standings()["arithmetic/double"].solution
+
+
+def test_the_printed_solution_passes(companion, here, arithmetic):
+    _, out, _ = companion("solution", "total", "--exercises", arithmetic, "--json")
+    (here / "a.py").write_text("import numpy as np\n" + json.loads(out)["solution"])
+    call = ("check", "a.py", "--exercises", arithmetic, "--only", "total")
+    assert companion(*call)[0] == 0
+
+
+def test_chapters_shows_what_was_passed(companion):
+    found = next(found for found in catalogue.discover() if found.exercise_names())
+    name = found.exercise_names()[0]
+    progress.remember([(f"{found.name}/{name}", progress.PASSED), (f"{found.name}/gone", "passed")])
+    _, out, _ = companion("chapters")
+    assert f"1 of {len(found.exercise_names())}" in out
+    _, out, _ = companion("chapters", "--json")
+    (row,) = [row for row in json.loads(out)["chapters"] if row["name"] == found.name]
+    assert row["passed"] == [name]
+    assert row["exercises"] == list(found.exercise_names())
+
+
+# -- for pytest -------------------------------------------------------------------------------
+
+
+def test_the_assertion_says_why(here, arithmetic):
+    (here / "a.py").write_text(WRONG)
+    with pytest.raises(AssertionError, match=r"double: fail: You squared it") as raised:
+        assert_passes("a.py", exercises=arithmetic)
+    assert "total" not in str(raised.value)
+    assert assert_passes("a.py", "total", exercises=arithmetic).score == 2.0
+    with pytest.raises(UserError, match="is not there"):
+        assert_passes("nowhere.py")
+
+
+# -- grade ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def school(here):
+    folder = here / "class"
+    folder.mkdir()
+    (folder / "ada.py").write_text(RIGHT)
+    (folder / "bob.py").write_text(WRONG)
+    (folder / "cyd.zip").write_bytes(b"PK")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "begins"),
+    [
+        ("grades.csv", [], "learner,score,max_score,double,double: why not"),
+        ("grades.json", [], "{"),
+        ("grades.xml", [], "<?xml"),
+        ("grades.txt", ["--format", "junit"], "<?xml"),
+    ],
+)
+def test_grade_writes_what_the_name_or_the_option_says(
+    companion, here, school, arithmetic, output, options, begins
+):
+    call = ("grade", school, "--output", output, "--exercises", arithmetic, "--workers", 1)
+    code, out, _ = companion(*call, *options)
+    assert code == 0
+    assert (here / output).read_text().startswith(begins)
+    assert "1 × You squared it: twice is x + x." in out
+    assert "cyd: The zip cannot be read" in out
+
+
+def test_grade_for_gradescope_writes_a_file_for_each_learner(companion, here, school, arithmetic):
+    call = ("grade", school, "--output", "out", "--format", "gradescope", "--json")
+    code, out, _ = companion(*call, "--exercises", arithmetic, "--workers", 1)
+    told = json.loads(out)
+    assert code == 0
+    assert sorted(file.name for file in (here / "out").iterdir()) == [
+        "ada.json",
+        "bob.json",
+        "cyd.json",
+    ]
+    assert json.loads((here / "out" / "ada.json").read_text())["score"] == 3.0
+    assert told["learners"] == 3
+    assert list(told["problems"]) == ["cyd"]
+    assert told["exercises"][0]["mistakes"] == {"You squared it: twice is x + x.": 1}
+
+
+@pytest.mark.parametrize(
+    ("folder", "output", "said"),
+    [
+        ("nowhere", "g.csv", "is not a folder"),
+        ("empty", "g.csv", "holds no submission"),
+        ("class", "class", "cannot be written"),
+        ("class", "class/ada.py/g.csv", "cannot be written"),
+    ],
+)
+def test_grade_refuses_what_it_cannot_do(companion, here, school, arithmetic, folder, output, said):
+    (here / "empty").mkdir()
+    code, _, err = companion(
+        "grade", folder, "--output", output, "--exercises", arithmetic, "--workers", 1
+    )
+    assert code == 2
+    assert said in err
+
+
+# -- Gradescope -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unpacked(companion, here, arithmetic):
+    """Gradescope's folders with the autograder in its place, as Gradescope lays them out."""
+    code, out, _ = companion("autograder", "a.zip", "--exercises", arithmetic, "--seed", 4242)
+    assert code == 0
+    assert "2 exercises" in out
+    root = here / "autograder"
+    for name in ("source", "submission", "results"):
+        (root / name).mkdir(parents=True)
+    with zipfile.ZipFile(here / "a.zip") as archive:
+        archive.extractall(root / "source")
+        for name in ("setup.sh", "run_autograder"):
+            assert archive.getinfo(name).external_attr >> 16 & stat.S_IXUSR
+    shutil.copy(root / "source" / "run_autograder", root)
+    (root / "run_autograder").chmod(0o755)
+    # pytest keeps its folders to itself; Gradescope's are open.
+    for folder in (here, *here.parents[:2]):
+        folder.chmod(0o755)
+    return root
+
+
+def run_autograder(root):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AUTOGRADER_ROOT": str(root),
+        "AUTOGRADER_PYTHON": sys.executable,
+    }
+    subprocess.run(["./run_autograder"], cwd=root, env=environment, check=True)
+    return json.loads((root / "results" / "results.json").read_text())
+
+
+needs_bash = pytest.mark.skipif(
+    sys.platform == "win32" or not shutil.which("bash"), reason="Gradescope runs Linux"
+)
+
+
+@needs_bash
+def test_the_zips_own_run_autograder_writes_results(unpacked):
+    (unpacked / "submission" / "homework.py").write_text(WRONG)
+    result = run_autograder(unpacked)
+    assert result["score"] == 2.0
+    assert [(one["name"], one["status"], one["max_score"]) for one in result["tests"]] == [
+        ("double", "failed", 1.0),
+        ("total", "passed", 2.0),
+    ]
+    assert "You squared it" in result["tests"][0]["output"]
+    assert "4242" not in json.dumps(result)
+
+
+@needs_bash
+def test_an_empty_submission_gets_results_too(unpacked):
+    result = run_autograder(unpacked)
+    assert result["score"] == 0
+    assert "no Python file" in result["output"]
+
+
+@needs_bash
+def test_a_submission_can_neither_read_the_answers_nor_write_its_results(unpacked):
+    targets = [unpacked / "source/exercises/arithmetic.py", unpacked / "results/results.json"]
+    (unpacked / "submission" / "thief.py").write_text(
+        "import os\n"
+        f"targets = {[str(target) for target in targets]}\n"
+        "def double(x):\n"
+        "    got = []\n"
+        "    for target in targets:\n"
+        "        try: got.append(open(target, 'r+').read())\n"
+        "        except OSError as error: got.append('refused')\n"
+        "    raise ValueError(f'{os.getuid()=} {got}')\n"
+    )
+    result = run_autograder(unpacked)
+    said = result["tests"][0]["output"]
+    assert "NO sandbox" in result["output"] or "['refused', 'refused']" in said
+    if os.getuid() == 0:
+        assert "os.getuid()=0" not in said
+
+
+@needs_bash
+def test_the_scripts_are_bash(unpacked):
+    for name in ("setup.sh", "run_autograder"):
+        subprocess.run(["bash", "-n", unpacked / "source" / name], check=True)
+    setup = (unpacked / "source" / "setup.sh").read_text()
+    assert "'numpy>=" in setup.replace(" ", "")
+    assert "tensorflow" not in setup
+
+
+def test_the_same_exercises_make_the_same_zip(companion, here, arithmetic):
+    for name in ("one.zip", "two.zip"):
+        companion("autograder", name, "--exercises", arithmetic)
+    assert (here / "one.zip").read_bytes() == (here / "two.zip").read_bytes()
+
+
+# -- the page for instructors -----------------------------------------------------------------
+
+
+def test_the_page_for_instructors_runs(companion, here):
+    blocks = re.findall(r"^```(\w+)[^\n]*\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    private = next(text for kind, text in blocks if kind == "python" and "@exercise" in text)
+    (here / "week5.py").write_text(private)
+    (asked,) = exercises_named(str(here / "week5.py"))
+    assert len(asked.mistakes) >= 2
+    (here / "class").mkdir()
+    (here / "class" / "ada.py").write_text("import numpy as np\n" + asked.solution)
+    ran = 0
+    for kind, text in blocks:
+        if kind == "console":
+            for line in re.findall(r"^\$ companion (.*)", text, re.MULTILINE):
+                code, out, err = companion(*line.split())
+                assert code == 0, (line, out, err)
+                ran += 1
+    assert ran >= 4
+    test = next(text for kind, text in blocks if kind == "python" and "assert_passes" in text)
+    (here / "test_week5.py").write_text(test)
+    (here / "answers.py").write_text("import numpy as np\n" + asked.solution)
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "test_week5.py"], check=True)

@@ -1,0 +1,367 @@
+"""Exercises as authors write them, how results are compared, and the authoring proof."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from companion.checking.comparison import difference
+from companion.checking.exercise import (
+    Exercise,
+    exercise,
+    exercises_in,
+    gradient_exercise,
+    model_exercise,
+)
+from companion.checking.gradients import gradient_difference, gradients
+from companion.checking.proof import prove
+
+
+@exercise(points=2, rtol=1e-6)
+def scaled(image, *, factor=2.0):
+    """Return `image` times `factor`.
+
+    The stub keeps the whole docstring.
+    """
+    larger = image * factor
+    return larger
+
+
+@scaled.cases
+def _(rng):
+    yield rng.normal(size=(2, 2)), 3.0
+    yield rng.normal(size=3)
+
+
+scaled.hints("Multiply.", "Every value, by the factor.")
+
+
+@scaled.mistake("You added the factor.")
+def _(image, *, factor=2.0):
+    return image + factor
+
+
+def test_the_stub_is_the_signature_and_the_docstring():
+    assert scaled.stub == (
+        "def scaled(image, *, factor=2.0):\n"
+        '    """Return `image` times `factor`.\n\n'
+        '    The stub keeps the whole docstring.\n    """\n'
+        "    raise NotImplementedError\n"
+    )
+    names = {}
+    exec(scaled.stub, names)
+    with pytest.raises(NotImplementedError):
+        names["scaled"](1)
+
+
+def test_the_solution_is_source_that_runs():
+    names = {}
+    exec(scaled.solution, names)
+    assert names["scaled"](np.ones(2), factor=5.0).tolist() == [5.0, 5.0]
+    assert "@exercise" not in scaled.solution
+
+
+def test_the_exercise_can_still_be_called():
+    assert scaled(np.ones(1), factor=4.0).tolist() == [4.0]
+    assert scaled.__doc__.startswith("Return `image`")
+
+
+def test_an_exercise_knows_what_it_is():
+    assert (scaled.name, scaled.points, scaled.chapter) == ("scaled", 2, __name__)
+    assert scaled.hints == ["Multiply.", "Every value, by the factor."]
+    assert [mistake.sentence for mistake in scaled.mistakes] == ["You added the factor."]
+
+
+def test_a_chapter_gives_its_name():
+    def one():
+        """Return one."""
+
+    one.__module__ = "chapters.convolution.exercises"
+    assert exercise()(one).chapter == "convolution"
+
+
+def test_arguments_after_the_star_are_passed_by_name():
+    first, second = scaled.draw(0)
+    assert scaled.split(first)[1] == {"factor": 3.0}
+    assert scaled.split(second)[1] == {}
+
+
+@given(seed=st.integers(0, 2**32))
+def test_cases_depend_on_the_seed_alone(seed):
+    one, other = scaled.draw(seed), scaled.draw(seed)
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, other, strict=True))
+    assert not np.array_equal(one[0][0], scaled.draw(seed + 1)[0][0])
+
+
+def test_exercises_come_in_the_order_of_their_definition():
+    import sys
+
+    names = [one.name for one in exercises_in(sys.modules[__name__])]
+    assert names == ["scaled", "squares", "squares_gradient"]
+
+
+def test_an_exercise_without_a_docstring_is_refused():
+    def mute(x):
+        return x
+
+    with pytest.raises(TypeError, match="needs a docstring"):
+        exercise()(mute)
+
+
+def test_an_exercise_without_cases_says_so():
+    @exercise()
+    def bare(x):
+        """Return x."""
+        return x
+
+    assert "has no cases" in prove(bare)[0]
+
+
+def test_a_model_exercise_needs_no_cases():
+    @model_exercise()
+    def nothing():
+        """Build nothing."""
+
+    assert nothing.draw(0) == [()]
+
+
+# -- comparison ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expected", "received", "words"),
+    [
+        (np.ones((2, 3)), np.ones((3, 2)), "values are right, but the result has the shape (3, 2)"),
+        (np.ones((2, 3)), np.zeros((3, 2)), "The result has the shape (3, 2); expected (2, 3)."),
+        (np.arange(3), np.arange(3.0), "The values are right, but the result is a float (float64)"),
+        (156, 156.0, "The values are right, but the result is a float"),
+        (np.ones(2), [1.0, 1.0], "The values are right, but the result is a list of 2"),
+        (np.ones(2), np.array([1, np.nan]), "The result holds nan at [1]"),
+        (1.0, float("inf"), "The result holds inf"),
+        (np.zeros(3), np.array([0, 0, 5.0]), "1 of 3 values differ; the first at [2] is 5,"),
+        (3.0, 4.0, "The result is 4, expected 3."),
+        (3.0, None, "The result is None; expected a float."),
+        (3.0, "3", "The result is a string; expected a float."),
+        (3.0, 10**400, "The result is a huge number; expected a float."),
+        ("same", "valid", "The result is 'valid'; expected 'same'."),
+        ((1, 2), (1, 2, 3), "The result has 3 parts; expected 2."),
+        ((1.0, np.zeros(2)), (1.0, np.ones(2)), "Part 2 of the result: 2 of 2 values differ"),
+        ({"W": 1.0}, {"w": 1.0}, "The result has the keys ['w']; expected ['W']."),
+        (True, 1, "The values are right, but the result is an integer"),
+    ],
+)
+def test_a_difference_is_said_in_its_own_words(expected, received, words):
+    assert words in difference(expected, received, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("expected", "received"),
+    [
+        (3.0, 3),
+        (3, np.int64(3)),
+        (np.float64(3.0), np.array(3.0)),
+        (np.ones(2), np.ones(2, "float32")),
+        ((1, 2), [1, 2]),
+        (None, None),
+    ],
+)
+def test_what_is_as_good_is_right(expected, received):
+    assert difference(expected, received, rtol=1e-6, atol=1e-8) is None
+
+
+@given(value=st.floats(-1e6, 1e6), off=st.floats(0, 1e-3))
+def test_close_is_what_numpy_calls_close(value, off):
+    right = difference(value, value + off, rtol=1e-5, atol=1e-8) is None
+    assert right == bool(np.isclose(value + off, value, rtol=1e-5, atol=1e-8))
+
+
+# -- gradients ----------------------------------------------------------------------------------
+
+
+@exercise()
+def squares(x, w):
+    """Return w·x²."""
+    return w * x**2
+
+
+@squares.cases
+def _(rng):
+    yield rng.normal(size=4), 2.0
+
+
+@gradient_exercise(of=squares, wrt=("x", "w"))
+def squares_gradient(above, x, w):
+    """Return the gradients with respect to `x` and `w`."""
+    return above * 2 * w * x, float(np.sum(above * x**2))
+
+
+@squares_gradient.cases
+def _(rng):
+    yield rng.normal(size=4), rng.normal(size=4), 2.0
+    yield rng.normal(size=5), rng.normal(size=5), 3.0
+
+
+def test_central_differences_agree_with_the_analytic_gradient():
+    for case in squares_gradient.draw(3):
+        found = gradients(squares_gradient, case)
+        right = squares_gradient(*case)
+        assert np.allclose(found[0].value, right[0], rtol=1e-8, atol=1e-8)
+        assert np.isclose(found[1].value, right[1], rtol=1e-8)
+    assert prove(squares_gradient) == []
+
+
+def test_a_gradient_off_by_a_factor_is_told_from_a_wrong_term():
+    case = squares_gradient.draw(0)[0]
+    expected = gradients(squares_gradient, case)
+    dx, dw = squares_gradient(*case)
+    tolerances = {"rtol": 1e-5, "atol": 1e-7}
+    assert gradient_difference(expected, (dx, dw), **tolerances) is None
+    wrong = {
+        "The gradient of `x` is wrong by the factor 2": (2 * dx, dw),
+        "The gradient of `x` is wrong by the factor 1/4": (dx / 4, dw),
+        "The gradient of `x` has the wrong sign": (-dx, dw),
+        "The gradient of `x` has a wrong term at [2]": (dx + np.eye(4)[2], dw),
+        "The gradient of `w` is 0, expected": (dx, 0.0),
+        "right, but the gradient of `x` has the shape (2, 2)": (dx.reshape(2, 2), dw),
+        "The gradient of `x` holds nan at [0]": (dx * np.nan, dw),
+        "The result is an array of shape (4,); expected 2 gradients (x, w).": dx,
+    }
+    for words, received in wrong.items():
+        assert words in gradient_difference(expected, received, **tolerances), words
+
+
+def test_kinks_are_skipped_and_nan_at_a_kink_is_not():
+    @gradient_exercise(of=lambda x: np.maximum(x, 0))
+    def relu_gradient(x):
+        """Return the gradient of the sum of relu(x)."""
+        return (x > 0).astype(float)
+
+    case = (np.array([1.0, 0.0, -1.0]),)
+    expected = gradients(relu_gradient, case)
+    assert expected[0].smooth.tolist() == [True, False, True]
+    for at_kink, right in [(0.0, True), (1.0, True), (0.5, True), (np.nan, False)]:
+        wrong = gradient_difference(expected, np.array([1, at_kink, 0.0]), rtol=1e-5, atol=1e-7)
+        assert (wrong is None) is right
+
+
+def test_a_gradient_exercise_must_fit_its_function():
+    with pytest.raises(TypeError, match="at most one more"):
+
+        @gradient_exercise(of=squares)
+        def wrong(one, two, x):
+            """Return nothing."""
+
+
+# -- the proof ----------------------------------------------------------------------------------
+
+
+def proved(reference, cases, *mistakes, **options):
+    made = exercise(**options)(reference)
+    made.cases(cases)
+    for number, mistake in enumerate(mistakes):
+        made.mistake(f"mistake {number}")(mistake)
+    assert isinstance(made, Exercise)
+    return prove(made)
+
+
+def adam_step(gradient):
+    """Return the first step of Adam: ĝ / (√v̂ + ε)."""
+    return gradient / (np.sqrt(gradient**2) + 1e-8)
+
+
+def adam_step_with_epsilon_inside(gradient):
+    return gradient / np.sqrt(gradient**2 + 1e-8**2)
+
+
+def test_the_proof_catches_an_epsilon_that_no_case_shows():
+    def ordinary(rng):
+        yield rng.normal(size=20)
+
+    def tiny(rng):
+        yield rng.normal(size=20) * 1e-8
+
+    faults = proved(adam_step, ordinary, adam_step_with_epsilon_inside)
+    assert "No case tells this mistake from the reference: 'mistake 0'" in faults[0]
+    assert proved(adam_step, tiny, adam_step_with_epsilon_inside) == []
+
+
+def slide(image, kernel):
+    """Slide the kernel over the image."""
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return np.einsum("ijkl,kl->ij", windows, kernel)
+
+
+def slide_flipped(image, kernel):
+    return slide(image, kernel[::-1, ::-1])
+
+
+def test_the_proof_catches_a_constant_kernel_that_cannot_show_a_flip():
+    def constant(rng):
+        yield rng.normal(size=(5, 5)), np.ones((3, 3))
+
+    def drawn(rng):
+        yield rng.normal(size=(5, 5)), rng.normal(size=(3, 3))
+
+    faults = proved(slide, constant, slide_flipped)
+    assert len(faults) == 1
+    assert "No case tells this mistake from the reference" in faults[0]
+    assert proved(slide, drawn, slide_flipped) == []
+
+
+def one_number(rng):
+    yield rng.normal(size=3)
+
+
+def test_the_proof_catches_two_mistakes_that_look_alike():
+    def reference(x):
+        """Return twice x."""
+        return 2 * x
+
+    faults = proved(reference, one_number, lambda x: x, lambda x: x * 1.0)
+    assert faults == ["No case tells these mistakes apart: 'mistake 0' and 'mistake 1'."]
+
+
+def test_the_proof_catches_cases_that_do_not_follow_the_seed():
+    def reference(x):
+        """Return x."""
+        return x
+
+    unseeded = np.random.default_rng()
+
+    def loose(rng):
+        yield unseeded.normal(size=3)
+
+    assert any("same seed gives other cases" in one for one in proved(reference, loose))
+
+
+def test_the_proof_catches_a_reference_that_changes_its_arguments():
+    def reference(x):
+        """Return twice x."""
+        x *= 2
+        return x
+
+    assert any("changes its arguments" in one for one in proved(reference, one_number))
+
+
+def test_the_proof_catches_a_reference_that_is_not_finite():
+    def reference(x):
+        """Return x over nothing."""
+        return x * np.inf
+
+    assert any("must be a finite number" in one for one in proved(reference, one_number))
+
+
+def test_the_proof_catches_a_reference_that_raises():
+    def reference(x):
+        """Return what is not there."""
+        return x[10]
+
+    assert "cannot be set up: IndexError" in proved(reference, one_number)[0]
+
+
+def test_the_proof_accepts_a_mistake_that_raises():
+    def reference(x):
+        """Return twice x."""
+        return 2 * x
+
+    assert proved(reference, one_number, lambda x: x[10]) == []

@@ -1,0 +1,464 @@
+"""The judge's verdicts: what was wrong, in words, with the case that shows it."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from companion import notebook
+from companion.checking.exercise import exercise, gradient_exercise, model_exercise
+from companion.checking.isolation import Worker
+from companion.checking.judge import Judge, check_file
+from companion.checking.verdict import Status
+from companion.checking.worker import FrameError, copied, decode, encode
+from companion.errors import UserError
+
+
+@exercise(points=2)
+def centred(x):
+    """Return `x` minus its mean."""
+    return x - x.mean()
+
+
+@centred.cases
+def _(rng):
+    yield rng.normal(size=(3, 4))
+    yield rng.normal(size=(10, 10))
+
+
+@centred.mistake("You took the mean of every row: one mean is asked for.")
+def _(x):
+    return x - x.mean(axis=1, keepdims=True)
+
+
+@centred.mistake("You raise where you should average.")
+def _(x):
+    raise ArithmeticError
+
+
+@exercise()
+def count(xs):
+    """Return how many `xs` there are."""
+    return len(xs)
+
+
+@count.cases
+def _(rng):
+    yield [1.0, 2.0]
+    yield [1.0, 2.0, 5.0]
+
+
+@gradient_exercise(of=lambda x: x**2)
+def square_gradient(x):
+    """Return the gradient of the sum of x²."""
+    return 2 * x
+
+
+@square_gradient.cases
+def _(rng):
+    yield rng.normal(size=3)
+
+
+EXERCISES = (centred, count, square_gradient)
+RIGHT = """
+import numpy as np
+
+def centred(x):
+    return x - np.mean(x)
+
+def count(xs):
+    return len(xs)
+
+def square_gradient(x):
+    return 2 * x
+"""
+
+
+@pytest.fixture(scope="module")
+def judge():
+    with Judge() as judge:
+        yield judge
+
+
+def count_workers(monkeypatch):
+    """Return a list that gains an entry with every worker that starts."""
+    started = []
+    begin = Worker.__post_init__
+
+    def start(self):
+        started.append(self)
+        begin(self)
+
+    monkeypatch.setattr(Worker, "__post_init__", start)
+    return started
+
+
+@pytest.fixture
+def check(judge):
+    def check(source, *exercises, **options):
+        found = judge.check(textwrap.dedent(source).encode(), exercises or EXERCISES, **options)
+        return found.verdicts[0] if len(found.verdicts) == 1 else found
+
+    return check
+
+
+def test_a_right_file_earns_all_points(check):
+    report = check(RIGHT, learner="ada", path="ada/centred.py")
+    assert [verdict.status for verdict in report.verdicts] == [Status.PASS] * 3
+    assert (report.score, report.max_score) == (4, 4)
+    assert (report.learner, report.path, report.seed) == ("ada", "ada/centred.py", 0)
+    assert "own process" in report.isolation
+
+
+def test_a_recognised_mistake_is_the_message_and_the_case_stands_below(check):
+    verdict = check("def centred(x): return x - x.mean(axis=1, keepdims=True)", centred)
+    assert verdict.status is Status.FAIL
+    assert verdict.message == "You took the mean of every row: one mean is asked for."
+    assert verdict.mistake == verdict.message
+    for words in ("case 1 of 2", "x = float64 array of shape (3, 4)", "expected =", "received ="):
+        assert words in verdict.details
+
+
+def test_a_mistake_that_matches_one_case_only_is_not_named(check):
+    source = """
+        def centred(x):
+            return x - (x.mean(axis=1, keepdims=True) if len(x) == 3 else 0)
+    """
+    verdict = check(source, centred)
+    assert verdict.mistake is None
+    assert "12 of 12 values differ; the first at [0, 0] is" in verdict.message
+
+
+def test_a_mistake_that_raises_is_recognised_by_what_it_raises(check):
+    verdict = check("def centred(x): raise ArithmeticError", centred)
+    assert verdict.status is Status.ERROR
+    assert verdict.message == "You raise where you should average."
+
+
+def test_the_case_shown_is_one_that_can_be_read(check):
+    source = "def centred(x): return x - x.mean() if len(x) == 3 else x"
+    assert "case 2 of 2" in check(source, centred).details
+
+
+def test_right_values_of_another_kind_are_said_to_be_right(check):
+    verdict = check("def count(xs): return float(len(xs))", count)
+    assert verdict.status is Status.FAIL
+    assert verdict.message == (
+        "The values are right, but the result is a float (float64); expected an integer (int64)."
+    )
+
+
+def test_an_error_names_its_line_and_shows_it(check):
+    verdict = check("def count(xs):\n    return 1 / 0\n", count)
+    assert verdict.status is Status.ERROR
+    assert verdict.message == "ZeroDivisionError in line 2: division by zero"
+    assert "xs = [1, 2]" in verdict.details
+    assert "line 2: return 1 / 0" in verdict.details
+
+
+def test_another_signature_is_told_the_right_one(check):
+    verdict = check("def count(): return 2", count)
+    assert "Keep the signature: count(xs)." in verdict.message
+
+
+def test_a_missing_function_is_not_attempted_and_a_misspelt_one_is_found(check):
+    assert check("", count).status is Status.NOT_ATTEMPTED
+    verdict = check("def cuont(xs): return len(xs)", count)
+    assert verdict.status is Status.NOT_ATTEMPTED
+    assert "where you wrote cuont?" in verdict.message
+    assert check(count.stub, count).status is Status.NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("x = 1\ndef f(:\n", "SyntaxError in line 2"),
+        ("x = 1\nx = '\0'\n", "SyntaxError in line 2"),
+        ("import no_such_thing", "No module named 'no_such_thing'"),
+        ("import chapters", "The book's own code is not there"),
+        ("import os; os._exit(3)", "exit code 3"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_says_why(check, source, words):
+    report = check(source)
+    assert [verdict.status for verdict in report.verdicts] == [Status.ERROR] * 3
+    assert all(words in verdict.message for verdict in report.verdicts)
+
+
+def test_a_source_that_is_not_utf8_is_an_error(judge):
+    verdict = judge.check(b"x = 1\nname = '\xff'\n", [count]).verdicts[0]
+    assert verdict.status is Status.ERROR
+    assert "utf-8" in verdict.message
+
+
+def test_one_lost_exercise_does_not_lose_the_others(check):
+    source = RIGHT.replace("return x - np.mean(x)", "\n        while True: pass")
+    report = check(source, time_limit=1)
+    assert [verdict.status for verdict in report.verdicts] == ["timeout", "pass", "pass"]
+
+
+def test_one_worker_serves_all_exercises_of_a_file(check, monkeypatch):
+    started = count_workers(monkeypatch)
+    with Judge(spare=False) as fresh:
+        assert fresh.check(RIGHT.encode(), EXERCISES).score == 4
+    assert len(started) == 1
+
+
+def test_no_file_sees_what_another_left_behind(check):
+    marked = "import builtins\nbuiltins.left = 1\n" + RIGHT
+    assert check(marked).score == 4
+    nosy = "import builtins\ndef count(xs): return len(xs) + hasattr(builtins, 'left')"
+    assert check(nosy, count).status is Status.PASS
+
+
+def test_the_same_seed_gives_the_same_verdicts(check):
+    source = RIGHT.replace("2 * x", "3 * x").replace("len(xs)", "2")
+    one, other = check(source, seed=5), check(source, seed=5)
+    for verdict, again in zip(one.verdicts, other.verdicts, strict=True):
+        assert (verdict.status, verdict.message, verdict.details) == (
+            again.status,
+            again.message,
+            again.details,
+        )
+    assert check(source, seed=6).verdicts[2].details != one.verdicts[2].details
+
+
+def test_a_gradient_is_told_its_factor(check):
+    verdict = check("def square_gradient(x): return x", square_gradient)
+    assert "The gradient of `x` is wrong by the factor 1/2" in verdict.message
+
+
+def test_an_exercise_that_fails_itself_is_not_the_learners_fault(check):
+    @exercise()
+    def broken(x):
+        """Return nothing."""
+        return 1 / 0
+
+    broken.cases(lambda rng: [1.0])
+    verdict = check("def broken(x): return 1", broken)
+    assert verdict.status is Status.CHECKER_ERROR
+    assert "ZeroDivisionError" in verdict.message
+
+
+def test_what_a_learner_writes_reaches_no_terminal_as_it_is(check):
+    verdict = check("def count(xs): raise ValueError('\\x1b[2J' + 'x' * 10_000)", count)
+    assert verdict.message.isprintable()
+    assert len(verdict.message) <= 1000
+
+
+def test_check_file_reads_a_file_and_refuses_what_is_none(tmp_path):
+    (tmp_path / "ada.py").write_text(RIGHT)
+    report = check_file(tmp_path / "ada.py", EXERCISES, only="count")
+    assert [verdict.exercise for verdict in report.verdicts] == ["count"]
+    assert report.learner == "ada"
+    with pytest.raises(UserError, match="which is not there"):
+        check_file(tmp_path / "bob.py", EXERCISES)
+    with pytest.raises(UserError, match="which is a folder"):
+        check_file(tmp_path, EXERCISES)
+    with pytest.raises(UserError, match="Did you mean 'count'"):
+        check_file(tmp_path / "ada.py", EXERCISES, only="cuont")
+
+
+def test_numpy_exercises_never_load_keras(tmp_path):
+    (tmp_path / "answer.py").write_text(
+        "import sys\ndef count(xs):\n    assert 'keras' not in sys.modules\n    return len(xs)\n"
+    )
+    program = (
+        "import sys\nfrom test_judge import count\n"
+        "from companion.checking.judge import check_file\n"
+        f"report = check_file({str(tmp_path / 'answer.py')!r}, [count])\n"
+        "assert report.score == 1, report\n"
+        "print([name for name in ('keras', 'tensorflow', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=__file__.rpartition("/")[0],
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+# -- the pipe -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        7,
+        2.5,
+        "text",
+        [1, (2, {"a": 3.0})],
+        np.float32(2),
+        np.zeros((0, 3)),
+        np.arange(6).reshape(2, 3).T,
+        np.array(True),
+        np.array([1 + 2j]),
+    ],
+)
+def test_values_cross_the_pipe_unchanged(value):
+    came = copied(value)
+    assert type(came) is type(value)
+    assert np.array_equal(came, value) if isinstance(value, np.ndarray) else came == value
+
+
+def test_a_copied_array_can_be_written_to():
+    copied(np.zeros(3))[0] = 1
+
+
+@pytest.mark.parametrize("value", [object(), print, np.array([None]), np.array(["text"])])
+def test_what_is_no_plain_value_crosses_by_its_name_alone(value):
+    assert repr(copied(value)).startswith("a ")
+
+
+@pytest.mark.parametrize(
+    ("tree", "payload"),
+    [
+        (["array", "<f8", [2]], bytes(8)),
+        (["array", "<f8", [1]], bytes(16)),
+        (["array", "<f8", [-1]], bytes(8)),
+        (["array", "|O", [1]], bytes(8)),
+        (["array", "<f8", [10**30, 10**30]], b""),
+        (["array", "V1000000000", [1]], b""),
+        (["array", "<f8", ["1"]], bytes(8)),
+        (["plain", [1]], b""),
+        (["dict", [1]], b""),
+        (["list", 3], b""),
+        (["code", "x"], b""),
+        ([], b""),
+        (3, b""),
+        (None, b""),
+    ],
+)
+def test_forged_values_are_refused(tree, payload):
+    with pytest.raises(FrameError):
+        decode(tree, payload)
+
+
+def test_a_value_without_end_is_cut():
+    endless = []
+    endless.append(endless)
+    blobs = []
+    assert "nested too deeply" in json.dumps(encode(endless, blobs))
+
+
+# -- notebook -----------------------------------------------------------------------------------
+
+
+def test_a_notebook_shows_a_verdict_and_says_that_this_is_practice():
+    shown = count.check(lambda xs: 1)
+    assert shown.verdict.status is Status.FAIL
+    text = shown._repr_html_()
+    assert "practice" in text
+    assert "The result is 1, expected 2." in text
+    assert "xs = [1, 2]" in text
+    assert "practice" in repr(count.check(len))
+    assert count.check(len).verdict.status is Status.PASS
+
+
+def test_a_notebook_recognises_mistakes_and_errors_too():
+    shown = centred.check(lambda x: x - x.mean(axis=1, keepdims=True))
+    assert shown.verdict.message == "You took the mean of every row: one mean is asked for."
+    assert "IndexError in line" in count.check(lambda xs: xs[7]).verdict.message
+
+
+def test_markup_in_a_verdict_stays_text():
+    def shout(xs):
+        raise ValueError("<script>alert(1)</script>")
+
+    text = notebook.practise(count, shout)._repr_html_()
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+# -- models -------------------------------------------------------------------------------------
+
+
+@model_exercise(points=3)
+def tiny():
+    """Build a small network."""
+    from keras import Input, Model, layers
+
+    inputs = Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, activation="relu", name="C1")(inputs)
+    short = x
+    x = layers.Conv2D(4, 3, padding="same", name="C2")(x)
+    x = layers.Add(name="A3")([x, short])
+    x = layers.Flatten(name="F4")(x)
+    return Model(inputs, layers.Dense(10, activation="softmax", name="D5")(x))
+
+
+@tiny.mistake("You left the softmax out.")
+def _():
+    from keras import Model, layers
+
+    model = tiny.reference()
+    return Model(model.inputs, layers.Dense(10, name="D5")(model.get_layer("F4").output))
+
+
+@pytest.mark.slow
+def test_models_are_compared_layer_by_layer(judge, monkeypatch):
+    right = tiny.solution
+    answers = {
+        "right": (right, "Right."),
+        "with an activation of its own": (
+            right.replace(
+                'Conv2D(4, 3, activation="relu", name="C1")(inputs)', "Conv2D(4, 3)(inputs)"
+            ).replace("short = x", "x = layers.ReLU()(x)\n    short = x"),
+            "Right.",
+        ),
+        "recognised": (right.replace(', activation="softmax"', ""), "You left the softmax out."),
+        "padded": (
+            right.replace('name="C1"', 'padding="same", name="C1"'),
+            "C1 (Conv2D): padding is 'same', expected 'valid'.",
+        ),
+        "larger": (
+            right.replace("Dense(10", "Dense(12"),
+            "+290 parameters: D5 (Dense): units is 12, expected 10.",
+        ),
+        "tanh": (
+            right.replace('"relu"', '"tanh"'),
+            "The activation of C1 is 'tanh', expected 'relu'.",
+        ),
+        "without a layer": (
+            right.replace('    x = layers.Conv2D(4, 3, padding="same", name="C2")(x)\n', ""),
+            "-148 parameters: C2 (Conv2D) is missing.",
+        ),
+        "wired differently": (
+            right.replace("[x, short]", "[x, x]"),
+            "The layers are right, but they are wired differently",
+        ),
+        "with a Lambda": (
+            right.replace('name="F4")(x)', 'name="F4")(layers.Lambda(lambda x: x, name="L")(x))'),
+            "L is a Lambda layer: code in a box that cannot be compared, saved or read.",
+        ),
+        "no model": ("def tiny(): return 3", "A Keras model is to be returned. Received: a int."),
+        "without shapes": (
+            "import keras\ndef tiny(): return keras.Sequential([keras.layers.Dense(1)])",
+            "The model has no shapes yet",
+        ),
+        "forged": (
+            "import keras\ndef tiny(): return keras.Input((1,))",
+            "A Keras model is to be returned.",
+        ),
+    }
+    started = count_workers(monkeypatch)
+    exercises, source = [], "import keras\n"
+    for number, (text, _) in enumerate(answers.values()):
+        one = model_exercise(points=3)(tiny.reference)
+        one.mistakes, one.name = tiny.mistakes, f"tiny_{number}"
+        exercises.append(one)
+        source += text.replace("def tiny(", f"def tiny_{number}(") + "\n"
+    with Judge(spare=False) as fresh:
+        report = fresh.check(source.encode(), exercises, time_limit=30)
+    for name, verdict in zip(answers, report.verdicts, strict=True):
+        words = answers[name][1]
+        assert words in verdict.message, (name, verdict)
+        assert (verdict.status is Status.PASS) is (words == "Right."), name
+    assert len(started) == 1, "Keras is imported once for a learner, not once for an exercise"
