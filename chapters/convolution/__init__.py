@@ -13,5 +13,24 @@ chapter = Chapter(
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submod_attrs={"scratch": ["output_size"]},
+    submod_attrs={
+        "scratch": [
+            "convolution",
+            "convolution_backward",
+            "convolution_loops",
+            "convolution_loops_backward",
+            "convolution_matrix",
+            "convolve",
+            "cross_correlate",
+            "dense_parameter_count",
+            "global_pool",
+            "multiply_count",
+            "output_size",
+            "padding_sides",
+            "parameter_count",
+            "pool",
+            "pool_backward",
+            "receptive_field",
+        ]
+    },
 )

@@ -1,0 +1,1102 @@
+"""Exercises on convolution: count it, slide it, pool it, and send its gradient back."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from companion.checking.exercise import exercise, gradient_exercise, model_exercise
+
+# Counting ----------------------------------------------------------------------------------------
+
+
+@exercise()
+def output_size(size, kernel, padding, stride):
+    """Return how many places a kernel stands in along one axis.
+
+    Args:
+        size: Length of the input.
+        kernel: Length of the kernel; it fits into the padded input.
+        padding: Zeros put on each side of the input.
+        stride: Places from one stand of the kernel to the next.
+
+    Returns:
+        A whole number, e.g. 8 for ``output_size(16, 3, 1, 2)``.
+    """
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+@output_size.cases
+def _(rng):
+    yield 7, 3, 1, 2
+    yield 6, 2, 0, 2
+    yield 16, 3, 1, 2
+    yield 10, 3, 2, 3
+    for _ in range(6):
+        kernel, padding, stride = (int(n) for n in rng.integers([1, 0, 1], [8, 4, 5]))
+        yield int(rng.integers(kernel, 60)), kernel, padding, stride
+
+
+output_size.hints(
+    "How long is the input once both of its ends are padded?",
+    "Put the kernel at the very left. How far can it still move? How many steps is that?",
+    "A step that does not fit is not taken. And the place before the first step counts, too.",
+)
+
+
+@output_size.mistake(
+    "You padded one side only: the zeros stand on both sides, so they count twice."
+)
+def _(size, kernel, padding, stride):
+    return (size + padding - kernel) // stride + 1
+
+
+@output_size.mistake("You left the floor out: a last step that does not fit is not taken.")
+def _(size, kernel, padding, stride):
+    return (size + 2 * padding - kernel) / stride + 1
+
+
+@output_size.mistake("You rounded up: a last step that does not fit is not taken.")
+def _(size, kernel, padding, stride):
+    return -(-(size + 2 * padding - kernel) // stride) + 1
+
+
+@output_size.mistake("You counted the steps: there is one place more than there are steps.")
+def _(size, kernel, padding, stride):
+    return (size + 2 * padding - kernel) // stride
+
+
+@output_size.mistake(
+    "You added the 1 before dividing by the stride: it is not a step, add it after."
+)
+def _(size, kernel, padding, stride):
+    return (size + 2 * padding - kernel + 1) // stride
+
+
+@output_size.mistake("You left the stride out: the kernel moves by `stride` places at a time.")
+def _(size, kernel, padding, stride):
+    return size + 2 * padding - kernel + 1
+
+
+@output_size.mistake("You gave the size for padding 'same': the kernel's length must count.")
+def _(size, kernel, padding, stride):
+    return -(-size // stride)
+
+
+@exercise()
+def parameter_count(height, width, channels, filters):
+    """Return how many numbers a convolutional layer learns, its biases included.
+
+    Args:
+        height: Rows of the kernel.
+        width: Columns of the kernel.
+        channels: Channels of the layer's input.
+        filters: Number of kernels, which is the number of feature maps.
+
+    Returns:
+        A whole number, e.g. 34,944 for ``parameter_count(11, 11, 3, 96)``.
+    """
+    return filters * (height * width * channels + 1)
+
+
+@parameter_count.cases
+def _(rng):
+    yield 2, 3, 4, 5
+    yield 11, 11, 3, 96
+    yield 5, 5, 1, 6
+    for _ in range(4):
+        yield tuple(int(n) for n in rng.integers(1, 12, size=4))
+
+
+parameter_count.hints(
+    "How many pixels does one kernel look at, in all channels together?",
+    "It has a weight for each of them, and one number more. How many kernels are there?",
+)
+
+
+@parameter_count.mistake("You left the biases out: every filter has one.")
+def _(height, width, channels, filters):
+    return filters * height * width * channels
+
+
+@parameter_count.mistake("You left the channels out: a kernel is as deep as its input.")
+def _(height, width, channels, filters):
+    return filters * (height * width + 1)
+
+
+@parameter_count.mistake("You counted one filter: each of them has weights of its own.")
+def _(height, width, channels, filters):
+    return height * width * channels + 1
+
+
+@parameter_count.mistake("You gave the whole layer one bias: every filter has its own.")
+def _(height, width, channels, filters):
+    return filters * height * width * channels + 1
+
+
+@parameter_count.mistake("You gave a bias to every channel of a filter: a filter has one in all.")
+def _(height, width, channels, filters):
+    return filters * channels * (height * width + 1)
+
+
+@parameter_count.mistake("You took the kernel for a square: its height and width may differ.")
+def _(height, width, channels, filters):
+    return filters * (height * height * channels + 1)
+
+
+@exercise()
+def multiply_count(size, kernel, padding, channels, filters):
+    """Return how many multiplications a convolutional layer makes for one square image.
+
+    The stride is 1. Multiplications with a zero of the padding count like any other.
+
+    Args:
+        size: Rows, and columns, of the image.
+        kernel: Rows, and columns, of each kernel.
+        padding: Zeros put on each side of the image.
+        channels: Channels of the image.
+        filters: Number of kernels.
+
+    Returns:
+        A whole number, e.g. 117,600 for ``multiply_count(32, 5, 0, 1, 6)``.
+    """
+    places = size + 2 * padding - kernel + 1
+    return places**2 * kernel**2 * channels * filters
+
+
+@multiply_count.cases
+def _(rng):
+    yield 4, 3, 0, 2, 5
+    yield 32, 5, 0, 1, 6
+    yield 55, 11, 5, 3, 96
+    for _ in range(4):
+        kernel, padding, channels, filters = (int(n) for n in rng.integers([2, 0, 1, 1], 6))
+        yield int(rng.integers(kernel + 1, 20)), kernel, padding, channels, filters
+
+
+multiply_count.hints(
+    "How many multiplications make one number of one feature map?",
+    "How many numbers does a feature map hold? Not as many as the image has pixels.",
+    "And every filter makes a feature map of its own.",
+)
+
+
+@multiply_count.mistake("You counted a kernel on every pixel: it stands only where it fits.")
+def _(size, kernel, padding, channels, filters):
+    return size**2 * kernel**2 * channels * filters
+
+
+@multiply_count.mistake("You left the channels out: a kernel multiplies in each of them.")
+def _(size, kernel, padding, channels, filters):
+    return (size + 2 * padding - kernel + 1) ** 2 * kernel**2 * filters
+
+
+@multiply_count.mistake("You counted one filter: every filter goes over the whole image.")
+def _(size, kernel, padding, channels, filters):
+    return (size + 2 * padding - kernel + 1) ** 2 * kernel**2 * channels
+
+
+@multiply_count.mistake("You counted the places along one axis only: the kernel walks along two.")
+def _(size, kernel, padding, channels, filters):
+    return (size + 2 * padding - kernel + 1) * kernel**2 * channels * filters
+
+
+@multiply_count.mistake("You padded one side only: the zeros stand on both sides.")
+def _(size, kernel, padding, channels, filters):
+    return (size + padding - kernel + 1) ** 2 * kernel**2 * channels * filters
+
+
+@multiply_count.mistake("You counted the bias: it is added, not multiplied.")
+def _(size, kernel, padding, channels, filters):
+    return (size + 2 * padding - kernel + 1) ** 2 * (kernel**2 * channels + 1) * filters
+
+
+@exercise(points=2)
+def receptive_field(kernels, strides):
+    """Return how many input places one output of a stack of layers looks at, along one axis.
+
+    Args:
+        kernels: The kernel length of each layer, the first layer first.
+        strides: The stride of each layer.
+
+    Returns:
+        A whole number, e.g. 7 for ``receptive_field([3, 3, 3], [1, 1, 1])``.
+    """
+    field, step = 1, 1
+    for kernel, stride in zip(kernels, strides, strict=True):
+        field += (kernel - 1) * step
+        step *= stride
+    return field
+
+
+@receptive_field.cases
+def _(rng):
+    yield [3, 2], [2, 1]
+    yield [3, 3, 3], [1, 1, 1]
+    yield [5, 2, 5, 2, 5], [1, 2, 1, 2, 1]
+    for _ in range(4):
+        layers = int(rng.integers(2, 6))
+        yield rng.integers(2, 8, size=layers).tolist(), rng.integers(1, 4, size=layers).tolist()
+
+
+receptive_field.hints(
+    "One layer with kernel k looks at k places: at 1, and k − 1 more.",
+    "Two neighbours in a map lie further apart on the input once a layer below has strode.",
+    "Keep two numbers on the way up: the field, and what one step in this map is on the input.",
+)
+
+
+@receptive_field.mistake(
+    "You added the kernels up: windows overlap, a layer adds only k − 1 steps."
+)
+def _(kernels, strides):
+    return sum(kernels)
+
+
+@receptive_field.mistake("You left the strides out: after a stride of 2, a step covers two places.")
+def _(kernels, strides):
+    return 1 + sum(kernel - 1 for kernel in kernels)
+
+
+@receptive_field.mistake("You let a layer's stride widen its own kernel: it widens those above it.")
+def _(kernels, strides):
+    return 1 + sum((k - 1) * int(np.prod(strides[: i + 1])) for i, k in enumerate(kernels))
+
+
+@receptive_field.mistake("You started at 0: before any layer, a place sees itself.")
+def _(kernels, strides):
+    return receptive_field.reference(kernels, strides) - 1
+
+
+@receptive_field.mistake("You used the stride of the layer below alone: the strides multiply up.")
+def _(kernels, strides):
+    return 1 + sum((k - 1) * s for k, s in zip(kernels, [1, *strides], strict=False))
+
+
+@receptive_field.mistake("You walked from the last layer to the first: begin at the input.")
+def _(kernels, strides):
+    return receptive_field.reference(kernels[::-1], strides[::-1])
+
+
+# Sliding -----------------------------------------------------------------------------------------
+
+
+@exercise(points=2)
+def cross_correlate(image, kernel):
+    """Slide a kernel over an image, stride 1, no padding: S(i, j) = Σ I(i + m, j + n) · K(m, n).
+
+    Args:
+        image: Shape ``(rows, columns)``.
+        kernel: Shape ``(height, width)``, no larger than the image.
+
+    Returns:
+        Shape ``(rows − height + 1, columns − width + 1)``.
+    """
+    windows = sliding_window_view(image, kernel.shape)
+    return np.einsum("ijmn,mn->ij", windows, kernel)
+
+
+def images_and_kernels(rng):
+    """Yield small whole numbers first, for a reader; then a few of every shape."""
+    yield rng.integers(-4, 5, size=(3, 4)).astype(float), rng.integers(-2, 3, (2, 2)).astype(float)
+    for rows, columns, height, width in ((6, 6, 3, 3), (5, 8, 2, 3), (7, 5, 4, 2)):
+        yield rng.normal(size=(rows, columns)), rng.normal(size=(height, width))
+
+
+cross_correlate.cases(images_and_kernels)
+
+cross_correlate.hints(
+    "At how many places can the kernel stand, downwards and to the right?",
+    "At each place: cut out the window, multiply it by the kernel number by number, sum.",
+    "Do not turn the kernel over.",
+)
+
+
+@cross_correlate.mistake(
+    "You flipped the kernel: that is convolution; the lectures slide it unflipped."
+)
+def _(image, kernel):
+    return cross_correlate.reference(image, kernel[::-1, ::-1])
+
+
+@cross_correlate.mistake("You transposed the kernel: its rows lie along the image's rows.")
+def _(image, kernel):
+    return cross_correlate.reference(image, kernel.T)
+
+
+@cross_correlate.mistake("You stopped one place early: the kernel also fits at the far edges.")
+def _(image, kernel):
+    return cross_correlate.reference(image, kernel)[:-1, :-1]
+
+
+@cross_correlate.mistake("You took the mean of the products: the window's products are summed.")
+def _(image, kernel):
+    return cross_correlate.reference(image, kernel) / kernel.size
+
+
+@cross_correlate.mistake("You padded the image ('same'): here the kernel stays inside ('valid').")
+def _(image, kernel):
+    height, width = kernel.shape
+    rows, columns = ((height - 1) // 2, height // 2), ((width - 1) // 2, width // 2)
+    return cross_correlate.reference(np.pad(image, (rows, columns)), kernel)
+
+
+@cross_correlate.mistake("You moved the kernel by its own size: windows overlap, the stride is 1.")
+def _(image, kernel):
+    return cross_correlate.reference(image, kernel)[:: kernel.shape[0], :: kernel.shape[1]]
+
+
+@exercise(points=2)
+def cross_correlate_strided(image, kernel, padding, stride):
+    """Slide a kernel over a zero-padded image in steps.
+
+    Args:
+        image: Shape ``(rows, columns)``.
+        kernel: Shape ``(height, width)``.
+        padding: Zeros put on each of the four sides of the image.
+        stride: Steps of the kernel, downwards and to the right.
+
+    Returns:
+        Shape ``(floor((rows + 2·padding − height) / stride) + 1, …)``.
+    """
+    windows = sliding_window_view(np.pad(image, padding), kernel.shape)
+    return np.einsum("ijmn,mn->ij", windows[::stride, ::stride], kernel)
+
+
+@cross_correlate_strided.cases
+def _(rng):
+    image = rng.integers(1, 6, size=(3, 4)).astype(float)
+    yield image, rng.integers(-2, 3, size=(2, 2)).astype(float), 1, 2
+    for rows, columns, kernel, padding, stride in (
+        (6, 6, 3, 1, 1),
+        (7, 9, 3, 0, 2),
+        (5, 8, 3, 2, 3),
+        (8, 7, 2, 1, 2),
+    ):
+        yield rng.normal(size=(rows, columns)), rng.normal(size=(kernel, kernel)), padding, stride
+
+
+cross_correlate_strided.hints(
+    "First put the zeros around the image; `np.pad` does it. Then forget that they are zeros.",
+    "The window of output (i, j) begins at (i · stride, j · stride).",
+)
+
+
+@cross_correlate_strided.mistake("You flipped the kernel: the lectures slide it as it is.")
+def _(image, kernel, padding, stride):
+    return cross_correlate_strided.reference(image, kernel[::-1, ::-1], padding, stride)
+
+
+@cross_correlate_strided.mistake("You strode along the rows only: the columns step as well.")
+def _(image, kernel, padding, stride):
+    return cross_correlate.reference(np.pad(image, padding), kernel)[::stride]
+
+
+@cross_correlate_strided.mistake("You strode along the columns only: the rows step as well.")
+def _(image, kernel, padding, stride):
+    return cross_correlate.reference(np.pad(image, padding), kernel)[:, ::stride]
+
+
+@cross_correlate_strided.mistake("You left the stride out: the kernel moved by 1.")
+def _(image, kernel, padding, stride):
+    return cross_correlate.reference(np.pad(image, padding), kernel)
+
+
+@cross_correlate_strided.mistake("You left the padding out: put zeros around the image first.")
+def _(image, kernel, padding, stride):
+    return cross_correlate_strided.reference(image, kernel, 0, stride)
+
+
+@cross_correlate_strided.mistake("You padded one side only: the zeros stand before and after.")
+def _(image, kernel, padding, stride):
+    return cross_correlate_strided.reference(np.pad(image, ((0, padding),) * 2), kernel, 0, stride)
+
+
+@cross_correlate_strided.mistake("You padded the feature map: the zeros go around the image.")
+def _(image, kernel, padding, stride):
+    return np.pad(cross_correlate_strided.reference(image, kernel, 0, stride), padding)
+
+
+@cross_correlate_strided.mistake("You repeated the border pixels: the padding is zeros.")
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, padding, mode="edge")
+    return cross_correlate_strided.reference(padded, kernel, 0, stride)
+
+
+@exercise()
+def convolve(image, kernel):
+    """Convolve as mathematics has it: Σ I(i − m, j − n) · K(m, n), wherever the kernel fits.
+
+    Args:
+        image: Shape ``(rows, columns)``.
+        kernel: Shape ``(height, width)``, no larger than the image.
+
+    Returns:
+        Shape ``(rows − height + 1, columns − width + 1)``.
+    """
+    windows = sliding_window_view(image, kernel.shape)
+    return np.einsum("ijmn,mn->ij", windows, kernel[::-1, ::-1])
+
+
+convolve.cases(images_and_kernels)
+
+convolve.hints(
+    "Read the signs: as m grows, which way does the image's index go?",
+    "Turned over once, convolution becomes cross-correlation. Turned over on which axes?",
+)
+
+
+@convolve.mistake("You did not flip the kernel: that is cross-correlation.")
+def _(image, kernel):
+    return convolve.reference(image, kernel[::-1, ::-1])
+
+
+@convolve.mistake("You flipped the rows only: the kernel is turned over on both axes.")
+def _(image, kernel):
+    return convolve.reference(image, kernel[:, ::-1])
+
+
+@convolve.mistake("You flipped the columns only: the kernel is turned over on both axes.")
+def _(image, kernel):
+    return convolve.reference(image, kernel[::-1])
+
+
+@convolve.mistake("You transposed the kernel: flipping keeps rows rows and columns columns.")
+def _(image, kernel):
+    return cross_correlate.reference(image, kernel.T)
+
+
+@convolve.mistake("You let the kernel hang over the edges ('full'): count only where it fits.")
+def _(image, kernel):
+    height, width = kernel.shape
+    rows, columns = (height - 1, height - 1), (width - 1, width - 1)
+    return convolve.reference(np.pad(image, (rows, columns)), kernel)
+
+
+@exercise()
+def dilated_correlate(signal, kernel, dilation):
+    """Slide a dilated kernel over a signal: S(i) = Σ I(i + m · dilation) · K(m).
+
+    Args:
+        signal: Shape ``(steps,)``.
+        kernel: Shape ``(width,)``.
+        dilation: Steps from one weight of the kernel to the next; 1 is the ordinary kernel.
+
+    Returns:
+        One number for each place where the whole kernel fits.
+    """
+    reach = dilation * (len(kernel) - 1) + 1
+    return sliding_window_view(signal, reach)[:, ::dilation] @ kernel
+
+
+@dilated_correlate.cases
+def _(rng):
+    yield rng.integers(-5, 6, size=7).astype(float), rng.integers(1, 4, size=2).astype(float), 2
+    yield rng.normal(size=12), rng.normal(size=3), 1
+    yield rng.normal(size=13), rng.normal(size=3), 2
+    yield rng.normal(size=17), rng.normal(size=4), 3
+
+
+dilated_correlate.hints(
+    "Which places does the kernel read when it stands at i = 0?",
+    "From its first weight to its last it reaches over (width − 1) · dilation + 1 places.",
+)
+
+
+@dilated_correlate.mistake("You left the dilation out: the weights lie `dilation` steps apart.")
+def _(signal, kernel, dilation):
+    return dilated_correlate.reference(signal, kernel, 1)
+
+
+@dilated_correlate.mistake("You left `dilation` gaps between weights: there are dilation − 1.")
+def _(signal, kernel, dilation):
+    return dilated_correlate.reference(signal, kernel, dilation + 1)
+
+
+@dilated_correlate.mistake(
+    "You used the dilation as a stride: it spreads the kernel, not its steps."
+)
+def _(signal, kernel, dilation):
+    return dilated_correlate.reference(signal, kernel, 1)[::dilation]
+
+
+@dilated_correlate.mistake("You flipped the kernel: the lectures slide it as it is.")
+def _(signal, kernel, dilation):
+    return dilated_correlate.reference(signal, kernel[::-1], dilation)
+
+
+@dilated_correlate.mistake("You also strode by the dilation: the kernel still moves by 1.")
+def _(signal, kernel, dilation):
+    return dilated_correlate.reference(signal, kernel, dilation)[::dilation]
+
+
+@exercise(points=3)
+def convolution_layer(image, kernel, bias):
+    """Return the feature maps of a convolutional layer, stride 1, no padding, no activation.
+
+    Args:
+        image: Shape ``(rows, columns, channels)``.
+        kernel: Shape ``(height, width, channels, filters)``, as Keras keeps it.
+        bias: Shape ``(filters,)``.
+
+    Returns:
+        Shape ``(rows − height + 1, columns − width + 1, filters)``.
+    """
+    windows = sliding_window_view(image, kernel.shape[:2], axis=(0, 1))
+    return np.einsum("ijcmn,mncf->ijf", windows, kernel) + bias
+
+
+@convolution_layer.cases
+def _(rng):
+    image = rng.integers(-2, 3, size=(2, 3, 2)).astype(float)
+    yield image, rng.integers(-2, 3, size=(2, 2, 2, 1)).astype(float), np.array([1.0])
+    yield rng.normal(size=(5, 6, 3)), rng.normal(size=(3, 3, 3, 2)), rng.normal(size=2)
+    yield rng.normal(size=(6, 4, 2)), rng.normal(size=(2, 3, 2, 4)), rng.normal(size=4)
+
+
+convolution_layer.hints(
+    "Write it for one filter first. A filter is as deep as the image: one number per window.",
+    "The window's products are summed over rows, columns and channels; then the bias, once.",
+    "Stack the filters' maps along the last axis.",
+)
+
+
+@convolution_layer.mistake("You left the bias out: every filter adds its own.")
+def _(image, kernel, bias):
+    return convolution_layer.reference(image, kernel, 0 * bias)
+
+
+@convolution_layer.mistake("You added the bias in every channel: it comes once, after the sum.")
+def _(image, kernel, bias):
+    return convolution_layer.reference(image, kernel, image.shape[-1] * bias)
+
+
+@convolution_layer.mistake("You used the first channel only: the sum runs over all of them.")
+def _(image, kernel, bias):
+    return convolution_layer.reference(image[..., :1], kernel[..., :1, :], bias)
+
+
+@convolution_layer.mistake("You took the mean over the channels: they are summed.")
+def _(image, kernel, bias):
+    return convolution_layer.reference(image, kernel / image.shape[-1], bias)
+
+
+@convolution_layer.mistake("You flipped the kernels: Keras slides them as they are.")
+def _(image, kernel, bias):
+    return convolution_layer.reference(image, kernel[::-1, ::-1], bias)
+
+
+@convolution_layer.mistake("You put the filters first: Keras keeps them last.")
+def _(image, kernel, bias):
+    return np.moveaxis(convolution_layer.reference(image, kernel, bias), -1, 0)
+
+
+@convolution_layer.mistake("You applied a ReLU: here the layer has no activation.")
+def _(image, kernel, bias):
+    return np.maximum(convolution_layer.reference(image, kernel, bias), 0)
+
+
+# Convolution as a matrix -------------------------------------------------------------------------
+
+
+@exercise(points=2)
+def im2col(image, height, width):
+    """Lay every window of an image out as a row, so that a convolution is one matrix product.
+
+    Args:
+        image: Shape ``(rows, columns)``.
+        height: Rows of the window.
+        width: Columns of the window.
+
+    Returns:
+        Shape ``(places, height · width)``. Places are read like text, from left to right and
+        then downwards; so is each window.
+    """
+    return sliding_window_view(image, (height, width)).reshape(-1, height * width).copy()
+
+
+@im2col.cases
+def _(rng):
+    yield np.arange(1.0, 13).reshape(3, 4), 2, 2
+    yield rng.normal(size=(5, 6)), 2, 3
+    yield rng.normal(size=(6, 4)), 3, 2
+
+
+im2col.hints(
+    "How many windows are there? That is the number of rows.",
+    "`image[i:i + height, j:j + width].ravel()` is one of them.",
+)
+
+
+@im2col.mistake("You laid the windows out as columns: here each window is a row.")
+def _(image, height, width):
+    return im2col.reference(image, height, width).T
+
+
+@im2col.mistake("You cut the image into tiles: windows overlap, the next begins one pixel on.")
+def _(image, height, width):
+    windows = sliding_window_view(image, (height, width))[::height, ::width]
+    return windows.reshape(-1, height * width).copy()
+
+
+@im2col.mistake("You read each window downwards first: read it like text.")
+def _(image, height, width):
+    windows = sliding_window_view(image, (height, width)).swapaxes(2, 3)
+    return windows.reshape(-1, height * width).copy()
+
+
+@im2col.mistake("You walked over the image downwards first: walk over it like text.")
+def _(image, height, width):
+    windows = sliding_window_view(image, (height, width)).swapaxes(0, 1)
+    return windows.reshape(-1, height * width).copy()
+
+
+@im2col.mistake("You stopped one place early: windows also end at the last row and column.")
+def _(image, height, width):
+    windows = sliding_window_view(image, (height, width))[:-1, :-1]
+    return windows.reshape(-1, height * width).copy()
+
+
+@exercise(points=2)
+def convolution_matrix(kernel, size):
+    """Return the matrix M for which ``M @ signal`` slides the kernel over the signal.
+
+    Args:
+        kernel: Shape ``(width,)``.
+        size: Length of the signal.
+
+    Returns:
+        Shape ``(size − width + 1, size)``.
+    """
+    places = size - len(kernel) + 1
+    matrix = np.zeros((places, size))
+    for place in range(places):
+        matrix[place, place : place + len(kernel)] = kernel
+    return matrix
+
+
+@convolution_matrix.cases
+def _(rng):
+    yield np.array([1.0, 2.0, 3.0]), 5
+    yield rng.normal(size=2), 6
+    yield rng.normal(size=4), 9
+
+
+convolution_matrix.hints(
+    "Row i of M times the signal is output i. Which numbers of the signal does it read?",
+    "Everywhere else the row is zero. The next row is the same row, moved by one.",
+)
+
+
+@convolution_matrix.mistake("You flipped the kernel: the lectures slide it as it is.")
+def _(kernel, size):
+    return convolution_matrix.reference(kernel[::-1], size)
+
+
+@convolution_matrix.mistake("You transposed the matrix: a row stands for an output.")
+def _(kernel, size):
+    return convolution_matrix.reference(kernel, size).T
+
+
+@convolution_matrix.mistake("You let the kernel run round the end: it stops where it still fits.")
+def _(kernel, size):
+    row = np.concatenate([kernel, np.zeros(size - len(kernel))])
+    return np.stack([np.roll(row, place) for place in range(size)])
+
+
+@convolution_matrix.mistake("You stopped one place early: the last row ends with the kernel.")
+def _(kernel, size):
+    return convolution_matrix.reference(kernel, size)[:-1]
+
+
+@convolution_matrix.mistake("You padded ('same'): the matrix is only as tall as the kernel fits.")
+def _(kernel, size):
+    before = (len(kernel) - 1) // 2
+    return convolution_matrix.reference(kernel, size + len(kernel) - 1)[:, before:][:, :size]
+
+
+# Pooling -----------------------------------------------------------------------------------------
+
+
+@exercise()
+def max_pool(maps, size):
+    """Keep the largest number of every window of each feature map; windows do not overlap.
+
+    Args:
+        maps: Shape ``(rows, columns, channels)``.
+        size: Rows, and columns, of the window. What is left over at the far edges is dropped.
+
+    Returns:
+        Shape ``(rows // size, columns // size, channels)``.
+    """
+    windows = sliding_window_view(maps, (size, size), axis=(0, 1))
+    return windows[::size, ::size].max(axis=(-2, -1))
+
+
+@max_pool.cases
+def _(rng):
+    yield np.array([[3.0, -1, -3, -1], [-3, 1, 0, -3]])[..., None], 2
+    yield rng.normal(size=(6, 6, 2)), 2
+    yield rng.normal(size=(7, 8, 3)), 3
+    yield -np.abs(rng.normal(size=(4, 5, 2))), 2
+
+
+max_pool.hints(
+    "Window (i, j) begins at (i · size, j · size).",
+    "Every channel is pooled by itself: the maximum goes over two axes, not three.",
+    "What if all numbers of a window are negative?",
+)
+
+
+@max_pool.mistake("You took the average: max pooling keeps the largest.")
+def _(maps, size):
+    windows = sliding_window_view(maps, (size, size), axis=(0, 1))
+    return windows[::size, ::size].mean(axis=(-2, -1))
+
+
+@max_pool.mistake("You took the smallest: max pooling keeps the largest.")
+def _(maps, size):
+    return -max_pool.reference(-maps, size)
+
+
+@max_pool.mistake("Your windows overlap: they move by their own size, not by 1.")
+def _(maps, size):
+    return sliding_window_view(maps, (size, size), axis=(0, 1)).max(axis=(-2, -1))
+
+
+@max_pool.mistake("You pooled over the channels, too: every channel is pooled by itself.")
+def _(maps, size):
+    return max_pool.reference(maps, size).max(axis=-1)
+
+
+@max_pool.mistake("You started from 0: a window of negative numbers has a negative maximum.")
+def _(maps, size):
+    return np.maximum(max_pool.reference(maps, size), 0)
+
+
+@max_pool.mistake(
+    "You kept what was left over at the edges ('same'): here it is dropped ('valid')."
+)
+def _(maps, size):
+    rows, columns, _ = maps.shape
+    edges = ((0, -rows % size), (0, -columns % size), (0, 0))
+    return max_pool.reference(np.pad(maps, edges, constant_values=-np.inf), size)
+
+
+@max_pool.mistake("You kept the number of largest magnitude: the largest is kept, sign and all.")
+def _(maps, size):
+    largest, smallest = max_pool.reference(maps, size), -max_pool.reference(-maps, size)
+    return np.where(largest >= -smallest, largest, smallest)
+
+
+# Backwards ---------------------------------------------------------------------------------------
+
+
+def upstreams_images_and_kernels(rng):
+    """Yield the gradient that arrives at the map, and what made the map; whole numbers first."""
+    for image, kernel in images_and_kernels(rng):
+        shape = cross_correlate.reference(image, kernel).shape
+        whole = rng.integers(-2, 3, size=shape).astype(float)
+        yield whole if image.size < 20 else rng.normal(size=shape), image, kernel
+
+
+@gradient_exercise(of=cross_correlate, wrt="kernel", points=3)
+def kernel_gradient(upstream, image, kernel):
+    """Return the loss's gradient for the kernel of `cross_correlate`.
+
+    Args:
+        upstream: The loss's gradient for the feature map, in the map's shape.
+        image: Shape ``(rows, columns)``.
+        kernel: Shape ``(height, width)``.
+
+    Returns:
+        The kernel's shape.
+    """
+    windows = sliding_window_view(image, upstream.shape)
+    return np.einsum("mnij,ij->mn", windows, upstream)
+
+
+kernel_gradient.cases(upstreams_images_and_kernels)
+
+kernel_gradient.hints(
+    "Write S(0, 0) as a sum. What is its derivative for K(m, n)?",
+    "The same weight is used at every place (i, j): what comes back from all of them adds up.",
+    "Σ I(i + m, j + n) · upstream(i, j): which operation of this chapter is that?",
+)
+
+
+@kernel_gradient.mistake("You flipped the gradient from above: for the kernel, nothing is flipped.")
+def _(upstream, image, kernel):
+    return kernel_gradient.reference(upstream[::-1, ::-1], image, kernel)
+
+
+@kernel_gradient.mistake("You took the mean over the places: what comes back adds up.")
+def _(upstream, image, kernel):
+    return kernel_gradient.reference(upstream, image, kernel) / upstream.size
+
+
+@kernel_gradient.mistake("You left the gradient from above out: the chain rule multiplies by it.")
+def _(upstream, image, kernel):
+    return kernel_gradient.reference(np.ones_like(upstream), image, kernel)
+
+
+@kernel_gradient.mistake("You kept the last place's part (= for +=): the places' parts add up.")
+def _(upstream, image, kernel):
+    height, width = kernel.shape
+    return upstream[-1, -1] * image[-height:, -width:]
+
+
+@kernel_gradient.mistake("You multiplied by the kernel: a weight's derivative is what it read.")
+def _(upstream, image, kernel):
+    return upstream.sum() * kernel
+
+
+@gradient_exercise(of=cross_correlate, wrt="image", points=3)
+def image_gradient(upstream, image, kernel):
+    """Return the loss's gradient for the image of `cross_correlate`.
+
+    Args:
+        upstream: The loss's gradient for the feature map, in the map's shape.
+        image: Shape ``(rows, columns)``.
+        kernel: Shape ``(height, width)``.
+
+    Returns:
+        The image's shape.
+    """
+    height, width = kernel.shape
+    gradient = np.zeros(image.shape)
+    for i, j in np.ndindex(upstream.shape):
+        gradient[i : i + height, j : j + width] += upstream[i, j] * kernel
+    return gradient
+
+
+image_gradient.cases(upstreams_images_and_kernels)
+
+image_gradient.hints(
+    "Which outputs did a pixel in the corner take part in? And one in the middle?",
+    "Output (i, j) hands its gradient, times the kernel, back to the pixels of its window.",
+    "Begin with zeros in the image's shape, and add where windows overlap.",
+)
+
+
+@image_gradient.mistake("You flipped the kernel: laid back window by window, it lies as it lay.")
+def _(upstream, image, kernel):
+    return image_gradient.reference(upstream, image, kernel[::-1, ::-1])
+
+
+@image_gradient.mistake("You overwrote where windows overlap (= for +=): there, the parts add up.")
+def _(upstream, image, kernel):
+    height, width = kernel.shape
+    gradient = np.zeros(image.shape)
+    for i, j in np.ndindex(upstream.shape):
+        gradient[i : i + height, j : j + width] = upstream[i, j] * kernel
+    return gradient
+
+
+@image_gradient.mistake("You left the gradient from above out: the chain rule multiplies by it.")
+def _(upstream, image, kernel):
+    return image_gradient.reference(np.ones_like(upstream), image, kernel)
+
+
+@image_gradient.mistake("You gave the pixels back (= image): a pixel's derivative is its weight.")
+def _(upstream, image, kernel):
+    height, width = kernel.shape
+    gradient = np.zeros(image.shape)
+    for i, j in np.ndindex(upstream.shape):
+        window = np.s_[i : i + height, j : j + width]
+        gradient[window] += upstream[i, j] * image[window]
+    return gradient
+
+
+@gradient_exercise(of=max_pool, wrt="maps", points=2)
+def max_pool_gradient(upstream, maps, size):
+    """Return the loss's gradient for the feature maps that `max_pool` was given.
+
+    Args:
+        upstream: The loss's gradient for the pooled maps, ``(rows // size, columns // size,
+            channels)``.
+        maps: Shape ``(rows, columns, channels)``; no two numbers are equal.
+        size: Rows, and columns, of the window.
+
+    Returns:
+        The maps' shape.
+    """
+    gradient = np.zeros(maps.shape)
+    for i, j, channel in np.ndindex(upstream.shape):
+        window = np.s_[i * size : (i + 1) * size, j * size : (j + 1) * size, channel]
+        won = maps[window] == maps[window].max()
+        gradient[window] = upstream[i, j, channel] * won
+    return gradient
+
+
+@max_pool_gradient.cases
+def _(rng):
+    yield np.array([[[2.0], [-3.0]]]), rng.permutation(np.arange(8.0)).reshape(2, 4, 1), 2
+    yield rng.normal(size=(3, 2, 2)), rng.normal(size=(6, 5, 2)), 2
+    yield rng.normal(size=(2, 2, 1)), rng.normal(size=(7, 6, 1)), 3
+
+
+max_pool_gradient.hints(
+    "Which pixels of a window can you change a little without changing its maximum?",
+    "All of a window's gradient goes to the pixel that won; the others get 0.",
+)
+
+
+@max_pool_gradient.mistake(
+    "You shared the gradient out: that is average pooling; the winner takes all."
+)
+def _(upstream, maps, size):
+    return _spread(upstream, maps, size) / size**2
+
+
+@max_pool_gradient.mistake(
+    "You gave every pixel the gradient: only the one that won moves the maximum."
+)
+def _(upstream, maps, size):
+    return _spread(upstream, maps, size)
+
+
+@max_pool_gradient.mistake("You left the gradient from above out: the winner gets it, not a 1.")
+def _(upstream, maps, size):
+    return max_pool_gradient.reference(np.ones_like(upstream), maps, size)
+
+
+@max_pool_gradient.mistake(
+    "You multiplied by the pixel: a maximum's derivative for its winner is 1."
+)
+def _(upstream, maps, size):
+    return max_pool_gradient.reference(upstream, maps, size) * maps
+
+
+@max_pool_gradient.mistake("You gave the smallest pixel the gradient: the largest one won.")
+def _(upstream, maps, size):
+    return max_pool_gradient.reference(upstream, -maps, size)
+
+
+def _spread(upstream, maps, size):
+    """Give every pixel of a window the window's gradient, and what was dropped nothing."""
+    spread = upstream.repeat(size, axis=0).repeat(size, axis=1)
+    (rows, columns, _), (height, width, _) = maps.shape, spread.shape
+    return np.pad(spread, ((0, rows - height), (0, columns - width), (0, 0)))
+
+
+# A network ---------------------------------------------------------------------------------------
+
+
+@model_exercise(points=3)
+def lenet5():
+    """Build LeNet-5 as courses draw it today, in Keras, and return it uncompiled.
+
+    Its layers are, for grey images of 28×28 pixels and ten classes:
+
+        C1      6 kernels of 5×5, ReLU; the image is padded so that the maps have 28×28 places
+        S2      max pooling, 2×2
+        C3      16 kernels of 5×5, ReLU, no padding
+        S4      max pooling, 2×2
+        C5      120 kernels of 5×5, ReLU, no padding: each sees all that is left
+        F6      84 fully connected units, ReLU (flatten the maps before)
+        output  10 fully connected units, softmax
+
+    Returns:
+        A `keras.Model` from ``(28, 28, 1)`` to ten probabilities: 61,706 parameters.
+    """
+    from keras import Input, Sequential, layers
+
+    return Sequential(
+        [
+            Input((28, 28, 1)),
+            layers.Conv2D(6, 5, padding="same", activation="relu", name="C1"),
+            layers.MaxPooling2D(2, name="S2"),
+            layers.Conv2D(16, 5, activation="relu", name="C3"),
+            layers.MaxPooling2D(2, name="S4"),
+            layers.Conv2D(120, 5, activation="relu", name="C5"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(84, activation="relu", name="F6"),
+            layers.Dense(10, activation="softmax", name="output"),
+        ]
+    )
+
+
+lenet5.hints(
+    "Write the size of the maps beside each layer: 28, 14, 10, 5, 1.",
+    "A 5×5 kernel takes four rows away. Which `padding` of `Conv2D` gives them back?",
+    "`model.summary()` counts: C1 156, C3 2,416, C5 48,120, F6 10,164, output 850.",
+)
+
+
+def lenet5_with(
+    *, c3="valid", kernel=5, activation="relu", pool="MaxPooling2D", step=2, output="softmax"
+):
+    """Return LeNet-5 with one thing done otherwise."""
+    from keras import Input, Sequential, layers
+
+    pooling = getattr(layers, pool)
+    return Sequential(
+        [
+            Input((28, 28, 1)),
+            layers.Conv2D(6, kernel, padding="same", activation=activation),
+            pooling(2, strides=step),
+            layers.Conv2D(16, kernel, padding=c3, activation=activation),
+            pooling(2, strides=step),
+            layers.Conv2D(120, 5, activation=activation),
+            layers.Flatten(),
+            layers.Dense(84, activation=activation),
+            layers.Dense(10, activation=output),
+        ]
+    )
+
+
+@lenet5.mistake("You padded C3 ('same' for 'valid'): its maps have 10×10 places, not 14×14.")
+def _():
+    return lenet5_with(c3="same")
+
+
+@lenet5.mistake("You left the softmax out: the outputs are scores, and ten probabilities are due.")
+def _():
+    return lenet5_with(output=None)
+
+
+@lenet5.mistake("You applied the softmax twice: the second flattens what the first has found.")
+def _():
+    from keras.layers import Softmax
+
+    model = lenet5_with()
+    model.add(Softmax())
+    return model
+
+
+@lenet5.mistake("You put sigmoids at the output: ten classes exclude each other, so softmax.")
+def _():
+    return lenet5_with(output="sigmoid")
+
+
+@lenet5.mistake("You pooled by the average: here S2 and S4 keep the maximum.")
+def _():
+    return lenet5_with(pool="AveragePooling2D")
+
+
+@lenet5.mistake("Your pooling windows overlap: they move by their own size, 2.")
+def _():
+    return lenet5_with(step=1)
+
+
+@lenet5.mistake("You left the ReLUs out: C1, C3, C5 and F6 each end in one.")
+def _():
+    return lenet5_with(activation=None)
+
+
+@lenet5.mistake("You used tanh, as in 1998: here the activation is ReLU.")
+def _():
+    return lenet5_with(activation="tanh")
+
+
+@lenet5.mistake("You used 3×3 kernels: those of C1 and C3 are 5×5.")
+def _():
+    return lenet5_with(kernel=3)
+
+
+@lenet5.mistake("You made C5 fully connected: as many weights, but no longer a convolution.")
+def _():
+    from keras import Input, Sequential, layers
+
+    *front, _, flatten, F6, output = lenet5_with().layers
+    C5 = layers.Dense(120, activation="relu")
+    return Sequential([Input((28, 28, 1)), *front, flatten, C5, F6, output])

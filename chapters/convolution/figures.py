@@ -1,0 +1,214 @@
+"""Figures of convolution: the window, what it keeps, how far it sees, and its matrix."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from chapters.convolution.scratch import (
+    CS826_FILTERS,
+    CS826_IMAGE,
+    INTRO_IMAGE,
+    INTRO_KERNEL,
+    KERNELS,
+    convolution_matrix,
+    cross_correlate,
+    output_size,
+    pool,
+    receptive_field,
+)
+from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, plain
+
+
+def sliding_kernel() -> Figure:
+    """A 3×3 kernel at two places of a 5×5 image: the nine products sum to 4, then to 3.
+
+    Each row shows the image with the nine pixels of a window marked, the kernel 1 0 1, 0 1 0,
+    1 0 1, and the 3×3 feature map as far as it is known: 4 at the first place, then 3 beside it.
+    """
+    maps = cross_correlate(INTRO_IMAGE, INTRO_KERNEL)
+    figure = Figure(figsize=(8, 6.8), layout="constrained")
+    for step, part in enumerate(figure.subfigures(2, 1, squeeze=False).flat):
+        window = INTRO_IMAGE[:3, step : step + 3]
+        products = zip(window.ravel(), INTRO_KERNEL.ravel(), strict=True)
+        terms = " + ".join(f"{pixel}·{weight}" for pixel, weight in products)
+        part.suptitle(f"S(0, {step}) = {terms} = {maps[0, step]}", fontsize="large")
+        left, middle, right = part.subplots(1, 3, width_ratios=(5, 3, 3))
+        _cells(left, INTRO_IMAGE, {(i, j + step): SKY for i, j in np.ndindex(3, 3)})
+        left.add_patch(_frame((0, step), (3, 3)))
+        _cells(middle, INTRO_KERNEL, dict.fromkeys(np.ndindex(3, 3), ORANGE))
+        known = np.full((3, 3), "", dtype=object)
+        known[0, : step + 1] = maps[0, : step + 1]
+        _cells(right, known, {(0, j): GREEN for j in range(step + 1)})
+        for axes, name in ((left, "image I"), (middle, "kernel K"), (right, "feature map S")):
+            axes.set_title(name)
+    return figure
+
+
+def kernels_on_a_photograph() -> Figure:
+    """A dahlia under the lecture's seven kernels: three find edges, one sharpens, two blur.
+
+    Eight pictures of the same flower: the photograph as it is, and under the identity, which
+    changes nothing; the size of what three edge detectors answer, bright along the petals' rims on
+    black, faintest for the first; sharpened; and blurred by the box and by the Gaussian kernel.
+    """
+    from sklearn.datasets import load_sample_image
+
+    photograph = load_sample_image("flower.jpg")[90:290:2, 200:400:2].mean(axis=-1)
+    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    figure.suptitle("Nine numbers decide what is kept: edges, detail, or the large shapes")
+    panels = [("photograph", photograph)]
+    for name, kernel in KERNELS.items():
+        answer = cross_correlate(photograph, kernel)
+        # An edge detector answers with either sign; how strongly is what the eye should see.
+        panels.append((name, np.abs(answer) if np.sum(kernel) == 0 else answer))
+    for axes, (name, picture) in zip(figure.subplots(2, 4).flat, panels, strict=True):
+        # 64 greys look like 256 and make the page lighter.
+        axes.imshow(picture // 4 * 4, cmap="gray", vmin=0, vmax=255, interpolation="none")
+        axes.set(title=name, xticks=(), yticks=())
+    return figure
+
+
+def padding_and_stride() -> Figure:
+    """A 3-wide kernel on 5 pixels: 3 places; 5 with padding; 3 with stride 2; 1 when dilated.
+
+    Four grids, in which a dot marks every place where the kernel's middle comes to stand and a
+    frame marks the first window. Without padding, 3×3 dots; with a border of zeros, 5×5; with
+    that border and stride 2, 3×3, on every other pixel; with dilation 2, one dot in the middle.
+    """
+    settings: list[dict[str, Any]] = [
+        {"padding": 0, "stride": 1, "dilation": 1},
+        {"padding": 1, "stride": 1, "dilation": 1},
+        {"padding": 1, "stride": 2, "dilation": 1},
+        {"padding": 0, "stride": 1, "dilation": 2},
+    ]
+    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
+    figure.suptitle("Padding adds places, a stride skips them, a dilated kernel needs more room")
+    for axes, setting in zip(figure.subplots(1, 4), settings, strict=True):
+        padding, stride, dilation = setting.values()
+        padded, places = 5 + 2 * padding, output_size(5, 3, **setting)
+        inside = {(i + padding, j + padding): SKY for i, j in np.ndindex(5, 5)}
+        zeros = np.zeros((padded, padded), dtype=object)
+        zeros[tuple(zip(*inside, strict=True))] = ""
+        _cells(axes, zeros, inside)
+        taps = [dilation * m for m in range(3)]
+        for i in taps:
+            for j in taps:
+                axes.add_patch(_frame((i, j), (1, 1)))
+        middles = dilation + stride * np.arange(places)
+        axes.scatter(*np.meshgrid(middles, middles), color=VERMILION, zorder=3, s=28)
+        axes.set_title(
+            f"padding {padding}, stride {stride},\ndilation {dilation}: {places}×{places} places",
+            fontsize="medium",
+        )
+    return figure
+
+
+def receptive_fields() -> Figure:
+    """Three layers of width 3 see 7 pixels; strides or dilations make the view double by layer.
+
+    Left: one unit at the top of three layers, its lines fanning out to 3, 5 and 7 places. Right:
+    the receptive field over the number of layers on a logarithmic axis. Kernels of 3 alone grow by
+    2 a layer, to 17 after 8 layers; with stride 2, or with dilations 1, 2, 4, …, the field doubles
+    at every layer, to 511.
+    """
+    figure = Figure(figsize=(9.5, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for layer in range(4):
+        left.scatter(range(-4, 5), [layer] * 9, color="0.5", s=22)
+        seen = range(layer - 3, 4 - layer)
+        left.scatter(seen, [layer] * len(seen), color=BLUE, s=60, zorder=3)
+        for unit in seen if layer else range(0):
+            for below in (-1, 0, 1):
+                left.plot([unit, unit + below], [layer, layer - 1], color=BLUE, linewidth=1)
+    left.set_title(f"Three layers of 3 see {receptive_field([(3,)] * 3)} pixels")
+    left.set_yticks(range(4), ["input", "layer 1", "layer 2", "layer 3"])
+    left.set(xlabel="place", ylabel="layer")
+    depths = range(1, 9)
+    stacks: dict[str, tuple[list[tuple[int, ...]], str, str]] = {
+        "3 wide, stride 2": ([(3, 2)] * 8, VERMILION, "s-"),
+        "3 wide, dilations 1, 2, 4, …": ([(3, 1, 2**n) for n in range(8)], GREEN, "^:"),
+        "7 wide": ([(7,)] * 8, PURPLE, "d--"),
+        "3 wide": ([(3,)] * 8, BLUE, "o-"),
+    }
+    for name, (stack, colour, style) in stacks.items():
+        fields = [receptive_field(stack[:depth]) for depth in depths]
+        right.plot(depths, fields, style, color=colour, label=name, markerfacecolor="none")
+    right.set_yscale("log", base=2)
+    right.set_yticks([4, 16, 64, 256], ["4", "16", "64", "256"])
+    right.set(xlabel="layers", ylabel="receptive field [pixels]")
+    right.set_title("Strides and dilations double it by layer")
+    right.legend(frameon=False)
+    plain(left)
+    plain(right)
+    return figure
+
+
+def matrix() -> Figure:
+    """The matrix of a 3×3 kernel on a 5×5 image: nine numbers in all, and two thirds are zeros.
+
+    Nine rows, one for each output, and 25 columns, one for each pixel. Every row holds the weights
+    1 to 9, in three runs of three; each row is the row before, moved to the right by one pixel, or
+    by three where the kernel begins a new line of the image.
+    """
+    weights = np.arange(1, 10)
+    M = convolution_matrix(weights.reshape(3, 3, 1, 1), (5, 5, 1))
+    figure = Figure(figsize=(9.5, 4), layout="constrained")
+    axes = figure.subplots()
+    lines = (SKY, ORANGE, GREEN)
+    places = zip(*np.nonzero(M), strict=True)
+    _cells(axes, np.where(M, M, ""), {place: lines[(M[place] - 1) // 3] for place in places})
+    axes.set(xlabel="pixel of the image, read like text", ylabel="output")
+    axes.set_title(
+        f"{np.mean(M == 0):.0%} of the matrix are zeros, and the other {np.count_nonzero(M)} "
+        f"entries share {len(weights)} weights"
+    )
+    return figure
+
+
+def pooling() -> Figure:
+    """A 4×4 feature map, pooled by 2×2 windows to 2×2: the maximum keeps every 3, the mean none.
+
+    The map of CS826's first filter, its four windows coloured apart. Max pooling gives 3 0 over
+    3 1; average pooling 0 −1.75 over −1.25 −0.5; min pooling −3 −3 over −3 −2.
+    """
+    maps = cross_correlate(CS826_IMAGE, CS826_FILTERS[0])
+    figure = Figure(figsize=(9.5, 3.3), layout="constrained")
+    figure.suptitle("The maximum says that the pattern was there; the mean drowns it")
+    first, *others = figure.subplots(1, 4, width_ratios=(4, 3, 3, 3))
+    colours = ((SKY, ORANGE), (GREEN, PURPLE))
+    _cells(first, maps, {(i, j): colours[i // 2][j // 2] for i, j in np.ndindex(4, 4)})
+    first.set_title("feature map")
+    for axes, summary in zip(others, ("max", "average", "min"), strict=True):
+        pooled = pool(maps[None, ..., None], summary=summary)[0, :, :, 0]
+        _cells(axes, pooled, {(i, j): colours[i][j] for i, j in np.ndindex(2, 2)})
+        axes.set_title(f"{summary} pooling")
+    return figure
+
+
+def _cells(axes: Axes, values: Any, shade: Mapping[Any, str]) -> None:
+    """Draw a grid of numbers, some of its cells shaded; readable on white and on black."""
+    values = np.asarray(values)
+    rows, columns = values.shape
+    for (i, j), colour in shade.items():
+        axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, alpha=0.4))
+    for i, j in np.argwhere(values != ""):
+        text = f"{values[i, j]}".removesuffix(".0").replace("-", "−")
+        axes.text(j, i, text, ha="center", va="center")
+    axes.hlines(np.arange(rows + 1) - 0.5, -0.5, columns - 0.5, color="0.5", linewidth=0.6)
+    axes.vlines(np.arange(columns + 1) - 0.5, -0.5, rows - 0.5, color="0.5", linewidth=0.6)
+    axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.4, -0.6), aspect="equal")
+    axes.set(xticks=range(columns), yticks=range(rows), xlabel="column", ylabel="row")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _frame(place: tuple[int, int], size: tuple[int, int]) -> Rectangle:
+    """Return a frame around the cells from `place` on."""
+    corner = (place[1] - 0.5, place[0] - 0.5)
+    return Rectangle(
+        corner, size[1], size[0], fill=False, edgecolor=VERMILION, linewidth=2.5, zorder=4
+    )

@@ -1,0 +1,12 @@
+"""Studies: a lecture's claims, tested with seeds and error bars."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "results": ["Results"],
+        "runner": ["run_study"],
+        "study": ["Study"],
+    },
+)

@@ -1,0 +1,347 @@
+"""Callbacks that each watch one thing while a model trains, and keep it.
+
+Every one has a `history`, a list of dicts that ``pandas.DataFrame`` reads. Epochs count from 1;
+an entry with epoch 0 tells how things stood before the first.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike
+
+from companion.errors import UserError
+
+# Where an activation is flat.
+FLAT = {
+    "sigmoid": lambda out: np.abs(out - 0.5) > 0.45,
+    "tanh": lambda out: np.abs(out) > 0.9,
+    "relu": lambda out: out <= 0,
+}
+
+
+class EarlyStoppingReport(keras.callbacks.Callback):
+    """Train to the end, and tell where early stopping would have stopped.
+
+    A patience p stops after the p-th epoch in a row without a new best (Goodfellow, Bengio and
+    Courville, 2016, Deep Learning, algorithm 7.1; the rule of `keras.callbacks.EarlyStopping`).
+    When training ends the model gets its best weights back.
+
+    ```python
+    stopping = EarlyStoppingReport(patiences=(2, 5, 10))
+    model.fit(x, y, epochs=100, validation_split=0.2, callbacks=[stopping])
+    pandas.DataFrame(stopping.report())
+    ```
+
+    Attributes:
+        history: One dict for each epoch: ``epoch``, the monitored value under its own name,
+            ``best`` (the best value until then), ``waited`` (epochs since), ``seconds`` (since
+            training began).
+
+    Args:
+        monitor: The logged value to watch.
+        patiences: The patiences, in epochs.
+        mode: Whether the best value is the smallest (``"min"``) or the largest (``"max"``).
+
+    Raises:
+        UserError: If a patience is below 1 or the mode is unknown; at the first epoch, if nothing
+            of the monitor's name is logged.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patiences: Sequence[int] = (1, 2, 5, 10, 20),
+        mode: str = "min",
+    ) -> None:
+        super().__init__()
+        if mode not in ("min", "max"):
+            raise UserError(f"mode is 'min' or 'max'. Received: {mode!r}.")
+        if not patiences or min(patiences) < 1:
+            raise UserError(f"A patience is 1 epoch or more. Received: {list(patiences)}.")
+        self.monitor, self.patiences, self.mode = monitor, tuple(sorted(set(patiences))), mode
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start afresh."""
+        self.history: list[dict[str, Any]] = []
+        self.best_epoch = 0
+        self._best: list[np.ndarray] = []
+        self._kept: dict[int, tuple[int, list[np.ndarray]]] = {}
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the epoch's value, keep the weights if it is the best, and ask every patience."""
+        value = float((logs or {}).get(self.monitor, math.nan))
+        if self.monitor not in (logs or {}):
+            known = ", ".join(logs or {})
+            raise UserError(
+                f"There is no {self.monitor!r} to stop by (did you give validation data?). "
+                f"Logged: {known}."
+            )
+        best = self.history[-1]["best"] if self.history else math.nan
+        better = value < best if self.mode == "min" else value > best
+        if better or (math.isnan(best) and not math.isnan(value)):
+            best, self.best_epoch, self._best = value, epoch + 1, self.model.get_weights()
+        waited = epoch + 1 - self.best_epoch
+        self.history.append(
+            {
+                "epoch": epoch + 1,
+                self.monitor: value,
+                "best": best,
+                "waited": waited,
+                "seconds": time.perf_counter() - self._began,
+            }
+        )
+        for patience in self.patiences:
+            if waited >= patience and patience not in self._kept:
+                self._kept[patience] = (epoch + 1, self._best)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Give the model its best weights back."""
+        self.restore()
+
+    def restore(self, patience: int | None = None) -> None:
+        """Give the model the best weights of all epochs, or those that one patience had kept."""
+        _, weights = self._kept.get(patience or 0, (0, self._best))
+        if weights:
+            self.model.set_weights(weights)
+
+    def report(self) -> list[dict[str, Any]]:
+        """Return, for each patience, where it would have stopped and what that saves.
+
+        Each dict holds ``patience``, ``stopped`` (the last epoch it would have trained; None if it
+        would not have stopped), ``best_epoch`` and ``best`` (what it would have kept),
+        ``epochs_saved`` and ``seconds_saved``.
+        """
+        rows = []
+        for patience in self.patiences:
+            stopped = self._kept.get(patience, (None, None))[0]
+            last = self.history[(stopped or len(self.history)) - 1]
+            rows.append(
+                {
+                    "patience": patience,
+                    "stopped": stopped,
+                    "best_epoch": last["epoch"] - last["waited"],
+                    "best": last["best"],
+                    "epochs_saved": self.history[-1]["epoch"] - last["epoch"],
+                    "seconds_saved": self.history[-1]["seconds"] - last["seconds"],
+                }
+            )
+        return rows
+
+
+class WeightNorms(keras.callbacks.Callback):
+    """Keep the size of each layer's weights, epoch by epoch.
+
+    Biases and the scales of a normalization are left out, as penalties leave them out (Goodfellow,
+    Bengio and Courville, 2016, Deep Learning, section 7.1): only arrays with two axes or more
+    count.
+
+    Attributes:
+        history: One dict for each epoch and layer: ``epoch``, ``layer``, ``l1`` (Σ|w|), ``l2``
+            (√Σw²), ``near_zero`` (the share of weights with |w| < threshold).
+
+    Args:
+        threshold: Below this a weight counts as zero.
+    """
+
+    def __init__(self, threshold: float = 1e-3) -> None:
+        super().__init__()
+        self.threshold = threshold
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start afresh, with the weights as they were made."""
+        self.history: list[dict[str, Any]] = []
+        self._note(0)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the norms."""
+        self._note(epoch + 1)
+
+    def _note(self, epoch: int) -> None:
+        for layer, kernels in kernels_of(self.model):
+            weights = np.concatenate([_array(kernel).ravel() for kernel in kernels])
+            self.history.append(
+                {
+                    "epoch": epoch,
+                    "layer": layer,
+                    "l1": float(np.abs(weights).sum()),
+                    "l2": float(np.linalg.norm(weights)),
+                    "near_zero": float((np.abs(weights) < self.threshold).mean()),
+                }
+            )
+
+
+class GradientNorms(keras.callbacks.Callback):
+    """Keep the size of the loss's gradient in each layer, epoch by epoch, on one probe batch.
+
+    How it shrinks or grows from the last layer to the first tells vanishing from exploding
+    gradients (Glorot and Bengio, 2010, Understanding the difficulty of training deep feedforward
+    neural networks, figure 7). The probe is passed as in inference, without dropout, so that
+    watching changes nothing.
+
+    Attributes:
+        history: One dict for each epoch and layer: ``epoch``, ``layer``, ``l2`` (√Σg² over the
+            layer's kernels), ``mean_absolute`` (the mean of |g|).
+
+    Args:
+        x: Inputs of the probe batch.
+        y: Its targets.
+    """
+
+    def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
+        super().__init__()
+        self.x, self.y = x, y
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start afresh, with the gradient before the first step."""
+        self.history: list[dict[str, Any]] = []
+        self._note(0)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the gradients."""
+        self._note(epoch + 1)
+
+    def _note(self, epoch: int) -> None:
+        variables = self.model.trainable_variables
+        found = dict(zip(map(id, variables), gradients(self.model, self.x, self.y), strict=True))
+        for layer, kernels in kernels_of(self.model):
+            gradient = np.concatenate([found[id(kernel)].ravel() for kernel in kernels])
+            self.history.append(
+                {
+                    "epoch": epoch,
+                    "layer": layer,
+                    "l2": float(np.linalg.norm(gradient)),
+                    "mean_absolute": float(np.abs(gradient).mean()),
+                }
+            )
+
+
+class ActivationStatistics(keras.callbacks.Callback):
+    """Keep how many units of each layer are saturated or dead, epoch by epoch, on one probe batch.
+
+    An output is saturated where its activation is flat, so that no gradient comes back: a sigmoid
+    below 0.05 or above 0.95, a tanh beyond ±0.9 (the same place, for tanh(x) = 2σ(2x) − 1), a ReLU
+    at 0. A unit is dead when it is saturated for every example of the probe (Glorot and Bengio,
+    2010; Maas, Hannun and Ng, 2013, Rectifier nonlinearities improve neural network acoustic
+    models). A convolution's unit is a channel.
+
+    Attributes:
+        history: One dict for each epoch and layer: ``epoch``, ``layer``, ``activation``, ``mean``,
+            ``sd`` (of all outputs), ``saturated`` (share of outputs), ``dead`` (share of units).
+
+    Args:
+        x: Inputs of the probe batch.
+    """
+
+    def __init__(self, x: ArrayLike) -> None:
+        super().__init__()
+        self.x = x
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Find the layers with a sigmoid, tanh or ReLU and start afresh.
+
+        Raises:
+            UserError: If the model is not a graph of layers, or has no such activation.
+        """
+        self.history: list[dict[str, Any]] = []
+        if not getattr(self.model, "inputs", None):
+            raise UserError(
+                "ActivationStatistics looks into functional and sequential models only."
+            )
+        layers = [(layer, _activation_of(layer)) for layer in self.model.layers]
+        self._watched = [(layer.name, kind) for layer, kind in layers if kind in FLAT]
+        if not self._watched:
+            raise UserError(f"The model has no layer with one of: {', '.join(FLAT)}.")
+        self._inside = keras.Model(
+            self.model.inputs, [self.model.get_layer(name).output for name, _ in self._watched]
+        )
+        self._note(0)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the shares."""
+        self._note(epoch + 1)
+
+    def _note(self, epoch: int) -> None:
+        outputs = self._inside(keras.ops.convert_to_tensor(self.x), training=False)
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        for (layer, kind), output in zip(self._watched, outputs, strict=True):
+            values = _array(output)
+            flat = FLAT[kind](values)
+            self.history.append(
+                {
+                    "epoch": epoch,
+                    "layer": layer,
+                    "activation": kind,
+                    "mean": float(values.mean()),
+                    "sd": float(values.std()),
+                    "saturated": float(flat.mean()),
+                    "dead": float(flat.all(axis=tuple(range(values.ndim - 1))).mean()),
+                }
+            )
+
+
+def kernels_of(model: keras.Model) -> Iterator[tuple[str, list[keras.Variable]]]:
+    """Yield each layer that has trainable kernels (two axes or more), by name, with them.
+
+    A layer that consists of layers is looked into; its name then comes before theirs.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            for name, kernels in kernels_of(layer):
+                yield f"{layer.name}/{name}", kernels
+        elif kernels := [v for v in layer.trainable_variables if len(v.shape) > 1]:
+            yield layer.name, kernels
+
+
+def gradients(model: keras.Model, x: ArrayLike, y: ArrayLike) -> list[np.ndarray]:
+    """Return the gradient of the compiled loss, penalties included, in each trainable variable.
+
+    In inference mode, so that nothing of the model changes; on TensorFlow, JAX and PyTorch.
+    """
+    x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+    variables = model.trainable_variables
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            loss = _loss(model, x, y)
+        found = tape.gradient(loss, [variable.value for variable in variables])
+    elif backend == "torch":
+        import torch
+
+        with torch.enable_grad():
+            loss = _loss(model, x, y)
+            values = [variable.value for variable in variables]
+            found = torch.autograd.grad(loss, values, allow_unused=True)
+    else:
+        import jax
+
+        def loss_at(values: list[Any]) -> Any:
+            mapping = list(zip(variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=mapping):
+                return _loss(model, x, y)
+
+        found = jax.grad(loss_at)([variable.value for variable in variables])
+    return [
+        np.zeros(variable.shape) if gradient is None else _array(gradient)
+        for variable, gradient in zip(variables, found, strict=True)
+    ]
+
+
+def _loss(model: keras.Model, x: Any, y: Any) -> Any:
+    return model.compute_loss(x, y, model(x, training=False), training=False)
+
+
+def _array(tensor: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def _activation_of(layer: keras.Layer) -> str:
+    if isinstance(layer, keras.layers.ReLU):
+        return "relu"
+    return getattr(getattr(layer, "activation", None), "__name__", "")

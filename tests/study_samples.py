@@ -1,0 +1,71 @@
+"""Studies that cost nothing, where a worker process can import them."""
+
+import os
+import random
+import signal
+import time
+
+from companion.errors import UserError
+from companion.studies.study import Study
+
+EFFECT = {0: 0.0, 1: -0.1, 2: -0.3}
+
+
+def draw(level, seed, *, quick):
+    """Normal noise, shared by the levels of one seed, and a known effect."""
+    noise = random.Random(seed).gauss(0.5, 0.2) + 0.01 * random.Random(f"{level}{seed}").gauss(0, 1)
+    return {"error": noise + EFFECT[level], "norm": level + 1.0, "waited_seconds": time.time()}
+
+
+def slow(level, seed, *, quick):
+    """As `draw`, in more time; ``SAMPLE_LOG`` names a file with a line for each call."""
+    if "SAMPLE_LOG" in os.environ:
+        with open(os.environ["SAMPLE_LOG"], "a") as log:
+            log.write(f"{level} {seed}\n")
+    time.sleep(0.15)
+    return draw(level, seed, quick=quick)
+
+
+def deadly(level, seed, *, quick):
+    """As `draw`, but one row kills its worker and another fails."""
+    if (level, seed) == (1, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if (level, seed) == (2, 1):
+        raise ArithmeticError("the loss was not a number")
+    return draw(level, seed, quick=quick)
+
+
+def threads(level, seed, *, quick):
+    return {
+        "error": int(os.environ["OMP_NUM_THREADS"]) * 10
+        + int(os.environ["TF_NUM_INTRAOP_THREADS"]),
+        "process": os.getpid(),
+    }
+
+
+def wrong(level, seed, *, quick):
+    raise UserError("λ is 0 or more. Received: -1.")
+
+
+def infinite(level, seed, *, quick):
+    return {"error": float("inf")}
+
+
+def silent(level, seed, *, quick):
+    return {"norm": 1.0}
+
+
+def study(measure=draw, **changes):
+    fields = {
+        "name": "sample",
+        "question": "Does the level lower the error?",
+        "factor": "dose",
+        "levels": (0, 1, 2),
+        "seeds": range(10),
+        "quick_seeds": range(2),
+        "outcome": "error",
+        "unit": "share of draws",
+        "timings": ("waited_seconds",),
+        "measure": measure,
+    }
+    return Study(**{**fields, **changes})
