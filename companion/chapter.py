@@ -19,6 +19,8 @@ class Model:
         builder: The function in the chapter's ``models.py``; the entry's own name by default.
         arguments: Keyword arguments that make this entry of the builder.
         data: The data set that the model is trained on when the user names none.
+        small: Keyword arguments of a small version with at least two classes, ``input_shape``
+            among them, where the default is too large to be run in a test.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Model:
     builder: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
     data: str = "digits"
+    small: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.builder:

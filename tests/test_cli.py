@@ -91,6 +91,7 @@ def test_a_wrong_call_ends_with_2_and_says_why(tmp_path, arguments, said):
     assert said in one_object(again)["error"]
 
 
+@pytest.mark.slow
 def test_train_keeps_a_run_and_prints_it(tmp_path):
     first = companion("train", "lenet5", "--epochs", "1", "--json", folder=tmp_path)
     assert first.returncode == 0, first.stderr
@@ -106,6 +107,7 @@ def test_train_keeps_a_run_and_prints_it(tmp_path):
     assert "test accuracy" in second.stdout
 
 
+@pytest.mark.slow
 def test_doctor_says_what_there_is_and_what_to_do(tmp_path):
     done = companion("doctor", "--json", folder=tmp_path)
     found = one_object(done)

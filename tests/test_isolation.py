@@ -101,6 +101,7 @@ def assert_held(names, private, *, box=None, command=None):
 
 @linux
 @needs_bubblewrap
+@pytest.mark.slow
 def test_every_hostile_answer_gets_its_status_and_harms_nothing_in_bubblewrap(private):
     words = assert_held(SOURCES, private, box=isolation.best())
     assert "bubblewrap" in words

@@ -144,7 +144,14 @@ class StopAfter(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("when", [(0, 3), (1, 0), (3, 19)])
+@pytest.mark.parametrize(
+    "when",
+    [
+        pytest.param((0, 3), marks=pytest.mark.slow),
+        (1, 0),
+        pytest.param((3, 19), marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, whole, monkeypatch, when):
     monkeypatch.setattr("companion.training.keeper.SECONDS_BETWEEN_SAVES", 0)
     with pytest.raises(KeyboardInterrupt):
@@ -153,11 +160,13 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, whole, monkeypa
     same(whole, companion.resume(tmp_path / "run", show_progress=False))
 
 
+@pytest.mark.slow
 def test_resuming_a_finished_run_changes_nothing(tmp_path, whole):
     train(output=tmp_path / "run")
     same(whole, companion.resume(tmp_path / "run", show_progress=False))
 
 
+@pytest.mark.slow
 def test_half_precision_is_resumed_alike(tmp_path, monkeypatch):
     monkeypatch.setattr("companion.training.keeper.SECONDS_BETWEEN_SAVES", 0)
     options = {"epochs": 2, "precision": "mixed_float16"}
@@ -220,6 +229,7 @@ def test_a_network_that_cannot_learn_at_all_keeps_its_first_weights():
         np.testing.assert_array_equal(ours, begun)
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_no_epoch_that_was_written(tmp_path, monkeypatch, whole):
     monkeypatch.setattr("companion.training.keeper.SECONDS_BETWEEN_SAVES", 0)
     folder, replace = tmp_path / "run", os.replace
@@ -247,7 +257,7 @@ def damaged(folder, name, content=b"not a model"):
     ("name", "said"),
     [
         ("state-0001.keras", "cannot be resumed"),
-        ("model.keras", "cannot be resumed"),
+        pytest.param("model.keras", "cannot be resumed", marks=pytest.mark.slow),
         ("history.csv", "cannot be resumed"),
         ("run.json", "run.json is damaged"),
     ],

@@ -61,6 +61,9 @@ def train(
         extra = [name for name, value in given.items() if value is not None]
         if extra:
             raise UserError(f"--resume goes on as the run began. Leave out {', '.join(extra)}.")
+        from companion.training.run import read_record
+
+        read_record(resume)  # before Keras is loaded, so that what is no run is told at once
         from companion import training
 
         with _telling_how_to_go_on(resume):

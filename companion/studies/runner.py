@@ -377,7 +377,12 @@ class Folder:
         card = {"study": study.name, "quick": quick, **fingerprint(study, quick)}
         if path.exists() and not path.is_dir():
             raise UserError(f"{path} is a file; a study needs a folder of its own.")
-        if path.is_dir() and any(path.iterdir()) and not (path / "study.json").exists():
+        # Another process may be a step ahead: it has made `rows` and is writing its card.
+        others = path.is_dir() and any(
+            entry.name != "rows" and not entry.name.startswith(".study.json")
+            for entry in path.iterdir()
+        )
+        if others and not (path / "study.json").exists():
             raise UserError(f"{path} holds other things; give the study a new or empty folder.")
         try:
             (path / "rows").mkdir(parents=True, exist_ok=True)
