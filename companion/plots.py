@@ -118,6 +118,9 @@ def svg(draw: Callable[[], Figure]) -> str:
     drawing = buffer.getvalue()
     drawing = drawing[drawing.index("<svg") :]
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
+    # Comments, long names and digits below a hundredth of a point are a seventh of a drawing.
+    drawing = re.sub(r"<!--.*?-->|(?<=<g) id=\"[^\"]*\"", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r"(\b[1-9]\d*\.\d\d)\d+", r"\1", drawing).replace("DejaVuSans-", "g")
     drawing = re.sub(r"#000000|\bblack\b", "currentColor", drawing)
     # Glyphs without a colour of their own are black by default.
     drawing = drawing.replace("<svg ", '<svg fill="currentColor" aria-hidden="true" ', 1)

@@ -1,0 +1,72 @@
+"""Regularization: how a network is kept from learning its training set by heart."""
+
+import lazy_loader
+
+from companion.chapter import Chapter, Model
+
+KROGH_1992 = "Krogh, Hertz (1992), A simple weight decay can improve generalization"
+SRIVASTAVA_2014 = (
+    "Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014), "
+    "Dropout: a simple way to prevent neural networks from overfitting"
+)
+TOMPSON_2015 = (
+    "Tompson, Goroshin, Jain, LeCun, Bregler (2015), "
+    "Efficient object localization using convolutional networks"
+)
+CUBUK_2020 = (
+    "Cubuk, Zoph, Shlens, Le (2020), "
+    "RandAugment: practical automated data augmentation with a reduced search space"
+)
+
+chapter = Chapter(
+    number=4,
+    title="Regularization",
+    question="How is a network kept from learning its training set by heart?",
+    lectures="ABE",
+    models=(
+        Model("regularized_mlp", 26_122, (8, 8, 1), KROGH_1992, arguments={"l2": 1e-3}),
+        Model(
+            "dropout_mlp",
+            26_122,
+            (8, 8, 1),
+            SRIVASTAVA_2014,
+            builder="regularized_mlp",
+            arguments={"dropout": 0.5, "input_dropout": 0.2},
+        ),
+        Model(
+            "spatial_dropout_cnn",
+            6_090,
+            (8, 8, 1),
+            TOMPSON_2015,
+            builder="regularized_cnn",
+            arguments={"spatial_dropout": 0.2},
+        ),
+        Model(
+            "augmented_cnn",
+            6_090,
+            (8, 8, 1),
+            CUBUK_2020,
+            builder="regularized_cnn",
+            arguments={"transforms": ("randaugment",)},
+        ),
+    ),
+)
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "models": ["augmentation", "regularized_cnn", "regularized_mlp"],
+        "scratch": [
+            "adam_step",
+            "dropout",
+            "early_stopping",
+            "elastic_net_penalty",
+            "fit_linear",
+            "l1_penalty",
+            "l2_penalty",
+            "sgd_step",
+            "soft_threshold",
+            "weight_scaling",
+        ],
+    },
+)
