@@ -177,25 +177,34 @@ def test_half_precision_is_resumed_alike(tmp_path, monkeypatch):
     assert resumed.hardware["precision"] == "mixed_float16"
 
 
+TRAIN = [sys.executable, "-m", "companion", "train"]
+OPTIONS = ["lenet5", "--epochs", "4", "--batch-size", "128", "--output"]
+
+
+@pytest.fixture(scope="module")
+def whole_folder(tmp_path_factory):
+    """The folder of an uninterrupted run of the command line."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    subprocess.run([*TRAIN, *OPTIONS, folder], check=True, capture_output=True)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_of_the_command_line_survives_a_signal(tmp_path, blow):
-    command = [sys.executable, "-m", "companion", "train"]
-    options = ["lenet5", "--epochs", "6", "--batch-size", "128", "--output"]
-    whole, part = tmp_path / "whole", tmp_path / "part"
-    subprocess.run([*command, *options, whole], check=True, capture_output=True)
+def test_a_run_of_the_command_line_survives_a_signal(tmp_path, whole_folder, blow):
+    whole, part = whole_folder, tmp_path / "part"
     process = subprocess.Popen(
-        [*command, *options, part], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*TRAIN, *OPTIONS, part], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     limit = time.monotonic() + 120
-    while "epoch 3/6" not in process.stderr.readline():
+    while "epoch 2/4" not in process.stderr.readline():
         assert time.monotonic() < limit
     process.send_signal(blow)
     _, said = process.communicate(timeout=60)
     assert process.returncode == (130 if blow == signal.SIGINT else -9)
     if blow == signal.SIGINT:
         assert f"companion train --resume {part}" in said.replace("\n", "")
-    subprocess.run([*command, "--resume", part], check=True, capture_output=True)
+    subprocess.run([*TRAIN, "--resume", part], check=True, capture_output=True)
     ours, theirs = (pd.read_csv(folder / "history.csv") for folder in (part, whole))
     pd.testing.assert_frame_equal(ours[list(EXACT)], theirs[list(EXACT)], atol=1e-6)
     models = [keras.models.load_model(folder / "model.keras") for folder in (part, whole)]

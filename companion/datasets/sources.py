@@ -121,7 +121,7 @@ def load(name: str = "digits", *, seed: int = 0, validation: float = 0.1) -> Dat
     assert folder is not None
     try:
         return _read(card, folder, seed, validation)
-    except (OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
+    except Exception as error:  # each library on the way fails in its own terms
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"{name} in {folder} cannot be read: {reason}. Nothing was changed. Move that folder "

@@ -366,7 +366,7 @@ def draw(results: Results) -> "Figure":
         f"mean of {int(table['seeds'].min())} seeds with its 95 % bootstrap interval; filled: "
         "differs from the dashed baseline, seed by seed",
         fontsize="x-small",
-        color="#444444",
+        color="0.5",
     )
     return figure
 
@@ -407,7 +407,7 @@ def draw_panel(axis: "Axes", results: Results, table: pd.DataFrame) -> None:
             )
         axis.plot([], [], marker=marker, color=colour, label=str(name))
     if len(lines) > 1 and axis is axis.figure.axes[0]:
-        axis.legend(title=study.factors[-2], fontsize="small")
+        axis.legend(title=study.factors[-2], fontsize="small", frameon=False)
     crowded = max(map(len, ticks)) > 8 or sum(map(len, ticks)) > 30
     axis.set_xticks(
         list(ticks.values()),
