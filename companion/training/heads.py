@@ -21,20 +21,21 @@ def feature_extractor(model: keras.Model) -> keras.Model:
     Raises:
         UserError: If the model is not a graph of layers, or has no such layer.
     """
-    outputs = getattr(model, "outputs", None) or []
-    if len(outputs) != 1:
+    inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
+    if len(inputs) != 1 or len(outputs) != 1:
         raise UserError(
-            "Features are taken from a functional or sequential model with one output. "
-            f"Received: {model.name}."
+            "Features are taken from a functional or sequential model with one input and one "
+            f"output. Received: {model.name}."
         )
     for layer in reversed(model.layers[:-1]):
         if isinstance(layer, keras.layers.InputLayer):
             break
         if layer.output.shape != outputs[0].shape:
-            return keras.Model(model.input, layer.output)
+            return keras.Model(inputs[0], layer.output)
     raise UserError(f"{model.name} is all head: there is no layer before its output to read.")
 
 
+# --8<-- [start:svm_accuracy]
 def svm_accuracy(model: keras.Model, data: Dataset) -> float:
     """Return the test accuracy of a support vector machine on a trained model's features.
 
@@ -58,3 +59,6 @@ def svm_accuracy(model: keras.Model, data: Dataset) -> float:
     machine = make_pipeline(StandardScaler(), SVC())
     machine.fit(features(data.train.x[:MOST_EXAMPLES]), data.train.y[:MOST_EXAMPLES])
     return float(machine.score(features(data.test.x), data.test.y))
+
+
+# --8<-- [end:svm_accuracy]

@@ -57,7 +57,7 @@ class Recipe:
         """
         examples = len(data.train)
         changes = {name: value for name, value in changes.items() if value is not None}
-        epochs = int(np.clip(1_000_000 // examples, 20, 60))
+        epochs = int(np.clip(1_500_000 // examples, 30, 60))
         images = data.card.kind == "image" and len(data.shape) == 3
         small = examples < 10_000
         usual = cls(
