@@ -19,6 +19,7 @@ class Model:
         builder: The function in the chapter's ``models.py``; the entry's own name by default.
         arguments: Keyword arguments that make this entry of the builder.
         data: The data set that the model is trained on when the user names none.
+        effort: How many times the usual number of epochs its training takes.
         small: Keyword arguments of a small version with at least two classes, ``input_shape``
             among them, where the default is too large to be run in a test.
     """
@@ -30,6 +31,7 @@ class Model:
     builder: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
     data: str = "digits"
+    effort: float = 1.0
     small: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -415,6 +415,8 @@ def test_small_sets_are_turned_and_zoomed_and_large_ones_are_only_moved():
     digits = companion.load("digits").fitted_to((28, 28, 1))
     recipe = Recipe.suited_to(digits)
     assert (recipe.epochs, recipe.shift, recipe.turn, recipe.zoom) == (60, 2, 10, 0.1)
+    assert Recipe.suited_to(digits, effort=1.5).epochs == 90
+    assert Recipe.suited_to(digits, effort=1.5, epochs=3).epochs == 3
     stream = Batches(digits.train.x, digits.train.y, 8, turn=10.0)
     assert stream[0][0].dtype == np.float32
     assert (stream[0][0] != digits.train.x[stream._order[1][:8]]).any()

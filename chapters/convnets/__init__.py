@@ -48,6 +48,7 @@ chapter = Chapter(
             LECUN_1998,
             builder="lenet5",
             arguments={"variant": "1998"},
+            effort=1.5,  # trainable subsampling and tanh learn slowly
         ),
         Model(
             "alexnet",

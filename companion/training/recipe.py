@@ -46,18 +46,19 @@ class Recipe:
             )
 
     @classmethod
-    def suited_to(cls, data: Dataset, **changes: Any) -> "Recipe":
+    def suited_to(cls, data: Dataset, effort: float = 1.0, **changes: Any) -> "Recipe":
         """Return the recipe for data of this size, with the given fields changed.
 
         A small set is passed over often, in small batches, its images moved, turned and zoomed; a
-        large one seldom, in larger batches, its images moved alone.
+        large one seldom, in larger batches, its images moved alone. A model that learns slowly has an
+        `effort` above 1: so many times the usual number of epochs.
 
         Raises:
             UserError: If a batch would hold more examples than there are.
         """
         examples = len(data.train)
         changes = {name: value for name, value in changes.items() if value is not None}
-        epochs = int(np.clip(1_500_000 // examples, 30, 60))
+        epochs = round(effort * float(np.clip(1_000_000 // examples, 20, 60)))
         images = data.card.kind == "image" and len(data.shape) == 3
         small = examples < 10_000
         usual = cls(

@@ -65,7 +65,8 @@ def train(
         _check_classes(built, fitted)
         if svm:
             feature_extractor(built)  # so that a model without features is told at once
-        recipe = recipe or Recipe.suited_to(fitted, **changes)
+        effort = catalogue.find_model(model)[1].effort if isinstance(model, str) else 1.0
+        recipe = recipe or Recipe.suited_to(fitted, effort, **changes)
         batches = _batches(fitted, recipe, seed)
         _compile(built, recipe, batches.steps_per_epoch)
         asked = {
