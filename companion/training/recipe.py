@@ -50,8 +50,8 @@ class Recipe:
         """Return the recipe for data of this size, with the given fields changed.
 
         A small set is passed over often, in small batches, its images moved, turned and zoomed; a
-        large one seldom, in larger batches, its images moved alone. A model that learns slowly has an
-        `effort` above 1: so many times the usual number of epochs.
+        large one seldom, in larger batches, its images moved alone. A model that learns slowly
+        has an `effort` above 1: so many times the usual number of epochs.
 
         Raises:
             UserError: If a batch would hold more examples than there are.
