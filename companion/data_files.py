@@ -1,7 +1,9 @@
 """Where the companion's own small files lie: beside the code in a clone, under share/ installed."""
 
+import json
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 CLONE = Path(__file__).parents[1]
 
@@ -16,3 +18,9 @@ def data_folder() -> Path:
 def recorded(name: str) -> Path:
     """Return where the recorded results of the study `name` lie, whether or not they are there."""
     return data_folder() / "results" / f"{name}.json"
+
+
+def read(name: str) -> dict[str, Any]:
+    """Return what was recorded under `name`."""
+    contents: dict[str, Any] = json.loads(recorded(name).read_text(encoding="utf-8"))
+    return contents

@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,9 @@ from matplotlib.figure import Figure
 
 import companion
 from chapters.convnets import studies
-from companion.data_files import recorded
+from companion.data_files import read, recorded
 from companion.plots import BLUE, GREEN, ORANGE, plain
-from companion.studies.records import rebuilt
+from companion.studies.records import recorded_results
 from companion.studies.results import Results
 
 # What Keras made for the figures, kept so that a page is built without Keras.
@@ -233,14 +232,12 @@ def results(name: str, outcome: str = "") -> Results:
         name: The study's name.
         outcome: The column to speak of; the study's own by default.
     """
-    rows = json.loads(recorded(name).read_text(encoding="utf-8"))["full"]["rows"]
-    return replace(rebuilt(getattr(studies, name), False, rows), outcome=outcome)
+    return recorded_results(getattr(studies, name), outcome)
 
 
 def kept() -> dict[str, Any]:
     """Return what `made_by_keras` gave when the figures were recorded."""
-    contents: dict[str, Any] = json.loads(recorded(KEPT).read_text(encoding="utf-8"))
-    return contents
+    return read(KEPT)
 
 
 def picture(rows: list[list[int]]) -> Any:

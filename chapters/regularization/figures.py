@@ -1,7 +1,6 @@
 """Figures of regularization: what pulls, what is silenced, when to stop, what a digit survives."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,9 @@ from matplotlib.figure import Figure
 
 import companion
 from chapters.regularization import scratch, studies
-from companion.data_files import recorded
+from companion.data_files import read, recorded
 from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain
-from companion.studies.records import rebuilt
+from companion.studies.records import recorded_results
 from companion.studies.results import Results
 
 # What Keras made for the figures, kept so that a page is built without Keras.
@@ -361,14 +360,12 @@ def results(name: str, outcome: str = "") -> Results:
         name: The study's name.
         outcome: The column to speak of; the study's own by default.
     """
-    rows = json.loads(recorded(name).read_text(encoding="utf-8"))["full"]["rows"]
-    return replace(rebuilt(getattr(studies, name), False, rows), outcome=outcome)
+    return recorded_results(getattr(studies, name), outcome)
 
 
 def kept() -> dict[str, Any]:
     """Return what `made_by_keras` gave when the figures were recorded."""
-    contents: dict[str, Any] = json.loads(recorded(KEPT).read_text(encoding="utf-8"))
-    return contents
+    return read(KEPT)
 
 
 def made_by_keras() -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -294,6 +294,17 @@ def read(path: Path, study: Study) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise DriftError(f"the record cannot be read ({type(error).__name__}: {error})") from None
     return found
+
+
+def recorded_results(study: Study, outcome: str = "") -> Results:
+    """Return the recorded results of a study, ready to be drawn or quoted.
+
+    Args:
+        study: The study.
+        outcome: The column to speak of; the study's own by default.
+    """
+    rows = data_files.read(study.name)["full"]["rows"]
+    return replace(rebuilt(study, False, rows), outcome=outcome)
 
 
 def rebuilt(study: Study, quick: bool, rows: list[dict[str, Any]]) -> Results:
