@@ -54,7 +54,6 @@ def make_class(folder):
     (folder / "jon.py").write_text("import no_such_module\n")
     (folder / "kim.py").write_text("")
     (folder / ".DS_Store").write_bytes(b"")
-    (folder / "README.txt").write_text("Not a submission.")
     return folder
 
 
@@ -161,8 +160,22 @@ def test_a_giant_file_and_a_file_of_another_kind_are_refused(tmp_path):
     with pytest.raises(classroom.SubmissionError, match="larger than"):
         classroom.read_submission(tmp_path / "big.py")
     (tmp_path / "a.ipynb").write_text("{}")
-    with pytest.raises(classroom.SubmissionError, match="not a Python file"):
+    with pytest.raises(classroom.SubmissionError, match="jupyter nbconvert --to script"):
         classroom.read_submission(tmp_path / "a.ipynb")
+    (tmp_path / "a.txt").write_text(HALF)
+    with pytest.raises(classroom.SubmissionError, match="not a Python file"):
+        classroom.read_submission(tmp_path / "a.txt")
+
+
+def test_an_ending_in_capitals_counts(tmp_path):
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ada" / "HW.PY").write_text(HALF)
+    (tmp_path / "bob.PY").write_text(HALF)
+    zipped(tmp_path / "cyd.ZIP", {"ARITHMETIC.PY": HALF, "scrap.py": ""})
+    found = classroom.submissions(tmp_path, ["arithmetic.py"])
+    assert {one.learner: one.source for one in found} == {
+        name: HALF.encode() for name in ("ada", "bob", "cyd")
+    }
 
 
 # -- a class ----------------------------------------------------------------------------------
@@ -177,6 +190,36 @@ def test_a_class_is_listed_by_learner_with_every_problem_named(tmp_path):
     assert "gus.py, gus.zip" in problems["gus"]
     assert problems["hal"] == "There is no Python file in it."
     assert "leads out" in problems["ivy"]
+
+
+def test_a_learner_who_handed_in_a_file_of_another_kind_is_named(tmp_path):
+    for name in ("carl.ipynb", "emil.tar.gz", "fred.txt", "gina.rar", "hans.py.txt", "ian", ".x"):
+        (tmp_path / name).write_text(RIGHT)
+    (tmp_path / "__MACOSX").mkdir()
+    found = classroom.submissions(tmp_path)
+    assert [one.learner for one in found] == ["carl", "emil", "fred", "gina", "hans", "ian"]
+    assert {(one.source, one.status) for one in found} == {(None, Status.ERROR)}
+    assert "jupyter nbconvert --to script" in found[0].problem
+    assert all("not a Python file" in one.problem for one in found)
+
+
+def test_a_file_of_another_kind_beside_the_work_costs_nothing(tmp_path):
+    (tmp_path / "ada.py").write_text(RIGHT)
+    (tmp_path / "ada.ipynb").write_text("{}")
+    (found,) = classroom.submissions(tmp_path)
+    assert (found.path, found.source) == ("ada.py", RIGHT.encode())
+
+
+@pytest.mark.parametrize("output", ["results", "grades.csv", "deep/grades.csv", "ada.py"])
+def test_what_grade_writes_is_no_learner_and_a_learners_work_always_is(tmp_path, output):
+    for name in ("ada.py", "bob/a.py", output, f"{output}.journal"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(RIGHT)
+    for where in (output, "bob/grades.csv"):
+        found = classroom.submissions(tmp_path, output=tmp_path / where)
+        names = [one.learner for one in found if one.source]
+        assert names == ["ada", "bob"]
+        assert where != output or len(found) == 2
 
 
 def test_names_that_differ_only_in_case_are_one_learner(tmp_path):
@@ -413,6 +456,18 @@ def test_a_grading_process_that_is_killed_is_named_and_the_rest_kept(tmp_path, a
         classroom.grade(
             hand_in(ada=RIGHT), str(tmp_path / "killer.py"), journal_file=tmp_path / "j", workers=1
         )
+
+
+def test_a_learners_file_named_like_a_library_is_not_imported_by_the_grader(
+    tmp_path, arithmetic, monkeypatch
+):
+    (tmp_path / "struct.py").write_text("open('ran', 'w')\n1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+    (report,) = classroom.grade(
+        hand_in(ada=RIGHT), arithmetic, journal_file=tmp_path / "j", workers=1
+    )
+    assert statuses(report) == ["pass", "pass"]
+    assert not (tmp_path / "ran").exists()
 
 
 def test_threads_and_processes_give_the_same_reports(tmp_path, arithmetic):

@@ -1,8 +1,10 @@
 """The learner's round and the instructor's, from the shell as they have it."""
 
+import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -21,7 +23,8 @@ from companion.checking import classroom, progress
 from companion.checking.assertions import assert_passes
 from companion.checking.finding import exercises_named
 from companion.checking.isolation import Box
-from companion.cli import main
+from companion.checking.verdict import Report
+from companion.cli import exercises, main
 from companion.errors import UserError
 
 COMPANION = str(Path(sys.executable).with_name("companion"))
@@ -63,6 +66,18 @@ def test_start_writes_the_tasks_and_no_solution(companion, here, arithmetic):
     assert "companion check arithmetic.py" in out
     assert '"""Return twice `x`."""\n    raise NotImplementedError' in text
     assert "2 * x" not in text
+
+
+def test_the_command_that_start_names_works(companion, here, arithmetic):
+    (here / "my own").mkdir()
+    shutil.copy(arithmetic, here / "my own" / "week5.py")
+    code, out, _ = companion("start", "my own/week5.py")
+    named = out.split("companion ")[1].strip()
+    assert code == 0
+    assert f"companion {named}" in (here / "week5.py").read_text()
+    code, out, _ = companion(*shlex.split(named), "--json")
+    assert code == 1
+    assert [one["status"] for one in json.loads(out)["verdicts"]] == ["not_attempted"] * 2
 
 
 def test_start_never_overwrites(companion, here, arithmetic):
@@ -180,6 +195,7 @@ def test_broken_files_are_verdicts_and_no_crash(companion, here, arithmetic, sou
         (["nowhere.py"], "is not there"),
         (["empty"], "no Python file"),
         (["notes.txt"], "not a Python file"),
+        (["a.ipynb"], "jupyter nbconvert --to script a.ipynb"),
         (["broken.zip"], "cannot be read"),
         (["strange.py"], "--exercises"),
         (["strange.py", "--exercises", "nowhere/week5.py"], "nowhere"),
@@ -191,6 +207,7 @@ def test_broken_files_are_verdicts_and_no_crash(companion, here, arithmetic, sou
 def test_a_wrong_call_ends_with_2_and_says_what_to_do(companion, here, arguments, said):
     (here / "empty").mkdir()
     (here / "notes.txt").write_text("")
+    (here / "a.ipynb").write_text("{}")
     (here / "broken.zip").write_bytes(b"PK")
     (here / "strange.py").write_text("x = 1\n")
     code, _, err = companion("check", *arguments)
@@ -234,6 +251,22 @@ def test_watch_checks_again_at_every_save_and_ends_with_ctrl_c(here, arithmetic)
         assert process.wait() == 0
         deadline.cancel()
         assert "Traceback" not in process.stderr.read()
+
+
+def test_watch_outlives_a_file_that_is_empty_while_it_is_saved(here, monkeypatch, capfd):
+    found = Report("a", "a.py", (), "none", 0)
+    answers = iter([found, UserError("Which exercises are answered here?"), KeyboardInterrupt()])
+
+    def once():
+        answer = next(answers)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    stamps = itertools.count()
+    monkeypatch.setattr(exercises, "_stamp", lambda path: next(stamps))
+    assert exercises._watch(here / "a.py", once) is found
+    assert "Which exercises are answered here?" in capfd.readouterr().err
 
 
 def test_a_check_of_a_numpy_exercise_loads_no_heavy_library(here, arithmetic):
@@ -397,6 +430,42 @@ def test_grade_for_gradescope_writes_a_file_for_each_learner(companion, here, sc
     assert told["learners"] == 3
     assert list(told["problems"]) == ["cyd"]
     assert told["exercises"][0]["mistakes"] == {"You squared it: twice is x + x.": 1}
+
+
+def test_grade_into_the_class_takes_long_names_and_grades_the_same_class_again(
+    companion, school, arithmetic
+):
+    for end in "ab":
+        (school / f"{'n' * 245}{end}.txt").write_text("")
+    call = ("grade", school, "--output", school / "results", "--format", "gradescope", "--json")
+    for _ in range(2):
+        code, out, _ = companion(*call, "--exercises", arithmetic, "--workers", 1)
+        assert code == 0
+        assert json.loads(out)["learners"] == 5
+        assert len(list((school / "results").iterdir())) == 5
+
+
+def test_a_failure_of_the_grading_is_not_put_on_the_output(
+    companion, school, arithmetic, monkeypatch
+):
+    def fail(*arguments, **options):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(classroom, "grade", fail)
+    code, _, err = companion("grade", school, "--output", "g.csv", "--exercises", arithmetic)
+    assert code == 2
+    assert "Too many open files" in err
+    assert "cannot be written" not in err
+
+
+def test_a_learners_typer_is_not_imported_by_python_m_companion(here):
+    (here / "typer.py").write_text("open('ran', 'w')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "companion", "--help"], capture_output=True, text=True, check=False
+    )
+    assert not (here / "ran").exists()
+    assert done.returncode == 0, done.stderr
+    assert "grade" in done.stdout
 
 
 @pytest.mark.parametrize(

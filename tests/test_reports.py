@@ -113,6 +113,13 @@ def test_the_schema_in_this_file_can_refuse():
         assert not JUNIT.is_valid(wrong)
 
 
+def test_a_long_name_is_cut_and_stays_apart():
+    long = ["n" * 245 + end for end in "ab"] + ["\N{SNOWMAN}" * 80 + end for end in "ab"]
+    names = {reports.file_name(learner, ".json") for learner in long}
+    assert len(names) == 4
+    assert all(len(name.encode()) < 220 and name.endswith(".json") for name in names)
+
+
 def test_junit_counts_what_it_lists():
     suite = ElementTree.fromstring(reports.to_junit([EVERY_STATUS], timestamp=NOON))[0]
     for counted, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):

@@ -1,6 +1,7 @@
 """A class: a folder with one file, folder or zip for each learner, graded whatever is in it."""
 
 import atexit
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -9,7 +10,7 @@ import stat
 import threading
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -75,13 +76,18 @@ def read_submission(path: Path, wanted: Collection[str] = ()) -> tuple[str, byte
     if stat.S_ISDIR(mode):
         found = {
             file.relative_to(path).as_posix(): file
-            for file in path.rglob("*.py")
+            for file in path.rglob("*.[pP][yY]")
             if not _is_litter(file.relative_to(path).parts)
         }
         name = _the_one(list(found), wanted)
         return name, _read_file(found[name])
     if path.suffix.lower() == ".zip":
         return _read_zip(path, wanted)
+    if path.suffix.lower() == ".ipynb":
+        raise SubmissionError(
+            f"{path.name} is a notebook, not a Python file. Export it as a script: "
+            f"jupyter nbconvert --to script {path.name}"
+        )
     if path.suffix.lower() != ".py":
         raise SubmissionError(f"{path.name} is not a Python file: its name does not end in .py.")
     return path.name, _read_file(path)
@@ -113,7 +119,7 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
             names = {
                 member.filename: member
                 for member in members
-                if member.filename.endswith(".py")
+                if member.filename.lower().endswith(".py")
                 and not _is_litter(PurePosixPath(member.filename).parts)
             }
             name = _the_one(list(names), wanted)
@@ -138,7 +144,8 @@ def _the_one(names: list[str], wanted: Collection[str]) -> str:
     if not names:
         raise NothingHandedInError("There is no Python file in it.")
     if len(names) > 1:
-        named = [name for name in names if PurePosixPath(name).name in wanted]
+        usual = {name.lower() for name in wanted}
+        named = [name for name in names if PurePosixPath(name).name.lower() in usual]
         if len(named) != 1:
             listed = ", ".join(sorted(names)[:5])
             raise SubmissionError(
@@ -148,11 +155,18 @@ def _the_one(names: list[str], wanted: Collection[str]) -> str:
     return names[0]
 
 
-def submissions(folder: Path, wanted: Collection[str] = ()) -> list[Submission]:
+def submissions(
+    folder: Path, wanted: Collection[str] = (), output: Path | None = None
+) -> list[Submission]:
     """Return what every learner of the class in `folder` handed in, sorted by learner.
 
-    What cannot be read is there too, with its problem. Files of other kinds and hidden ones are
-    passed over.
+    What cannot be read, or is of another kind, is there too, with its problem. Hidden files are
+    passed over, and so are files of other kinds of a learner who handed in one that counts.
+
+    Args:
+        folder: The class.
+        wanted: What a file may be named where a learner handed in several.
+        output: Where `grade` writes, and so not a learner's though it may lie in `folder`.
 
     Raises:
         UserError: If there is no such folder, or nobody in it.
@@ -164,21 +178,42 @@ def submissions(folder: Path, wanted: Collection[str] = ()) -> list[Submission]:
         )
     entries: dict[str, list[Path]] = defaultdict(list)
     for entry in sorted(folder.iterdir()):
-        if not _is_litter((entry.name,)) and (entry.is_dir() or _is_work(entry)):
+        if not _is_litter((entry.name,)) and not (output and _is_report(entry, output)):
             entries[_learner(entry).casefold()].append(entry)
     if not entries:
         raise UserError(
             f"{folder} holds no submission: no .py file, folder or .zip, one for each learner."
         )
-    return [collect(found, wanted) for _, found in sorted(entries.items())]
+    return [
+        collect(list(filter(_is_work, found)) or found, wanted)
+        for _, found in sorted(entries.items())
+    ]
 
 
 def _is_work(entry: Path) -> bool:
-    return entry.suffix.lower() in (".py", ".zip")
+    return entry.is_dir() or entry.suffix.lower() in (".py", ".zip")
+
+
+def _is_report(entry: Path, output: Path) -> bool:
+    """Tell whether `entry` is or holds what `grade` writes, and no work of a learner's."""
+    ours = output.parent.resolve() / output.name
+    here = entry.parent.resolve() / entry.name
+    if here in (ours, journal_of(ours)) or here in ours.parents:
+        return not any(entry.rglob("*.[pP][yY]")) if entry.is_dir() else not _is_work(entry)
+    return False
+
+
+def journal_of(output: Path) -> Path:
+    """Return where `grade` keeps what it knows between runs."""
+    return output.with_name(f"{output.name}.journal")
 
 
 def _learner(entry: Path) -> str:
-    name = entry.stem if _is_work(entry) and not entry.is_dir() else entry.name
+    name = entry.name
+    if not entry.is_dir():
+        name = entry.stem
+        if not _is_work(entry):  # emil.tar.gz, hans.py.txt
+            name = name.removesuffix(".tar").removesuffix(".py")
     # A file's name is bytes, and may be no text at all: no two learners may become one.
     return printable(os.fsencode(name).decode(errors="backslashreplace"))
 
@@ -274,6 +309,21 @@ def check_path(
     return cleaned(report)
 
 
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let new Python processes look for no module in the current folder: it may be the class."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
+@_safe_path()
 def grade(
     handed_in: list[Submission],
     exercises: str,
@@ -300,7 +350,8 @@ def grade(
         on_report: Called with each report when it is there.
 
     Raises:
-        UserError: If a grading process was killed, by the system for its memory or by hand.
+        UserError: If a grading process was killed, by the system for its memory or by hand, or
+            the journal cannot be written.
     """
     if is_path(exercises):
         exercises = str(Path(exercises).resolve())
@@ -337,7 +388,7 @@ def grade(
             reports[place] = report = future.result()
             # Our own failure is worth another try, so it is not kept.
             if all(verdict.status is not Status.CHECKER_ERROR for verdict in report.verdicts):
-                journal.append(journal_file, [{"key": keys[place], "report": asdict(report)}])
+                _keep(journal_file, {"key": keys[place], "report": asdict(report)})
             on_report(report)
     except BrokenProcessPool as error:
         raise UserError(
@@ -348,6 +399,13 @@ def grade(
         if executor is None:
             pool.shutdown(cancel_futures=True)
     return [reports[place] for place in range(len(handed_in))]
+
+
+def _keep(journal_file: Path, entry: dict[str, Any]) -> None:
+    try:
+        journal.append(journal_file, [entry])
+    except OSError as error:
+        raise UserError(f"{journal_file} cannot be written: {error.strerror}.") from error
 
 
 def grade_one(submission: Submission, exercises: str, seed: int) -> Report:

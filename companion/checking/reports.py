@@ -1,6 +1,7 @@
 """What was found, written for machines: JSON, CSV, JUnit XML and Gradescope's results.json."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -238,6 +239,20 @@ def write(path: Path, text: str) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def file_name(learner: str, ending: str) -> str:
+    """Return a name for a learner's file; a long one is cut, and told apart by its digest.
+
+    >>> file_name("ada", ".json")
+    'ada.json'
+    """
+    name = learner.encode()
+    # Systems take 255 bytes, and the draft of a file needs some more than the file.
+    if len(name) > 200:
+        digest = hashlib.sha256(name).hexdigest()[:16]
+        learner = f"{name[:180].decode(errors='ignore')}-{digest}"
+    return learner + ending
 
 
 def dumps(data: dict[str, Any]) -> str:

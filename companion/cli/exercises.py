@@ -55,11 +55,13 @@ def start(
     json: Json = False,
 ) -> Answer:
     """Write a chapter's exercises into a file of your own: signatures, tasks, nothing solved."""
-    from companion.checking.finding import exercises_named
+    from companion.checking.finding import exercises_named, is_path
 
     asked = exercises_named(chapter)
     file = folder / f"{asked[0].chapter}.py"
-    check = f"companion check {file}"
+    check = f"companion check {_quoted(file)}"
+    if is_path(chapter):
+        check += f" --exercises {_quoted(chapter)}"
     head = f'"""Exercises on {asked[0].chapter}. To check them: {check}."""\n\nimport numpy as np\n'
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,8 +77,13 @@ def start(
     names = [one.name for one in asked]
     return Answer(
         {"file": str(file), "chapter": asked[0].chapter, "exercises": names},
-        Text(f"{file}: {len(names)} exercises. Write your answers there, then: {check}"),
+        Text(f"{file}: {len(names)} exercises. Write your answers there, then:\n{check}"),
     )
+
+
+def _quoted(path: str | Path) -> str:
+    """Return `path` as a shell takes it for one word."""
+    return f'"{path}"' if " " in str(path) else str(path)
 
 
 @command
@@ -116,8 +123,6 @@ def check(
 
 def _watch(path: Path, once: Callable[[], Report]) -> Report:
     """Check `path` whenever it changes, until Ctrl-C, and return the last report."""
-    from companion.checking.classroom import SubmissionError
-
     report = once()
     out.print(_shown(report))
     try:
@@ -131,7 +136,7 @@ def _watch(path: Path, once: Callable[[], Report]) -> Report:
             try:
                 report = once()
                 out.print(_shown(report))
-            except (SubmissionError, OSError) as error:
+            except (UserError, OSError) as error:
                 err.print(Text(str(error), style="yellow"))
     except KeyboardInterrupt:
         return report
@@ -279,7 +284,7 @@ def grade(
     from companion.checking import classroom, reports
 
     format = format or {".json": Format.JSON, ".xml": Format.JUNIT}.get(output.suffix, Format.CSV)
-    handed_in = classroom.submissions(folder, classroom.usual_names(exercises))
+    handed_in = classroom.submissions(folder, classroom.usual_names(exercises), output)
     exercises = exercises or classroom.chapter_of(handed_in)
     try:
         with Progress(console=err, transient=True) as bar:
@@ -287,11 +292,16 @@ def grade(
             found = classroom.grade(
                 handed_in,
                 exercises,
-                journal_file=output.with_name(f"{output.name}.journal"),
+                journal_file=classroom.journal_of(output),
                 seed=seed,
                 workers=workers,
                 on_report=lambda report: bar.advance(task),
             )
+    except OSError as error:
+        raise UserError(
+            f"The grading stopped: {error}. What was graded is kept: run the same command again."
+        ) from error
+    try:
         if format is Format.CSV:
             reports.write(output, reports.to_csv(found))
         elif format is Format.JUNIT:
@@ -301,7 +311,7 @@ def grade(
             reports.write(output, reports.dumps(reports.to_json(found)))
         else:
             for report in found:
-                file = output / f"{report.learner}.json"
+                file = output / reports.file_name(report.learner, ".json")
                 reports.write(file, reports.dumps(reports.to_gradescope(report)))
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
