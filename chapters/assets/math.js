@@ -9,4 +9,6 @@ const typeset = () => {
     element.dataset.typeset = "";
   }
 };
-window.document$ ? document$.subscribe(typeset) : typeset();
+typeset();
+// Instant navigation puts the next page in place without loading it anew.
+window.document$?.subscribe(typeset);
