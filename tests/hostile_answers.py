@@ -173,6 +173,19 @@ HOSTILE_TO_PROCESSES = {
     "command": ("error", "import subprocess; subprocess.run(['true'])"),
     "socket": ("error", "import socket; socket.socket()"),
     "kill the parent": ("error", "import os; os.kill(os.getppid(), 9)"),
+    "limit the parent": (
+        "error",
+        """
+        import os, resource
+        here = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert resource.prlimit(0, resource.RLIMIT_NOFILE) == here
+        assert resource.prlimit(os.getpid(), resource.RLIMIT_NOFILE) == here
+        resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)
+        """,
+    ),
+    "slow the parent": ("error", "import os; os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)"),
+    "tie the parent": ("error", "import os; os.sched_setaffinity(os.getppid(), {0})"),
+    "memory without a name": ("error", "import os; os.memfd_create('mine')"),
     "kill everything": ("error", "import os; os.kill(-1, 9)"),
 }
 # These hold where the file system is closed.

@@ -13,8 +13,10 @@ from companion.checking.exercise import (
     gradient_exercise,
     model_exercise,
 )
+from companion.checking.finding import load_exercises
 from companion.checking.gradients import gradient_difference, gradients
 from companion.checking.proof import prove
+from companion.errors import UserError
 
 
 @exercise(points=2, rtol=1e-6)
@@ -144,6 +146,12 @@ def test_a_model_exercise_needs_no_cases():
         (3.0, "3", "The result is a string; expected a float."),
         (3.0, 10**400, "The result is a huge number; expected a float."),
         ("same", "valid", "The result is 'valid'; expected 'same'."),
+        (
+            np.array([1 / 3, 0.7]),
+            np.array([1 / 3, 0.7], "float32"),
+            "The result is right as far as float32 goes: compute in float64.",
+        ),
+        (1 / 3, np.float32(1 / 3 + 1e-3), "The result is 0.3343333, expected 0.3333333."),
         ((1, 2), (1, 2, 3), "The result has 3 parts; expected 2."),
         ((1.0, np.zeros(2)), (1.0, np.ones(2)), "Part 2 of the result: 2 of 2 values differ"),
         ({"W": 1.0}, {"w": 1.0}, "The result has the keys ['w']; expected ['W']."),
@@ -151,7 +159,7 @@ def test_a_model_exercise_needs_no_cases():
     ],
 )
 def test_a_difference_is_said_in_its_own_words(expected, received, words):
-    assert words in difference(expected, received, rtol=1e-6, atol=1e-8)
+    assert words in difference(expected, received, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +232,7 @@ def test_a_gradient_off_by_a_factor_is_told_from_a_wrong_term():
         "The gradient of `w` is 0, expected": (dx, 0.0),
         "right, but the gradient of `x` has the shape (2, 2)": (dx.reshape(2, 2), dw),
         "The gradient of `x` holds nan at [0]": (dx * np.nan, dw),
+        "The gradient of `x` has a wrong term at [0]: 1.7e+308": (np.full(4, 1.7e308), dw),
         "The result is an array of shape (4,); expected 2 gradients (x, w).": dx,
     }
     for words, received in wrong.items():
@@ -359,9 +368,31 @@ def test_the_proof_catches_a_reference_that_raises():
     assert "cannot be set up: IndexError" in proved(reference, one_number)[0]
 
 
-def test_the_proof_accepts_a_mistake_that_raises():
+@pytest.mark.parametrize(
+    ("error", "kind"), [(ValueError, "ValueError"), (SystemExit, "SystemExit")]
+)
+def test_the_proof_catches_a_mistake_that_raises_instead_of_returning(error, kind):
     def reference(x):
         """Return twice x."""
         return 2 * x
 
-    assert proved(reference, one_number, lambda x: x[10]) == []
+    def mistake(x):
+        raise error
+
+    assert proved(reference, one_number, mistake) == [
+        f"This mistake raises {kind}, where it must return what is wrong: 'mistake 0'."
+    ]
+
+
+def test_the_proof_survives_a_reference_that_leaves():
+    def reference(x):
+        """Leave."""
+        raise SystemExit
+
+    assert "cannot be set up: SystemExit" in proved(reference, one_number)[0]
+
+
+def test_an_exercise_file_that_leaves_is_named(tmp_path):
+    (tmp_path / "week5.py").write_text("raise SystemExit(0)\n")
+    with pytest.raises(UserError, match=r"week5\.py cannot be imported: SystemExit"):
+        load_exercises(tmp_path / "week5.py")

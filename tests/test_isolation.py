@@ -1,5 +1,6 @@
 """What a hostile answer can do: nothing to the grader's files, processes, or other learners."""
 
+import errno
 import glob
 import json
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from hostile_answers import (
     BOXES,
+    HONEST,
     HOSTILE,
     HOSTILE_TO_FILES,
     HOSTILE_TO_PROCESSES,
@@ -210,11 +212,10 @@ def test_an_answer_finds_an_empty_environment():
 
 
 def test_a_worker_that_cannot_start_is_our_fault_and_not_the_learners(tmp_path):
-    with (
-        Judge(Box(str(tmp_path / "bwrap")), spare=False) as judge,
-        pytest.raises(FileNotFoundError),
-    ):
-        judge.take(keras=False)
+    with Judge(Box(str(tmp_path / "bwrap")), spare=False) as judge:
+        verdict = judge.check(b"", [double]).verdicts[0]
+    assert verdict.status is Status.CHECKER_ERROR
+    assert "cannot be started" in verdict.message
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'no namespaces here' >&2\nexit 1\n")
     broken.chmod(0o755)
@@ -222,6 +223,19 @@ def test_a_worker_that_cannot_start_is_our_fault_and_not_the_learners(tmp_path):
         verdict = judge.check(b"", [double]).verdicts[0]
     assert verdict.status is Status.CHECKER_ERROR
     assert "no namespaces here" in verdict.message
+
+
+def test_a_machine_without_room_for_a_worker_is_our_fault_and_leaves_nothing(monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    before = set(glob.glob(f"{tempfile.gettempdir()}/companion-*"))
+    with Judge(Box()) as judge:
+        monkeypatch.setattr(isolation.subprocess, "Popen", full)
+        verdict = judge.check(HONEST, [double]).verdicts[0]
+    assert verdict.status is Status.CHECKER_ERROR
+    assert "Too many open files" in verdict.message
+    assert set(glob.glob(f"{tempfile.gettempdir()}/companion-*")) <= before
 
 
 def test_a_lost_worker_says_why():
@@ -253,3 +267,32 @@ def test_an_installed_book_is_hidden_among_the_libraries(monkeypatch, tmp_path, 
             "import chapters.convolution.exercises",
         ):
             assert judge.check(source.encode(), [double]).verdicts[0].status is Status.ERROR
+
+
+@linux
+@pytest.mark.parametrize("box", [isolation.best(), Box()], ids=["best", "landlock"])
+def test_libraries_of_the_bare_python_are_hidden_and_its_own_modules_are_not(
+    monkeypatch, tmp_path, box
+):
+    if box == Box() and not landlock_is_there():
+        pytest.skip("this kernel has no Landlock")
+    modules = tmp_path / "lib" / "python3.11"
+    secret = modules / "site-packages" / "chapters" / "exercises.py"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("answer = 42\n")
+    (modules / "own.py").write_text("factor = 2\n")
+    system = [*isolation._system(), str(tmp_path / "lib")]
+    monkeypatch.setattr(isolation, "_system", lambda: system)
+    honest = f"""
+import sys
+sys.path.insert(0, {str(modules)!r})
+import own
+def double(x):
+    return own.factor * x
+"""
+    with Judge(box, spare=False) as judge:
+        assert judge.check(honest.encode(), [double]).verdicts[0].status is Status.PASS
+        nosy = f"print(open({str(secret)!r}).read())"
+        verdict = judge.check(nosy.encode(), [double]).verdicts[0]
+    assert verdict.status is Status.ERROR
+    assert "Error" in verdict.message

@@ -11,7 +11,7 @@ import pytest
 from companion import notebook
 from companion.checking.exercise import exercise, gradient_exercise, model_exercise
 from companion.checking.isolation import Worker
-from companion.checking.judge import Judge, check_file
+from companion.checking.judge import KERAS, Judge, check_file
 from companion.checking.verdict import Status
 from companion.checking.worker import FrameError, copied, decode, encode
 from companion.errors import UserError
@@ -172,13 +172,34 @@ def test_a_missing_function_is_not_attempted_and_a_misspelt_one_is_found(check):
     assert check(count.stub, count).status is Status.NOT_ATTEMPTED
 
 
+def test_a_function_is_found_among_ever_so_many_imported_ones(check):
+    source = "globals().update({f'f{n}': len for n in range(1500)})\ndef count(xs): return len(xs)"
+    assert check(source, count).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("import keras", True),
+        ("\ufeffimport keras", True),
+        ("try: import keras", True),
+        ("import numpy, tensorflow as tf", True),
+        ("from keras.layers import Dense", True),
+        ("import numpy\nkeras = 1", False),
+        ("import kerastuner", False),
+    ],
+)
+def test_an_import_of_keras_is_seen_wherever_it_stands_in_a_line(line, found):
+    assert bool(KERAS.search(line.encode())) is found
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
         ("x = 1\ndef f(:\n", "SyntaxError in line 2"),
         ("x = 1\nx = '\0'\n", "SyntaxError in line 2"),
         ("import no_such_thing", "No module named 'no_such_thing'"),
-        ("import chapters", "The book's own code is not there"),
+        ("import chapters.convolution", "The book's own code is not there"),
         ("import os; os._exit(3)", "exit code 3"),
     ],
 )
@@ -241,6 +262,19 @@ def test_an_exercise_that_fails_itself_is_not_the_learners_fault(check):
     verdict = check("def broken(x): return 1", broken)
     assert verdict.status is Status.CHECKER_ERROR
     assert "ZeroDivisionError" in verdict.message
+
+
+@pytest.mark.parametrize("source", ["def leaving(x): return 1", "globals()['lea' 'ving'] = len"])
+def test_an_exercise_that_leaves_is_not_the_learners_fault_either(check, source):
+    @exercise()
+    def leaving(x):
+        """Return nothing."""
+        raise SystemExit
+
+    leaving.cases(lambda rng: [1.0])
+    verdict = check(source, leaving)
+    assert verdict.status is Status.CHECKER_ERROR
+    assert "SystemExit" in verdict.message
 
 
 def test_what_a_learner_writes_reaches_no_terminal_as_it_is(check):
@@ -402,6 +436,18 @@ def _():
     return Model(model.inputs, layers.Dense(10, name="D5")(model.get_layer("F4").output))
 
 
+LOOK = """
+    import sys
+    import numpy
+    frame = sys._getframe()
+    while frame:
+        for value in frame.f_locals.values():
+            if isinstance(value, list) and value and isinstance(value[0], numpy.ndarray):
+                raise LookupError([one.shape for one in value])
+        frame = frame.f_back
+"""
+
+
 @pytest.mark.slow
 def test_models_are_compared_layer_by_layer(judge, monkeypatch):
     right = tiny.solution
@@ -414,6 +460,34 @@ def test_models_are_compared_layer_by_layer(judge, monkeypatch):
             "Right.",
         ),
         "recognised": (right.replace(', activation="softmax"', ""), "You left the softmax out."),
+        "with layers for activations": (
+            right.replace('"relu"', "layers.ReLU()").replace('"softmax"', "layers.Softmax()"),
+            "Right.",
+        ),
+        "with TensorFlow's functions": (
+            right.replace('"relu"', "tf.nn.relu").replace('"softmax"', "tf.nn.softmax"),
+            "Right.",
+        ),
+        "with operations": (
+            right.replace(', activation="relu"', "")
+            .replace("short = x", "x = keras.ops.relu(x)\n    short = x")
+            .replace('layers.Add(name="A3")([x, short])', "x + short"),
+            "Right.",
+        ),
+        "clipped": (
+            right.replace('"relu"', "layers.ReLU(6.0)"),
+            "The activation of C1 is 'relu(max_value=6.0)', expected 'relu'.",
+        ),
+        "with an activation written down": (
+            right.replace(', activation="relu", name="C1")(inputs)', ")(inputs)").replace(
+                "short = x", 'x = layers.Activation(lambda x: x, name="A")(x)\n    short = x'
+            ),
+            "The activation of A is '<lambda>', expected 'relu'.",
+        ),
+        "looking for the weights": (
+            right.replace("    from keras import", LOOK + "    from keras import"),
+            "Right.",
+        ),
         "padded": (
             right.replace('name="C1"', 'padding="same", name="C1"'),
             "C1 (Conv2D): padding is 'same', expected 'valid'.",
@@ -449,7 +523,7 @@ def test_models_are_compared_layer_by_layer(judge, monkeypatch):
         ),
     }
     started = count_workers(monkeypatch)
-    exercises, source = [], "import keras\n"
+    exercises, source = [], "import keras\nimport tensorflow as tf\n"
     for number, (text, _) in enumerate(answers.values()):
         one = model_exercise(points=3)(tiny.reference)
         one.mistakes, one.name = tiny.mistakes, f"tiny_{number}"

@@ -90,7 +90,7 @@ class AnswerKey:
             if isinstance(self.exercise, ModelExercise):
                 value = built(value, weights, inputs)
             came = copied(value)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return Raised(
                 type(error).__name__,
                 str(error),
@@ -251,7 +251,7 @@ def blank(
     )
 
 
-def _line(error: Exception, function: Callable[..., Any]) -> int | None:
+def _line(error: BaseException, function: Callable[..., Any]) -> int | None:
     """Return the last line of the function's own file that the error came through."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [

@@ -10,7 +10,14 @@ import numpy as np
 
 from companion.checking.comparison import difference
 
-ACTIVATIONS = {"ReLU": "relu", "Softmax": "softmax"}
+# Layers and operations that are an activation by another name, if they are given these values.
+ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ReLU": ("relu", {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}),
+    "Relu": ("relu", {}),
+    "Sigmoid": ("sigmoid", {}),
+    "Softmax": ("softmax", {"axis": -1}),
+    "Tanh": ("tanh", {}),
+}
 # What layers of one size may differ in without another result: how weights begin, not what they do.
 UNCOMPARED = {"data_format", "dtype", "kernel_initializer", "bias_initializer", "sparse", "ragged"}
 
@@ -62,15 +69,22 @@ def read_rows(description: Any) -> list[Row]:
 
 def _plain(row: Row) -> list[Row]:
     """Write one thing in one way: Conv2D(activation="relu") is Conv2D, then ReLU."""
+    layer = row.layer
     config = {key: value for key, value in row.config.items() if key not in UNCOMPARED}
-    if row.layer in ACTIVATIONS:
-        return [Row(row.name, "Activation", {"activation": ACTIVATIONS[row.layer]}, row.shape, 0)]
+    if layer in ACTIVATIONS:
+        layer, config["activation"] = "Activation", layer
     fused = config.get("activation")
-    splits = isinstance(fused, str) and row.layer.startswith(("Conv", "Dense", "Depthwise", "Sep"))
+    if isinstance(fused, str) and fused in ACTIVATIONS:
+        fused, usual = ACTIVATIONS[fused]
+        given = {key: config.pop(key, value) for key, value in usual.items()}
+        unusual = [f"{key}={value}" for key, value in given.items() if value != usual[key]]
+        fused += f"({', '.join(unusual)})" if unusual else ""
+        config["activation"] = fused
+    splits = isinstance(fused, str) and layer.startswith(("Conv", "Dense", "Depthwise", "Sep"))
     if not splits:
-        return [Row(row.name, row.layer, config, row.shape, row.parameters, row.opaque)]
+        return [Row(row.name, layer, config, row.shape, row.parameters, row.opaque)]
     del config["activation"]
-    rows = [Row(row.name, row.layer, config, row.shape, row.parameters)]
+    rows = [Row(row.name, layer, config, row.shape, row.parameters)]
     if fused != "linear":
         rows.append(Row(row.name, "Activation", {"activation": fused}, row.shape, 0))
     return rows
@@ -130,8 +144,8 @@ def reasons(wanted: Row | None, came: Row | None) -> list[str]:
     count = _count(came.parameters - wanted.parameters)
     if wanted.layer == came.layer == "Activation" and _kind(wanted) != _kind(came):
         return [
-            f"The activation of {came.name} is {came.config['activation']!r}, "
-            f"expected {wanted.config['activation']!r}."
+            f"The activation of {came.name} is {came.config.get('activation')!r}, "
+            f"expected {wanted.config.get('activation')!r}."
         ]
     if _kind(wanted) != _kind(came):
         return [f"{count}{came.name} is {_what(came)}; expected {_what(wanted)}."]
@@ -155,7 +169,7 @@ def _count(more: int) -> str:
 
 
 def _what(row: Row) -> str:
-    return f"{row.layer} {row.config['activation']}" if row.layer == "Activation" else row.layer
+    return _kind(row) if row.layer == "Activation" else row.layer
 
 
 def _title(row: Row) -> str:

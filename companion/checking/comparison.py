@@ -76,6 +76,10 @@ def _numbers(expected: Any, received: Any, rtol: float, atol: float, what: str) 
         return f"{what} has the shape {came.shape}; expected {wanted.shape}."
     close = _close(wanted, came, rtol, atol)
     if not close.all():
+        if wanted.dtype == np.float64 and came.dtype == np.float32:
+            rounding = 100 * float(np.finfo(np.float32).eps)
+            if _close(wanted, came, rounding, rounding * float(abs(wanted).max())).all():
+                return f"{what} is right as far as float32 goes: compute in float64."
         place = first(~close)
         share = f"{np.count_nonzero(~close)} of {close.size} values differ" if close.ndim else ""
         where = f"; the first{at(place)} is" if share else f"{what} is"

@@ -75,7 +75,7 @@ def load_exercises(path: str | Path) -> tuple[Exercise, ...]:
                 importlib.import_module(f"{name}.{entry.name}")
                 for entry in pkgutil.iter_modules([str(path)])
             ]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     found = tuple(one for module in modules for one in exercises_in(module))

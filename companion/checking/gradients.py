@@ -138,11 +138,14 @@ def factor(
     asked = expected.smooth & (abs(expected.value) > max(atol, 1e-6))
     if np.count_nonzero(asked) < 2:
         return None
-    off = float(np.median(received[asked] / expected.value[asked]))
-    off = round(off) if abs(off - round(off)) < 1e-4 else off
-    close = abs(received - off * expected.value) <= (atol + rtol * abs(expected.value)) * max(
-        1.0, abs(off)
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        off = float(np.median(received[asked] / expected.value[asked]))
+        if not np.isfinite(off):
+            return None
+        off = round(off) if abs(off - round(off)) < 1e-4 else off
+        close = abs(received - off * expected.value) <= (atol + rtol * abs(expected.value)) * max(
+            1.0, abs(off)
+        )
     return off if off and close[expected.smooth].all() else None
 
 

@@ -12,6 +12,7 @@ limits on files and new processes. `reached` says which of these hold on this ma
 
 import contextlib
 import functools
+import glob
 import importlib.util
 import os
 import shutil
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +39,7 @@ START_LIMIT = 120.0
 HERE = Path(__file__).resolve().parent
 PROGRAM = (HERE / "worker.py", HERE / "lockdown.py")
 SECRET = ("companion", "chapters")
+LIBRARIES = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,9 @@ class Worker:
     Args:
         box: What to shut it in with.
         keras: Whether it loads Keras.
+
+    Raises:
+        LostError: If the system does not let it start.
     """
 
     box: Box
@@ -107,6 +112,14 @@ class Worker:
     _hung_up: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        try:
+            self._start()
+        except OSError as error:
+            if self._scratch:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+            raise LostError("crash", f"The worker cannot be started: {error}.") from error
+
+    def _start(self) -> None:
         command = [_python(), "-s", "-S", "-B", "-P"]
         user = NOBODY if _is_root() else None
         packages = _packages()
@@ -117,7 +130,12 @@ class Worker:
             command = [*shell, *command, "/worker/worker.py"]
         else:
             scratch = self._scratch = tempfile.mkdtemp(prefix="companion-")
-            readable = [*_system(), *map(str, PROGRAM), *_open_parts(packages), "/dev/urandom"]
+            readable = [
+                *_open_parts(_system(), _libraries()),
+                *_open_parts(packages, _secrets(packages)),
+                *map(str, PROGRAM),
+                "/dev/urandom",
+            ]
             command.append(str(PROGRAM[0]))
             if user is not None:
                 if all(_is_open_to_all(path) for path in (*_system(), *packages, str(HERE))):
@@ -129,7 +147,7 @@ class Worker:
             "keras": self.keras,
             "memory": KERAS_MEMORY if self.keras else MEMORY,
             "lock": {
-                "listed": packages,
+                "listed": [*_system(), *packages],
                 "readable": readable,
                 "writable": [scratch, os.devnull],
                 "user": user,
@@ -287,7 +305,7 @@ def _python() -> str:
 
 def _packages() -> list[str]:
     """Return the folders that libraries are imported from, without the book's own."""
-    found = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    found = [path for path in sys.path if Path(path).name in LIBRARIES]
     for name in ("numpy", "keras", "tensorflow"):
         spec = importlib.util.find_spec(name)
         if spec and spec.origin:
@@ -302,15 +320,31 @@ def _system() -> list[str]:
     return [path for path in dict.fromkeys((*libraries, *own)) if os.path.exists(path)]
 
 
-def _open_parts(packages: Sequence[str]) -> list[str]:
-    """Return what an answer may read of `packages`: all but the book, where that lies in them."""
+def _libraries() -> list[str]:
+    """Return the folders within `_system` where libraries, and so the book, may be installed."""
+    return [
+        path
+        for folder in _system()
+        for name in LIBRARIES
+        for path in glob.glob(os.path.join(glob.escape(folder), "*", name))
+    ]
+
+
+def _secrets(packages: Iterable[str]) -> list[str]:
+    """Return where the book lies in `packages`."""
+    paths = (os.path.join(folder, name) for folder in packages for name in SECRET)
+    return [path for path in paths if os.path.isdir(path)]
+
+
+def _open_parts(paths: Iterable[str], hidden: Collection[str]) -> list[str]:
+    """Return the files and folders that make up `paths`, but for those in `hidden`."""
     found = []
-    for folder in packages:
-        if any(os.path.exists(os.path.join(folder, name)) for name in SECRET):
-            names = [name for name in os.listdir(folder) if name not in SECRET]
-            found += [os.path.join(folder, name) for name in names]
+    for path in paths:
+        if any(Path(one).is_relative_to(path) for one in hidden):
+            inner = (os.path.join(path, name) for name in os.listdir(path))
+            found += _open_parts((one for one in inner if one not in hidden), hidden)
         else:
-            found.append(folder)
+            found.append(path)
     return found
 
 
@@ -347,12 +381,11 @@ def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
     on_the_way = {str(parent) for path in bound for parent in Path(path).parents}
     for folder in sorted(on_the_way - {"/"} - set(bound), key=len):
         options += ["--perms", "0755", "--dir", folder]
-    for path in bound:
-        options += ["--ro-bind", path, path]
-    for folder in packages:
-        for name in SECRET:
-            if os.path.isdir(os.path.join(folder, name)):
-                options += ["--tmpfs", os.path.join(folder, name)]
+    for shown, hidden in ((_system(), _libraries()), (packages, _secrets(packages))):
+        for path in shown:
+            options += ["--ro-bind", path, path]
+        for path in hidden:
+            options += ["--tmpfs", path]
     options += ["--perms", "0755", "--dir", "/worker"]
     for file in PROGRAM:
         options += ["--ro-bind", str(file), f"/worker/{file.name}"]

@@ -20,6 +20,8 @@ a fresh worker, so no learner's code sees another's. The same source, exercises 
 same verdicts but for their seconds.
 """
 
+import contextlib
+import json
 import os
 import re
 import time
@@ -34,12 +36,12 @@ from companion.checking.exercise import Exercise, ModelExercise
 from companion.checking.finding import find_exercise
 from companion.checking.isolation import Box, LostError, Worker, best
 from companion.checking.verdict import Report, Status, Verdict
-from companion.checking.worker import decode, encode
+from companion.checking.worker import MAX_NAMES, decode, encode
 from companion.errors import UserError
 
 TIME_LIMIT = 10.0
 MAX_SOURCE = 1_000_000
-KERAS = re.compile(rb"^\s*(?:import|from)\b.*\b(?:keras|tensorflow)\b", re.MULTILINE)
+KERAS = re.compile(rb"\b(?:import|from)\b.*\b(?:keras|tensorflow)\b")
 FORGED = "The process sent something that is no answer: does your file write to the judge's pipe?"
 
 
@@ -72,7 +74,8 @@ class Judge:
         """Start the next worker now, so that it is ready when a file comes."""
         if self._spare is None or self._spare.keras != keras:
             self.close()
-            self._spare = Worker(self.box, keras)
+            with contextlib.suppress(LostError):  # `take` tries again, and says why
+                self._spare = Worker(self.box, keras)
 
     def close(self) -> None:
         """End the worker that is kept warm."""
@@ -135,11 +138,14 @@ class Judge:
         return known
 
     def take(self, *, keras: bool) -> Worker:
-        """Return a fresh worker, the warm one where there is one."""
+        """Return a fresh worker, the warm one where there is one.
+
+        Raises:
+            LostError: If none can be started.
+        """
         self.warm(keras=keras)
         worker, self._spare = self._spare, None
-        assert worker is not None
-        return worker
+        return worker or Worker(self.box, keras)
 
 
 class _Sitting:
@@ -163,7 +169,7 @@ class _Sitting:
         self.time_limit = time_limit
         self.processor = processor
         self.isolation = "no answer was run"
-        self.worker: Worker | None = judge.take(keras=keras)
+        self.worker: Worker | None = None
         self.names: list[str] | None = None
         self.broken: tuple[Status, str, str] | None = None
 
@@ -179,11 +185,9 @@ class _Sitting:
         models = isinstance(exercise, ModelExercise)
         if exercise.name.encode() in self.source and (self.keras or not models):
             # What is right is worked out while the worker starts.
-            try:
-                self.judge.key(exercise, seed)
-            except Exception as error:
-                text = f"The exercise itself fails: {type(error).__name__}: {error}"
-                return blank(exercise, Status.CHECKER_ERROR, text)
+            flaw = self._flaw(exercise, seed)
+            if flaw:
+                return flaw
         try:
             self._load()
         except LostError as lost:
@@ -202,6 +206,9 @@ class _Sitting:
             return blank(
                 exercise, Status.NOT_ATTEMPTED, "No model is built: your file imports no Keras yet."
             )
+        flaw = self._flaw(exercise, seed)
+        if flaw:
+            return flaw
         key = self.judge.key(exercise, seed)
         started = time.perf_counter()
         try:
@@ -216,6 +223,15 @@ class _Sitting:
         except Exception as error:
             text = f"The comparison itself fails: {type(error).__name__}: {error}"
             return blank(exercise, Status.CHECKER_ERROR, text)
+
+    def _flaw(self, exercise: Exercise, seed: int) -> Verdict | None:
+        """Work out what is right, and return a verdict only if the exercise itself fails at it."""
+        try:
+            self.judge.key(exercise, seed)
+        except (Exception, SystemExit) as error:
+            text = f"The exercise itself fails: {type(error).__name__}: {error}"
+            return blank(exercise, Status.CHECKER_ERROR, text)
+        return None
 
     def _load(self) -> None:
         """Have the learner's file run, unless that was done or has failed.
@@ -235,7 +251,7 @@ class _Sitting:
             if "raised" in reply:
                 self.broken = self._import_failure(_raised(reply))
             else:
-                self.names = [str(name)[:100] for name in reply["names"][:1000]]
+                self.names = [str(name)[:100] for name in reply["names"][:MAX_NAMES]]
         except LostError as lost:
             self.broken = (*self._explain(lost, "while your file was imported"), "")
         except (KeyError, TypeError, ValueError):
@@ -247,29 +263,40 @@ class _Sitting:
         Raises:
             LostError: If the worker is lost on the way.
         """
-        assert self.worker is not None
         end = time.perf_counter() + self.time_limit
+        model = isinstance(key.exercise, ModelExercise)
+        call = {"ask": "call", "name": key.exercise.name, "model": model}
         outcomes: list[Outcome] = []
         for place in range(len(key.cases)):
-            blobs: list[bytes] = []
-            header = {
-                "ask": "call",
-                "name": key.exercise.name,
-                "model": isinstance(key.exercise, ModelExercise),
-                "arguments": encode(key.request(place), blobs),
-            }
-            left = end - time.perf_counter()
-            reply, payload = self.worker.ask(header, blobs, limit=left)
-            try:
-                if "raised" in reply:
-                    outcomes.append(_raised(reply))
+            arguments, named, weights, inputs = key.request(place)
+            outcome = self._outcome(call, [arguments, named], end)
+            shapes = json.dumps([list(one.shape) for one in weights])
+            # The weights' shapes are half of the answer: only a model that has them is given any.
+            if inputs and isinstance(outcome, Returned) and _shapes(outcome.value) == shapes:
+                found = self._outcome({"ask": "run"}, [weights, inputs], end)
+                if isinstance(found, Returned):
+                    outcome.value["outputs"] = found.value
                 else:
-                    outcomes.append(
-                        Returned(decode(reply["value"], payload), bool(reply["changed"]))
-                    )
-            except (KeyError, TypeError, ValueError) as error:
-                raise LostError("forged", str(error)) from None
+                    outcome = found
+            outcomes.append(outcome)
         return outcomes
+
+    def _outcome(self, header: dict[str, Any], values: list[Any], end: float) -> Outcome:
+        """Send one request with its values, until `end`, and return what came of it.
+
+        Raises:
+            LostError: If the worker is lost, or what it sends is no outcome.
+        """
+        assert self.worker is not None
+        blobs: list[bytes] = []
+        header = {**header, "arguments": encode(values, blobs)}
+        reply, payload = self.worker.ask(header, blobs, limit=end - time.perf_counter())
+        try:
+            if "raised" in reply:
+                return _raised(reply)
+            return Returned(decode(reply["value"], payload), bool(reply["changed"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise LostError("forged", str(error)) from None
 
     def _explain(self, lost: LostError, when: str = "") -> tuple[Status, str]:
         """Return what the loss of a worker means for the learner."""
@@ -291,6 +318,11 @@ class _Sitting:
             text += " (The book's own code is not there while an answer is checked.)"
         details = f"line {raised.line}: {raised.code}" if raised.line else ""
         return Status.MEMORY if raised.memory else Status.ERROR, text, details
+
+
+def _shapes(description: Any) -> str:
+    shapes = description.get("shapes") if isinstance(description, dict) else None
+    return shapes if isinstance(shapes, str) else ""
 
 
 def _raised(reply: dict[str, Any]) -> Raised:

@@ -43,6 +43,16 @@ DENIED = {
     "pidfd_open": (434, 434),
     "pidfd_send_signal": (424, 424),
     "pidfd_getfd": (438, 438),
+    "setpriority": (141, 140),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+    "ioprio_set": (251, 30),
+    # memory that no limit counts, or that outlives the process
+    "memfd_create": (319, 279),
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
     # the network, and the ring that reaches it by another way
     "socket": (41, 198),
     "io_uring_setup": (425, 425),
@@ -77,6 +87,7 @@ MACHINES = ("x86_64", "aarch64")
 ARCHITECTURE = (0xC000003E, 0xC00000B7)  # uapi/linux/audit.h
 CLONE, CLONE3, SECCOMP = (56, 220), (435, 435), (317, 277)
 SIGNALS = ((62, 234), (129, 131))  # kill, tgkill
+LIMITS = ((302, 203), (261, 122))  # prlimit64, sched_setaffinity
 DROP_CAPABILITIES = (126, 91)  # capset
 
 
@@ -225,14 +236,14 @@ def _filter_calls(libc: ctypes.CDLL) -> bool:
     for numbers in DENIED.values():
         if numbers[machine] >= 0:
             program += [step(equal, numbers[machine], 0, 1), step(give, deny)]
-    for number in SIGNALS[machine]:  # a process may signal itself
-        program += [
-            step(equal, number, 0, 4),
-            step(load, 16),
-            step(equal, os.getpid(), 0, 1),
-            step(give, allow),
-            step(give, deny),
-        ]
+    # A process may signal and limit itself; to limits, not to signals, 0 is the process itself.
+    own = os.getpid()
+    allowed = dict.fromkeys(SIGNALS[machine], (own,)) | dict.fromkeys(LIMITS[machine], (own, 0))
+    for number, processes in allowed.items():
+        program += [step(equal, number, 0, 2 * len(processes) + 2), step(load, 16)]
+        for process in processes:
+            program += [step(equal, process, 0, 1), step(give, allow)]
+        program.append(step(give, deny))
     program += [
         step(equal, CLONE[machine], 0, 4),
         step(load, 16),

@@ -1,8 +1,8 @@
 """The authoring proof: an exercise shows that it tells right from wrong before a learner sees it.
 
 What it proves of one exercise, for one seed: the reference passes and leaves its arguments alone;
-the stub does not pass; every mistake fails and is recognised by its own sentence; no two of them
-look alike in every case; and the same seed gives the same cases.
+the stub does not pass; every mistake returns something wrong and is recognised by its own sentence;
+no two of them look alike in every case; and the same seed gives the same cases.
 """
 
 import itertools
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from companion.checking.answer_key import AnswerKey, Outcome
+from companion.checking.answer_key import AnswerKey, Outcome, Raised
 from companion.checking.comparison import difference
 from companion.checking.exercise import Exercise
 from companion.checking.verdict import Status, Verdict
@@ -27,7 +27,7 @@ def prove(exercise: Exercise, seed: int = 0) -> list[str]:
     try:
         key = AnswerKey(exercise, seed)
         again = exercise.draw(seed)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return [f"{exercise.name} cannot be set up: {type(error).__name__}: {error}"]
     faults = []
     if difference(copied(key.cases), copied(again), rtol=0, atol=0):
@@ -46,13 +46,17 @@ def _confusions(key: AnswerKey) -> list[str]:
     faults = []
     for mistake, outcomes in key.mistaken:
         verdict = key.verdict(outcomes)
-        if verdict.status is Status.PASS:
+        raised = next((one for one in outcomes if isinstance(one, Raised)), None)
+        if raised:
+            faults.append(
+                f"This mistake raises {raised.kind}, where it must return what is wrong: "
+                f"{mistake.sentence!r}."
+            )
+        elif verdict.status is Status.PASS:
             faults.append(
                 f"No case tells this mistake from the reference: {mistake.sentence!r}. "
                 "Draw cases in which it shows, or tighten the tolerance."
             )
-        elif verdict.status not in (Status.FAIL, Status.ERROR):
-            faults.append(f"This mistake comes out as {verdict.status}: {mistake.sentence!r}.")
     for (mistake, outcomes), (other, others) in itertools.combinations(key.mistaken, 2):
         if key.agrees(outcomes, others) or key.agrees(others, outcomes):
             faults.append(

@@ -26,6 +26,7 @@ LENGTHS = struct.Struct(">II")
 MAX_HEADER = 4 << 20
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 20
+MAX_NAMES = 1000
 PLAIN_DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16)")
 
 
@@ -176,11 +177,14 @@ def copied(value: Any) -> Any:
 
 
 def describe(model: Any) -> list[dict[str, Any]]:
-    """Return a Keras model as rows, one a layer: class, config, output shape, parameters."""
+    """Return a Keras model as rows, one a layer: class, config, output shape, parameters.
+
+    A function of ``keras.ops`` on the tensors themselves is a row, too.
+    """
     import keras
 
     rows = []
-    for layer in model.layers:
+    for layer in getattr(model, "operations", model.layers):
         if isinstance(layer, keras.layers.InputLayer):
             continue
         if isinstance(layer, keras.Model):
@@ -193,7 +197,7 @@ def describe(model: Any) -> list[dict[str, Any]]:
                 "lambda": isinstance(layer, keras.layers.Lambda),
                 "config": _config(layer),
                 "shape": _shape(layer),
-                "parameters": int(layer.count_params()) if layer.built else 0,
+                "parameters": int(layer.count_params()) if getattr(layer, "built", False) else 0,
             }
         )
         inner = getattr(layer, "layer", None)
@@ -204,16 +208,25 @@ def describe(model: Any) -> list[dict[str, Any]]:
 
 
 def _config(layer: Any) -> dict[str, Any]:
-    """Return the plain values of a layer's config, and its penalties."""
+    """Return the plain values of a layer's config, its penalties, and its activation's name."""
+    import keras
+
     try:
-        config = layer.get_config()
+        with warnings.catch_warnings(action="ignore"):  # a lambda cannot be saved, nor is it here
+            config = layer.get_config()
     except NotImplementedError:
         return {}
     kept: dict[str, Any] = {}
     for key, value in config.items():
         if key in ("name", "dtype", "trainable", "batch_shape", "build_config", "seed"):
             continue
-        if key.endswith(("_regularizer", "_constraint")) and isinstance(value, dict):
+        function = getattr(layer, key, None) if key.endswith("activation") else None
+        if isinstance(function, keras.layers.Layer):
+            kept |= {**_config(function), key: type(function).__name__[:100]}
+        elif callable(function):
+            called = getattr(function, "__name__", type(function).__name__)
+            kept[key] = called.removesuffix("_v2")[:100]  # as TensorFlow calls its softmax
+        elif key.endswith(("_regularizer", "_constraint")) and isinstance(value, dict):
             kept[key] = f"{value.get('class_name')} {value.get('config')}"[:200]
         elif isinstance(value, (list, tuple)):
             if all(isinstance(one, (bool, int, float, str)) for one in value):
@@ -245,8 +258,13 @@ def outputs(model: Any, weights: Sequence[Any], inputs: Sequence[Any]) -> list[A
     return [keras.ops.convert_to_numpy(one) for one in found]
 
 
-def built(model: Any, weights: Sequence[Any], inputs: Sequence[Any]) -> dict[str, Any]:
-    """Return what the judge compares of a model: its rows, its outputs, its parameters."""
+def described(model: Any) -> dict[str, Any]:
+    """Return what the judge compares of a model before it is run: its rows, its weights' shapes.
+
+    Raises:
+        TypeError: If it is no Keras model.
+        ValueError: If it has no shapes.
+    """
     import keras
 
     if not isinstance(model, keras.Model):
@@ -255,8 +273,15 @@ def built(model: Any, weights: Sequence[Any], inputs: Sequence[Any]) -> dict[str
         raise ValueError("The model has no shapes yet: begin it with keras.Input(shape).")
     return {
         "rows": json.dumps(describe(model)),
-        "outputs": outputs(model, weights, inputs) if weights or inputs else None,
+        "shapes": json.dumps([list(one.shape) for one in model.weights]),
     }
+
+
+def built(model: Any, weights: Sequence[Any], inputs: Sequence[Any]) -> dict[str, Any]:
+    """Return what the judge compares of a model: its description, and its outputs."""
+    found = described(model)
+    found["outputs"] = outputs(model, weights, inputs) if weights or inputs else None
+    return found
 
 
 # -- the learner's file -------------------------------------------------------------------------
@@ -268,6 +293,7 @@ class Answers:
     def __init__(self) -> None:
         self.module = types.ModuleType("answers")
         self.file = ""
+        self.model: Any = None  # what was built last
         self.nul: int | None = None  # the line of a NUL byte, which the compiler does not tell
 
     def load(self, header: Header, source: bytes) -> Header:
@@ -285,22 +311,38 @@ class Answers:
         except BaseException as error:
             return self.raised(error)
         names = [name for name, value in vars(self.module).items() if callable(value)]
-        return {"names": [name[:100] for name in names[:1000]]}
+        names.sort(key=self._is_imported)  # what is cut off is not the learner's own
+        return {"names": [name[:100] for name in names[:MAX_NAMES]]}
+
+    def _is_imported(self, name: str) -> bool:
+        value = vars(self.module)[name]
+        own = type(value) is types.FunctionType and value.__code__.co_filename == self.file
+        return not own
 
     def call(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
         """Call one function and return its result, or what it raised."""
-        arguments, named, weights, inputs = decode(header["arguments"], payload)
+        arguments, named = decode(header["arguments"], payload)
         before: list[bytes] = []
         sent = encode([arguments, named], before)
         try:
             value = getattr(self.module, header["name"])(*arguments, **named)
             if header["model"]:
-                value = built(value, weights, inputs)
+                self.model, value = value, described(value)
             blobs: list[bytes] = []
             tree = encode(value, blobs)
             after: list[bytes] = []
             kept = encode([arguments, named], after) == sent and after == before
             return {"value": tree, "changed": not kept}, blobs
+        except BaseException as error:
+            return self.raised(error), []
+
+    def run(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
+        """Return the outputs of the model built last, or what it raised."""
+        weights, inputs = decode(header["arguments"], payload)
+        blobs: list[bytes] = []
+        try:
+            found = encode(outputs(self.model, weights, inputs), blobs)
+            return {"value": found, "changed": False}, blobs
         except BaseException as error:
             return self.raised(error), []
 
@@ -336,8 +378,10 @@ def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[[float], 
         if header["ask"] == "load":
             limit_processor(header["seconds"])
             reply = answers.load(header, payload)
-        else:
+        elif header["ask"] == "call":
             reply, blobs = answers.call(header, payload)
+        else:
+            reply, blobs = answers.run(header, payload)
         try:
             send(outbox, reply, blobs)
         except (FrameError, ValueError, TypeError, RecursionError) as error:
