@@ -200,7 +200,7 @@ def digits_as(shape, count=40):
 def test_a_small_version_learns_from_a_few_steps_on_digits(build, shape):
     x, y = digits_as(shape)
     model = build(shape, 10)
-    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", run_eagerly=True)
     before = model.get_weights()
     assert np.isfinite(model.train_on_batch(x, y))
     moved = [np.abs(a - b).max() for a, b in zip(before, model.get_weights(), strict=True)]
@@ -211,7 +211,8 @@ def test_a_small_version_learns_from_a_few_steps_on_digits(build, shape):
 def test_googlenets_three_losses_are_weighed_and_trained():
     x, y = digits_as((65, 65, 1), 8)
     model = googlenet((65, 65, 1), 10, auxiliary=True)
-    model.compile("sgd", ["sparse_categorical_crossentropy"] * 3, loss_weights=[1, 0.3, 0.3])
+    loss = ["sparse_categorical_crossentropy"] * 3
+    model.compile("sgd", loss, loss_weights=[1, 0.3, 0.3], run_eagerly=True)
     total, *parts = model.train_on_batch(x, [y, y, y])
     assert total == pytest.approx(parts[0] + 0.3 * parts[1] + 0.3 * parts[2], rel=1e-4)
 
