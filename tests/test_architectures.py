@@ -21,6 +21,8 @@ from chapters.convnets import (
 from chapters.convnets.imagenet import LocalResponseNormalization
 from companion.errors import UserError
 
+pytestmark = pytest.mark.slow  # large networks
+
 
 @pytest.fixture(autouse=True)
 def forget_models():

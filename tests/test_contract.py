@@ -15,7 +15,10 @@ from companion.training import hardware
 
 # One step is quicker run eagerly than compiled.
 LOSS = "sparse_categorical_crossentropy"
-MODELS = sorted(catalogue.models())
+MODELS = [
+    pytest.param(name, marks=[pytest.mark.slow] if card.small else [])
+    for name, (_, card) in sorted(catalogue.models().items())
+]
 
 
 @pytest.fixture(autouse=True)

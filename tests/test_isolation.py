@@ -129,6 +129,7 @@ def test_new_processes_and_sockets_are_refused_without_a_sandbox_and_it_is_said(
     assert "seccomp" in words
 
 
+@pytest.mark.slow
 def test_what_breaks_or_forges_is_held_with_every_linux_part_taken_away(private):
     words = assert_held(HOSTILE, private, box=Box(landlock=False, seccomp=False))
     assert words.startswith("NO sandbox")

@@ -22,6 +22,8 @@ from chapters.convnets import (
 from companion.errors import UserError
 from companion.training.heads import feature_extractor, svm_accuracy
 
+pytestmark = pytest.mark.slow  # large networks
+
 
 @pytest.fixture(scope="module")
 def data():
