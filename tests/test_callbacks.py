@@ -42,6 +42,7 @@ def fit(model, *callbacks, epochs=3, **arguments):
 # ---- early stopping -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_patience_stops_where_keras_stops_and_keeps_the_weights_keras_restores():
     validation = (X[::-1] + 1, Y)
     report = EarlyStoppingReport(patiences=(3, 1))

@@ -6,12 +6,28 @@ import sys
 
 import pytest
 
+from companion.cli import main
+
 HEAVY = {"keras", "tensorflow", "matplotlib", "pandas", "jax", "torch"}
 
 
 def companion(*arguments, folder=None):
     command = [sys.executable, "-m", "companion", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+@pytest.fixture
+def call(monkeypatch, capfd, tmp_path):
+    """The command line without a process of its own, run in an empty folder."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["companion", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return subprocess.CompletedProcess(arguments, end.value.code, *capfd.readouterr())
+
+    monkeypatch.chdir(tmp_path)
+    return run
 
 
 def one_object(done):
@@ -52,13 +68,13 @@ def test_every_verb_has_help_and_takes_json():
         assert group.commands[verb].help, verb
 
 
-def test_json_is_one_object_with_the_books_facts():
-    chapters = one_object(companion("chapters", "--json"))["chapters"]
+def test_json_is_one_object_with_the_books_facts(call):
+    chapters = one_object(call("chapters", "--json"))["chapters"]
     assert [row["number"] for row in chapters] == sorted(row["number"] for row in chapters)
-    models = {row["name"]: row for row in one_object(companion("models", "--json"))["models"]}
+    models = {row["name"]: row for row in one_object(call("models", "--json"))["models"]}
     assert models["lenet5"]["parameters"] == 61_706
     assert models["lenet5_1998"]["parameters"] == 60_000
-    data = {row["name"]: row for row in one_object(companion("data", "--json"))["data"]}
+    data = {row["name"]: row for row in one_object(call("data", "--json"))["data"]}
     assert data["digits"]["available"] is True
     assert data["mnist"]["licence"]
 
@@ -80,13 +96,13 @@ def test_json_is_one_object_with_the_books_facts():
         (["start", "convolutions"], "Did you mean 'convolution'?"),
     ],
 )
-def test_a_wrong_call_ends_with_2_and_says_why(tmp_path, arguments, said):
-    done = companion(*arguments, folder=tmp_path)
+def test_a_wrong_call_ends_with_2_and_says_why(call, arguments, said):
+    done = call(*arguments)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
-    again = companion(*arguments, "--json", folder=tmp_path)
+    again = call(*arguments, "--json")
     assert again.returncode == 2
     assert said in one_object(again)["error"]
 

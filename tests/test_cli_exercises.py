@@ -583,6 +583,7 @@ def test_the_same_exercises_make_the_same_zip(companion, here, arithmetic):
 # -- the page for instructors -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_page_for_instructors_runs(companion, here):
     blocks = re.findall(r"^```(\w+)[^\n]*\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     private = next(text for kind, text in blocks if kind == "python" and "@exercise" in text)

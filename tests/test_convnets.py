@@ -25,7 +25,7 @@ LESSON = Path(figures.__file__).with_name("README.md")
 def forget_models():
     keras.utils.set_random_seed(0)
     yield
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 @pytest.mark.parametrize("exercise", exercises_in(exercises), ids=lambda exercise: exercise.name)
@@ -152,6 +152,7 @@ def test_a_figure_says_what_it_shows(picture):
     assert f'aria-label="{alt}"' in svg(picture)
 
 
+@pytest.mark.slow
 def test_the_lesson_draws_its_figures_and_lists_its_exercises():
     lesson = LESSON.read_text(encoding="utf-8")
     fences = re.findall(r'^```python exec="true".*?\n(.*?)^```', lesson, re.DOTALL | re.MULTILINE)

@@ -401,6 +401,7 @@ def test_the_code_of_the_lesson_runs_and_prints_what_it_says():
     assert promised > 20
 
 
+@pytest.mark.slow
 def test_the_lesson_draws_its_figures_and_lists_its_exercises():
     lesson = LESSON.read_text(encoding="utf-8")
     fences = re.findall(r'^```python exec="true".*?\n(.*?)^```', lesson, re.DOTALL | re.MULTILINE)

@@ -15,7 +15,7 @@ GENERAL = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
 @pytest.fixture(autouse=True)
 def forget_models():
     yield
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def words(pattern, **options):

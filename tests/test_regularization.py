@@ -448,6 +448,7 @@ def test_the_validation_split_would_have_chosen_what_the_test_split_shows_as_bes
         assert group["mean"].idxmin() == group["mean_validation_error"].idxmin()
 
 
+@pytest.mark.slow
 def test_the_code_of_the_lesson_runs():
     blocks = re.findall(r"^```python\n(.*?)^```", LESSON, re.DOTALL | re.MULTILINE)
     written_there = [block for block in blocks if "--8<--" not in block]
