@@ -296,6 +296,12 @@ def test_check_file_reads_a_file_and_refuses_what_is_none(tmp_path):
         check_file(tmp_path / "ada.py", EXERCISES, only="cuont")
 
 
+@pytest.mark.parametrize("name", ["numpy.py", "math.py", "my answers.py"])
+def test_a_file_may_have_any_name(judge, name):
+    source = b"import math\nimport numpy as np\ndef count(xs):\n    return math.ceil(np.size(xs))\n"
+    assert judge.check(source, [count], path=name).verdicts[0].status is Status.PASS
+
+
 def test_numpy_exercises_never_load_keras(tmp_path):
     (tmp_path / "answer.py").write_text(
         "import sys\ndef count(xs):\n    assert 'keras' not in sys.modules\n    return len(xs)\n"

@@ -7,6 +7,7 @@ process over can forge outputs only, and these the judge compares.
 """
 
 import contextlib
+import importlib.util
 import json
 import linecache
 import os
@@ -301,7 +302,9 @@ class Answers:
         self.nul = source.count(b"\n", 0, source.index(b"\0")) + 1 if b"\0" in source else None
         self.file = os.path.join(os.getcwd(), header["file"])
         name = header["file"].rpartition(".")[0] or "answers"
-        self.module = types.ModuleType(name if name.isidentifier() else "answers")
+        # A file called numpy.py must not stand in for NumPy.
+        taken = not name.isidentifier() or importlib.util.find_spec(name) is not None
+        self.module = types.ModuleType("answers" if taken else name)
         self.module.__file__ = self.file
         sys.modules[self.module.__name__] = self.module
         text = source.decode("utf-8", errors="replace")
