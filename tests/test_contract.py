@@ -100,14 +100,17 @@ def test_a_saved_model_gives_the_same_outputs(name, tmp_path):
     np.testing.assert_array_equal(outputs(again, x), outputs(model, x))
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_step_in_mixed_bfloat16_is_finite_and_its_outputs_are_float32(name):
-    with hardware.following(hardware.plan("mixed_bfloat16", "cpu")):
+def test_a_step_in_half_precision_is_finite_and_outputs_and_weights_are_float32(name, policy):
+    with hardware.following(hardware.plan(policy, "cpu")):
         model = build(name)
         model.compile("sgd", LOSS, run_eagerly=True)
         x = some_examples(model)
         assert np.isfinite(model.train_on_batch(x, np.zeros(2, int)))
-        assert model(x).dtype == "float32"
+        assert keras.backend.standardize_dtype(model(x).dtype) == "float32"
+        # Weights, and with them the statistics of a normalization.
+        assert {weight.dtype for weight in model.weights} <= {"float32"}
 
 
 @pytest.mark.parametrize("name", MODELS)

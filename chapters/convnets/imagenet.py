@@ -29,10 +29,11 @@ class LocalResponseNormalization(layers.Layer):
 
     def call(self, x):
         reach, maps = self.size // 2, x.shape[-1]
-        squares = ops.pad(ops.square(x), [(0, 0), (0, 0), (0, 0), (reach, reach)])
+        wide = ops.cast(x, "float32")  # in float16 a square overflows from 256 on
+        squares = ops.pad(ops.square(wide), [(0, 0), (0, 0), (0, 0), (reach, reach)])
         total = sum(squares[..., i : i + maps] for i in range(self.size))
         # b_i = a_i / (k + α Σ_j a_j²)^β        j runs over the five maps around map i
-        return x / (self.k + self.alpha * total) ** self.beta
+        return ops.cast(wide / (self.k + self.alpha * total) ** self.beta, x.dtype)
 
 
 # --8<-- [end:normalization]

@@ -1,15 +1,28 @@
 """What the machine has, and the plan for training on it: devices, precision, and the reason."""
 
 import contextlib
+import importlib.util
+import json
+import os
 import platform
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from companion.errors import UserError
 
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 DEVICES = ("auto", "cpu", "all")
+BACKENDS = ("tensorflow", "jax", "torch")
+# The compute capability from which a CUDA device calculates in a format at all.
+NEEDED = {"mixed_float16": (5, 3), "mixed_bfloat16": (8, 0)}
+GPU_PACKAGE = {
+    "tensorflow": 'pip install "tensorflow[and-cuda]"',
+    "jax": 'pip install "jax[cuda13]"',
+    "torch": "pip install --force-reinstall torch",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +32,31 @@ class Accelerator:
     Attributes:
         name: As its maker calls it.
         capability: CUDA compute capability, e.g. ``(8, 0)`` for an A100; None elsewhere.
+        kind: ``"gpu"`` or ``"tpu"``.
     """
 
     name: str
     capability: tuple[int, int] | None = None
+    kind: str = "gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a backend sees to compute on.
+
+    Attributes:
+        backend: ``"tensorflow"``, ``"jax"`` or ``"torch"``.
+        accelerators: GPUs or TPUs, of all processes together.
+        processes: Processes that train together, each on a machine of its own as a rule.
+        cpus: CPU devices of all processes; a process has one unless it was told to see more.
+        processor: What the CPU is.
+    """
+
+    backend: str = "tensorflow"
+    accelerators: tuple[Accelerator, ...] = ()
+    processes: int = 1
+    cpus: int = 1
+    processor: str = platform.machine()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +65,14 @@ class Plan:
 
     Attributes:
         backend: ``"tensorflow"``, ``"jax"`` or ``"torch"``.
-        devices: Names of the devices that compute.
+        devices: Names of the devices that compute, of all processes.
         precision: The Keras dtype policy.
-        strategy: ``"one device"`` or ``"MirroredStrategy"``.
+        strategy: ``"one device"``, ``"MirroredStrategy"`` or ``"DataParallel"``.
         reason: Why, in words.
+        batch: Advice on the size of a batch.
+        kind: ``"cpu"``, ``"gpu"`` or ``"tpu"``.
+        processes: Processes that train together.
+        process: This one's number, from 0.
     """
 
     backend: str
@@ -42,14 +80,56 @@ class Plan:
     precision: str
     strategy: str
     reason: str
+    batch: str
+    kind: str
+    processes: int = 1
+    process: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain values."""
         return asdict(self)
 
+    def check_batch(self, batch_size: int) -> None:
+        """Say which batch sizes the devices can share, if this is none of them.
+
+        Raises:
+            UserError: If `batch_size` is no multiple of the number of devices.
+        """
+        count = len(self.devices)
+        if batch_size % count:
+            below, above = batch_size // count * count, -(-batch_size // count) * count
+            nearest = " or ".join(str(size) for size in (below, above) if size)
+            raise UserError(
+                f"{count} devices share a batch in equal parts. Received: batch_size={batch_size}. "
+                f"Take {nearest}."
+            )
+
+
+def backend_name() -> str:
+    """Return the backend that Keras will load, without loading it.
+
+    Raises:
+        UserError: If it is not installed, or cannot train.
+    """
+    name = os.environ.get("KERAS_BACKEND", "")
+    settings = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
+    if not name:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            name = json.loads(settings.read_text()).get("backend", "")
+    name = name or "tensorflow"
+    if name not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND is one of {', '.join(BACKENDS)}. Received: {name!r}.")
+    if importlib.util.find_spec(name) is None:
+        extra = "" if name == "tensorflow" else f"[{name}]"
+        raise UserError(
+            f"KERAS_BACKEND={name} was asked for, and {name} is not installed. Either "
+            f'`pip install "lecture-companion{extra}"`, or unset KERAS_BACKEND to use TensorFlow.'
+        )
+    return name
+
 
 def accelerators() -> list[Accelerator]:
-    """Return the accelerators that Keras's backend sees."""
+    """Return the accelerators that Keras's backend sees, of all processes."""
     import keras
 
     match keras.backend.backend():
@@ -67,7 +147,9 @@ def accelerators() -> list[Accelerator]:
 
             return [
                 Accelerator(
-                    device.device_kind, _capability(getattr(device, "compute_capability", ""))
+                    device.device_kind,
+                    _capability(getattr(device, "compute_capability", "")),
+                    "tpu" if device.platform == "tpu" else "gpu",
                 )
                 for device in jax.devices()
                 if device.platform != "cpu"
@@ -86,46 +168,174 @@ def _capability(text: str) -> tuple[int, int] | None:
     return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None
 
 
-def plan(precision: str = "auto", devices: str = "auto") -> Plan:
-    """Decide where and in which precision to train.
+def look() -> Machine:
+    """Return what Keras's backend sees here (loads Keras and its backend)."""
+    import keras
 
-    float32 on a CPU, where half precision is emulated; mixed_float16 on Volta and Turing, which
-    have tensor cores for nothing else; mixed_bfloat16, whose range is float32's, from Ampere on
-    and on TPUs.
+    backend, processes, cpus = keras.backend.backend(), 1, 1
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        cpus = len(tf.config.list_logical_devices("CPU"))
+    elif backend == "jax":
+        import jax
+
+        processes, cpus = jax.process_count(), jax.device_count("cpu")
+    return Machine(backend, tuple(accelerators()), processes, cpus)
+
+
+def plan(precision: str = "auto", devices: str = "auto") -> Plan:
+    """Decide where and in which precision to train on this machine: `plan_for` what it has.
 
     Args:
         precision: ``"auto"``, ``"float32"``, ``"mixed_float16"`` or ``"mixed_bfloat16"``.
-        devices: ``"auto"``, ``"cpu"`` or ``"all"``.
+        devices: ``"auto"`` (every accelerator, or else one CPU), ``"cpu"``, ``"all"``, or a
+            number of devices.
 
     Raises:
-        UserError: If either is none of these.
+        UserError: If either is none of these, or the machine lacks it.
     """
-    import keras
+    check(precision, devices)
+    decided = plan_for(look(), precision, devices)
+    if decided.processes > 1:
+        import jax
 
-    for name, value, known in (("precision", precision, PRECISIONS), ("devices", devices, DEVICES)):
-        if value not in known:
-            raise UserError(f"{name} is one of {', '.join(known)}. Received: {value!r}.")
-    backend = keras.backend.backend()
-    found = [] if devices == "cpu" else accelerators()
-    if not found:
-        chosen, reason = "float32", f"a CPU ({platform.machine()}) computes fastest in float32"
-    elif any(device.capability and device.capability < (7, 0) for device in found):
-        chosen, reason = "float32", f"{found[0].name} has no tensor cores for half precision"
-    elif any(device.capability and device.capability < (8, 0) for device in found):
-        chosen = "mixed_float16"
-        reason = f"{found[0].name} has tensor cores for float16 only, so losses are scaled"
-    else:
-        chosen, reason = "mixed_bfloat16", f"{found[0].name} multiplies bfloat16 at full speed"
-    if precision != "auto":
-        chosen, reason = precision, f"{precision} was asked for"
-    mirrored = len(found) > 1 and backend == "tensorflow"
+        decided = replace(decided, process=jax.process_index())
+    return decided
+
+
+def check(precision: str, devices: str) -> None:
+    """Say what is wrong with the words given, if anything is; loads nothing.
+
+    Raises:
+        UserError: If one of them is unknown.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(f"precision is one of {', '.join(PRECISIONS)}. Received: {precision!r}.")
+    if devices not in DEVICES and not (devices.isdecimal() and int(devices) > 0):
+        raise UserError(
+            f"devices is a number or one of {', '.join(DEVICES)}. Received: {devices!r}."
+        )
+
+
+def plan_for(machine: Machine, precision: str = "auto", devices: str = "auto") -> Plan:
+    """Decide where and in which precision a machine trains; looks at nothing but its arguments.
+
+    float32 on a CPU, where half precision is emulated; mixed_float16 on Volta and Turing, which
+    have tensor cores for nothing else; mixed_bfloat16, whose range is float32's, from Ampere on
+    and on TPUs. The weakest device decides for all.
+
+    Args:
+        machine: What there is.
+        precision: As `plan` takes it.
+        devices: As `plan` takes it.
+
+    Raises:
+        UserError: If the machine lacks the precision or the devices.
+
+    >>> plan_for(Machine(accelerators=(Accelerator("T4", (7, 5)),))).precision
+    'mixed_float16'
+    """
+    check(precision, devices)
+    used = _chosen(machine, devices)
+    kind = used[0].kind if used else "cpu"
+    names = tuple(one.name for one in used) or _cpu_names(machine, devices)
+    chosen, reason = _precision(machine, used, precision)
+    strategy = "one device"
+    if len(names) > 1:
+        strategy = "MirroredStrategy" if machine.backend == "tensorflow" else "DataParallel"
+        reason += f"; {len(names)} devices share every batch"
+    elif len(machine.accelerators) > 1 and machine.backend == "torch":
+        reason += (
+            f"; Keras trains on one of {len(machine.accelerators)} devices under PyTorch: "
+            "KERAS_BACKEND=tensorflow or jax takes them all"
+        )
     return Plan(
-        backend,
-        tuple(device.name for device in found) or ("CPU",),
-        chosen,
-        "MirroredStrategy" if mirrored else "one device",
-        reason,
-    )
+        machine.backend, names, chosen, strategy, reason, _batch_advice(kind, chosen, len(names)),
+        kind, machine.processes,
+    )  # fmt: skip
+
+
+def _chosen(machine: Machine, devices: str) -> tuple[Accelerator, ...]:
+    """Return the accelerators to use, none of them for CPUs."""
+    found = machine.accelerators
+    if machine.processes > 1 and machine.backend != "jax":
+        raise UserError(
+            "Several machines train together on JAX alone, since Keras's fit() does not run under "
+            "TensorFlow's MultiWorkerMirroredStrategy. Set KERAS_BACKEND=jax. "
+            f"Received: the backend {machine.backend}."
+        )
+    if devices.isdecimal():
+        if machine.processes > 1:
+            raise UserError(
+                "Each of several processes uses all the devices it sees: leave --devices out, and "
+                "hide some with CUDA_VISIBLE_DEVICES. "
+                f"Received: devices={devices}."
+            )
+        have = len(found) or machine.cpus
+        if int(devices) > have:
+            listed = ", ".join(one.name for one in found) or "the CPU"
+            raise UserError(
+                f"{machine.backend} sees {have} device{'s' * (have > 1)} here ({listed}). "
+                f"Received: devices={devices}. `companion doctor` says what a GPU would need."
+            )
+        found = found[: int(devices)]
+        if int(devices) > 1 and machine.backend == "torch":
+            raise UserError(
+                "Keras trains on one device under PyTorch. Set KERAS_BACKEND=tensorflow or jax to "
+                f"use {devices}."
+            )
+    if devices == "cpu":
+        return ()
+    return found[:1] if machine.backend == "torch" else found
+
+
+def _cpu_names(machine: Machine, devices: str) -> tuple[str, ...]:
+    """Return the names of the CPU devices to use: one, unless several were asked for."""
+    count = 1
+    if machine.processes > 1 or (devices == "all" and machine.backend != "torch"):
+        count = machine.cpus
+    elif devices.isdecimal():
+        count = int(devices)
+    return ("CPU",) if count == 1 else tuple(f"CPU:{number}" for number in range(count))
+
+
+def _precision(machine: Machine, used: tuple[Accelerator, ...], asked: str) -> tuple[str, str]:
+    """Return the dtype policy and the reason for it."""
+    if not used:
+        if asked in ("auto", "float32"):
+            return "float32", f"a CPU ({machine.processor}) computes fastest in float32"
+        return asked, f"{asked} was asked for; a CPU only emulates it, right but slowly"
+    weakest = min(used, key=lambda one: one.capability or (99, 0))
+    if asked != "auto":
+        lacks = weakest.capability and weakest.capability < NEEDED.get(asked, (0, 0))
+        if lacks or (asked == "mixed_float16" and weakest.kind == "tpu"):
+            other = plan_for(machine).precision
+            raise UserError(
+                f"{weakest.name} does not compute in {asked.removeprefix('mixed_')}. "
+                f"Take --precision {other}, which suits it, or --devices cpu to try it out slowly."
+            )
+        return asked, f"{asked} was asked for"
+    if weakest.capability and weakest.capability < (7, 0):
+        return "float32", f"{weakest.name} has no tensor cores for half precision"
+    if weakest.capability and weakest.capability < (8, 0):
+        reason = f"{weakest.name} has tensor cores for float16 only, so losses are scaled"
+        return "mixed_float16", reason
+    return "mixed_bfloat16", f"{weakest.name} multiplies bfloat16 at full speed"
+
+
+def _batch_advice(kind: str, precision: str, count: int) -> str:
+    said = []
+    if count > 1:
+        said.append(
+            f"a multiple of {count}, and {count} times as large as for one device keeps each as "
+            "busy (raise the learning rate with it: Goyal et al., 2017)"
+        )
+    if kind == "tpu":
+        said.append("a multiple of 8 for each core")
+    elif kind == "gpu" and precision != "float32":
+        said.append("a multiple of 8, as large as memory allows: tensor cores work in such blocks")
+    return "; ".join(said) or "as the recipe has it"
 
 
 @contextlib.contextmanager
@@ -137,11 +347,69 @@ def following(chosen: Plan) -> Iterator[None]:
     keras.config.set_dtype_policy(chosen.precision)
     with contextlib.ExitStack() as scope:
         scope.callback(keras.config.set_dtype_policy, before)
-        if chosen.backend == "tensorflow":
+        if chosen.strategy == "MirroredStrategy":
             import tensorflow as tf
 
-            if chosen.strategy == "MirroredStrategy":
-                scope.enter_context(tf.distribute.MirroredStrategy().scope())
-            elif chosen.devices == ("CPU",):
-                scope.enter_context(tf.device("/CPU:0"))
+            names = [f"{chosen.kind}:{number}" for number in range(len(chosen.devices))]
+            scope.enter_context(tf.distribute.MirroredStrategy(names).scope())
+        elif chosen.strategy == "DataParallel":
+            # auto_shard_dataset=False: each process hands in its own part of a batch.
+            devices = keras.distribution.list_devices(chosen.kind)[: len(chosen.devices)]
+            parallel = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
+            scope.enter_context(parallel.scope())
+        elif chosen.kind == "cpu":
+            scope.enter_context(keras.device("cpu"))
         yield
+
+
+def restartable(begin: Callable[[], Iterator[Any]], like: tuple[Any, Any]) -> Any:
+    """Return TensorFlow's stream of the batches that `begin` yields, from the first at each use.
+
+    Args:
+        begin: Starts the stream.
+        like: A batch, for its shapes.
+    """
+    import tensorflow as tf
+
+    signature = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in like)
+    return tf.data.Dataset.from_generator(begin, output_signature=signature)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Build and use models on this process's own first device, outside a shared plan."""
+    import keras
+
+    shared = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(shared)
+
+
+def gpu_advice(backend: str, *, card: bool, driver: bool) -> str:
+    """Return what to do where no GPU is seen.
+
+    Args:
+        backend: Keras's backend.
+        card: Whether an NVIDIA card is plugged in.
+        driver: Whether its driver runs.
+    """
+    package = GPU_PACKAGE[backend]
+    if driver:
+        return f"An NVIDIA driver runs, but {backend} sees no GPU: `{package}` lets it."
+    install = "install its driver (`sudo ubuntu-drivers install` on Ubuntu)"
+    if card:
+        return f"There is an NVIDIA card without a driver: {install}, then `{package}`."
+    return f"No GPU is seen. Where there is an NVIDIA card, {install}, then `{package}`."
+
+
+def nvidia() -> dict[str, bool]:
+    """Say whether there is an NVIDIA card here, and whether its driver runs (Linux)."""
+    vendors = Path("/sys/bus/pci/devices").glob("*/vendor")
+    driver = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+    return {
+        "card": driver or any(vendor.read_text().strip() == "0x10de" for vendor in vendors),
+        "driver": driver,
+    }

@@ -1,8 +1,10 @@
 """The keeper of a run: its history, its best weights, and a state to go on from."""
 
+import contextlib
 import math
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from companion.errors import UserError
+from companion.training import hardware
 from companion.training.recipe import Recipe
 from companion.training.run import write, write_json
 
@@ -30,6 +33,10 @@ class Keeper(keras.callbacks.Callback):
         recipe: How many epochs, and how much patience.
         asked: What the run was asked for, as ``run.json`` will say.
         seed: The run's seed.
+
+    Attributes:
+        copy: The model's copy on this process's own device, where the model itself is spread over
+            several: it holds the best weights while they are written.
     """
 
     def __init__(
@@ -37,6 +44,7 @@ class Keeper(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.folder, self.recipe, self.asked, self.seed = folder, recipe, asked, seed
+        self.copy: keras.Model | None = None
         self.history: list[dict[str, float]] = []
         self.best_weights: list[np.ndarray] = []
         self.status, self.message = "finished", ""
@@ -110,6 +118,14 @@ class Keeper(keras.callbacks.Callback):
             words = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
             state.assign(words.astype(state.dtype))
 
+    def on_train_batch_begin(self, batch, logs=None):
+        """Start PyTorch's own generator, too: its dropout draws from it, and so do its loaders."""
+        if batch == 0 and keras.config.backend() == "torch":
+            import torch
+
+            words = np.random.SeedSequence((self.seed, len(self.history))).generate_state(1)
+            torch.manual_seed(int(words[0]))
+
     def on_train_batch_end(self, batch, logs=None):
         """Stop before a loss that is no number spoils the run."""
         if math.isfinite(logs["loss"]):
@@ -150,14 +166,43 @@ class Keeper(keras.callbacks.Callback):
         if self.history:
             table = pd.DataFrame(self.history)
             write(folder / "history.csv", lambda file: table.to_csv(file, index=False))
-        current = self.model.get_weights()
-        self.model.set_weights(self.best_weights)
-        try:
-            write(folder / "model.keras", self.model.save)
-        finally:
-            self.model.set_weights(current)
-        write(folder / now, self.model.save)
+        with hardware.alone(), apart(self.model):
+            self._save_best(folder / "model.keras")
+            write(folder / now, self.model.save)
         for old in folder.glob("state-*.keras"):
             if old.name < now:
                 old.unlink()
         self._saved = time.monotonic()
+
+    def _save_best(self, path: Path) -> None:
+        holder = self.copy or self.model
+        current = holder.get_weights()
+        holder.set_weights(self.best_weights)
+        try:
+            write(path, holder.save)
+        finally:
+            holder.set_weights(current)
+
+
+def normalize_together(model: keras.Model, together: bool = True) -> bool:
+    """Let batch normalization take its means over all replicas, or over each its own.
+
+    Returns:
+        Whether it took them together before.
+    """
+    before = False
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            before = before or layer.synchronized
+            layer.synchronized = together
+    return before
+
+
+@contextlib.contextmanager
+def apart(model: keras.Model) -> Iterator[None]:
+    """Write a model as one device would have it: other backends load no synchronized layer."""
+    together = normalize_together(model, False)
+    try:
+        yield
+    finally:
+        normalize_together(model, together)

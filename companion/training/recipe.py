@@ -92,6 +92,8 @@ class Batches:
         shift: Greatest shift of an image in pixels.
         turn: Greatest turn in degrees.
         zoom: Greatest change of height and width, as a share.
+        process: Which of several processes asks; each gets its part of every batch.
+        processes: How many there are; `batch_size` is a multiple of it.
     """
 
     def __init__(
@@ -104,8 +106,12 @@ class Batches:
         shift: int = 0,
         turn: float = 0.0,
         zoom: float = 0.0,
+        process: int = 0,
+        processes: int = 1,
     ) -> None:
         self.x, self.y, self.batch_size, self.seed = x, y, batch_size, seed
+        part = batch_size // processes
+        self._part = slice(process * part, (process + 1) * part)
         self.shift, self.turn, self.zoom = shift, turn, zoom
         self.steps_per_epoch = len(y) // batch_size
         self.examples_per_epoch = self.steps_per_epoch * batch_size
@@ -115,13 +121,13 @@ class Batches:
         self._framed = np.pad(x, frame) if shift else x
 
     def __getitem__(self, step: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return batch number `step`, counted over all epochs."""
+        """Return this process's part of batch number `step`, counted over all epochs."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
             rng = np.random.default_rng((self.seed, epoch))
             self._order = (epoch, rng.permutation(len(self.y)))
         chosen = self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
-        return self._augmented(chosen, step), self.y[chosen]
+        return self._augmented(chosen, step), self.y[chosen[self._part]]
 
     def from_step(self, step: int) -> Any:
         """Yield batch `step` and all that follow."""
@@ -130,20 +136,28 @@ class Batches:
             step += 1
 
     def _augmented(self, chosen: NDArray[Any], step: int) -> NDArray[Any]:
-        rng = np.random.default_rng((self.seed, step, 1))
+        # Chances are drawn for the whole batch, so that they do not depend on the processes.
+        rng, part = np.random.default_rng((self.seed, step, 1)), self._part
         if self.turn or self.zoom:
-            return warp(self.x[chosen], rng, shift=self.shift, turn=self.turn, zoom=self.zoom)
+            strength = {"shift": self.shift, "turn": self.turn, "zoom": self.zoom}
+            return warp(self.x[chosen], rng, part=part, **strength)
         if not self.shift:
-            return self.x[chosen]
-        down, right = rng.integers(2 * self.shift + 1, size=(2, len(chosen)))
+            return self.x[chosen[part]]
+        down, right = rng.integers(2 * self.shift + 1, size=(2, len(chosen)))[:, part]
         windows = np.lib.stride_tricks.sliding_window_view(
             self._framed, self.x.shape[1:3], axis=(1, 2)
         )
-        return np.moveaxis(windows[chosen, down, right], 1, -1)
+        return np.moveaxis(windows[chosen[part], down, right], 1, -1)
 
 
 def warp(
-    images: NDArray[Any], rng: np.random.Generator, *, shift: float, turn: float, zoom: float
+    images: NDArray[Any],
+    rng: np.random.Generator,
+    *,
+    shift: float,
+    turn: float,
+    zoom: float,
+    part: slice = slice(None),
 ) -> NDArray[np.float32]:
     """Move, turn and stretch each image a little, about its middle; what comes in is 0.
 
@@ -153,6 +167,7 @@ def warp(
         shift: Greatest shift in pixels.
         turn: Greatest turn in degrees.
         zoom: Greatest change of height and of width, as a share.
+        part: Which of the images to return; the draws are made for all.
 
     Returns:
         Images of the same shape, sampled bilinearly.
@@ -160,17 +175,17 @@ def warp(
     from scipy.ndimage import map_coordinates
 
     count, height, width, channels = images.shape
-    angle = np.deg2rad(rng.uniform(-turn, turn, (count, 1, 1)))
-    taller, wider = 1 + rng.uniform(-zoom, zoom, (2, count, 1, 1))
+    angle = np.deg2rad(rng.uniform(-turn, turn, (count, 1, 1)))[part]
+    taller, wider = 1 + rng.uniform(-zoom, zoom, (2, count, 1, 1))[:, part]
     middle = (height - 1) / 2, (width - 1) / 2
     row, column = (
         axis - half for axis, half in zip(np.indices((height, width)), middle, strict=True)
     )
     # Where each pixel of the new image is found in the old one.
-    down, right = rng.uniform(-shift, shift, (2, count, 1, 1))
+    down, right = rng.uniform(-shift, shift, (2, count, 1, 1))[:, part]
     rows = np.cos(angle) * taller * row - np.sin(angle) * column + middle[0] + down
     columns = np.sin(angle) * row + np.cos(angle) * wider * column + middle[1] + right
-    which = np.broadcast_to(np.arange(count)[:, None, None], rows.shape)
+    which = np.broadcast_to(np.arange(count)[part, None, None], rows.shape)
     warped = [
         map_coordinates(images[..., channel], (which, rows, columns), order=1, mode="constant")
         for channel in range(channels)
