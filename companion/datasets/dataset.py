@@ -16,7 +16,7 @@ class Card:
     Attributes:
         name: What a user types.
         title: One line that says what an example is.
-        kind: ``"image"``, ``"text"`` or ``"audio"``.
+        kind: ``"image"``, ``"text"``, ``"audio"`` or ``"ecg"``.
         shape: Shape of one example; None where it varies.
         class_names: One name for each label.
         licence: The licence as its publisher states it.
@@ -44,10 +44,12 @@ class Split:
         x: Examples along the first axis: float32 images in [0, 1] of shape
             ``(n, height, width, channels)``, or an object array of strings or recordings.
         y: Labels from 0, int64, of shape ``(n,)``.
+        names: What the publisher calls each example, where it has a name.
     """
 
     x: NDArray[Any]
     y: NDArray[np.int64]
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.y)
@@ -107,6 +109,8 @@ class Dataset:
 
         Images are resized (bilinear) and grey becomes RGB; an example with as many numbers as
         are wanted is reshaped, so that a network that reads rows or a flat vector takes images.
+        Recordings become log-mel frames, `shape[1]` bands of them, padded with zeros behind. ECGs
+        are cut into windows of `shape[0]` samples, one behind the other, each within its split.
 
         Raises:
             UserError: If there is no sensible way from one shape to the other.
@@ -118,6 +122,16 @@ class Dataset:
             return self
         if None not in (*have, *shape) and _count(have) == _count(shape):
             return self._with(lambda x: x.reshape(len(x), *shape), shape)
+        if self.card.kind == "audio" and have == shape[:1] == (None,) and len(shape) == 2:
+            from companion.datasets.sound import as_frames
+
+            return self._with(lambda x: as_frames(x, shape[1] or 40), shape)
+        if self.card.kind == "ecg" and len(shape) == 2 and shape[0] and shape[1] == 1:
+            parts = {
+                part: windows(getattr(self, part), shape[0])
+                for part in ("train", "validation", "test")
+            }
+            return Dataset(replace(self.card, shape=shape), **parts)
         if len(have) == len(shape) == 3 and None not in shape and have[2] in (1, shape[2]):
             return self._with(lambda x: resize(x, shape), shape)  # type: ignore[arg-type]
         raise UserError(
@@ -135,6 +149,27 @@ class Dataset:
 
 def _count(shape: tuple[int | None, ...]) -> int:
     return int(np.prod([size or 0 for size in shape]))
+
+
+def windows(recordings: Split, length: int) -> Split:
+    """Cut recordings into windows that do not overlap; what is left at an end is left out.
+
+    Args:
+        recordings: An object array of signals with their labels.
+        length: Samples in a window.
+
+    Returns:
+        Windows of shape ``(n, length, 1)``, each with its recording's label and name.
+    """
+    places = [
+        (number, start)
+        for number, signal in enumerate(recordings.x)
+        for start in range(0, len(signal) - length + 1, length)
+    ]
+    x = np.stack([recordings.x[number][start : start + length] for number, start in places])
+    chosen = [number for number, _ in places]
+    names = tuple(recordings.names[number] for number in chosen) if recordings.names else ()
+    return Split(x.astype("float32")[..., None], recordings.y[chosen], names)
 
 
 def resize(images: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[np.float32]:

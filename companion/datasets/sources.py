@@ -1,4 +1,4 @@
-"""Where named data come from: embedded in a dependency, or prepared by TensorFlow Datasets."""
+"""Where named data come from: a dependency, TensorFlow Datasets, or a folder of plain files."""
 
 import contextlib
 import os
@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from companion.datasets import sound
 from companion.datasets.dataset import Card, Dataset, Split, split
 from companion.errors import UnknownNameError, UserError
 
 DIGITS = tuple("0123456789")
+RHYTHMS = ("normal", "atrial fibrillation", "other rhythm", "too noisy")
+# Plain files that TensorFlow Datasets does not know, as their publisher names them.
+SENTENCES = ("amazon_cells_labelled.txt", "imdb_labelled.txt", "yelp_labelled.txt")
 
 CARDS = {
     card.name: card
@@ -73,6 +77,37 @@ CARDS = {
             80.2,
         ),
         Card(
+            "sentiment_sentences",
+            "3,000 sentences of reviews (Amazon, IMDB, Yelp), praise or blame",
+            "text",
+            (),
+            ("negative", "positive"),
+            "CC BY 4.0",
+            "Kotzias, Denil, de Freitas, Smyth (2015), KDD; UCI, doi 10.24432/C57604",
+            "archive.ics.uci.edu",
+            0.1,
+        ),
+        Card(
+            "cinc2017",
+            "8,528 single-lead ECGs, 300 Hz, in mV, a split of ours by the recording's name",
+            "ecg",
+            (None, 1),
+            RHYTHMS,
+            "ODC-By 1.0",
+            "Clifford et al. (2017), PhysioNet/CinC Challenge, doi 10.22489/CinC.2017.065-469",
+            "physionet.org",
+            94.7,
+        ),
+        Card(
+            "ecg_synthetic",
+            "600 made-up single-lead ECGs, 300 Hz, in mV; they say nothing about patients",
+            "ecg",
+            (None, 1),
+            RHYTHMS,
+            "Apache-2.0",
+            "generated here, after McSharry, Clifford, Tarassenko, Smith (2003), IEEE TBME 50(3)",
+        ),
+        Card(
             "spoken_digit",
             "spoken digits, 8 kHz, takes 0 to 4 of each speaker for test",
             "audio",
@@ -82,6 +117,15 @@ CARDS = {
             "Jackson et al., Free Spoken Digit Dataset, github.com/Jakobovski",
             "github.com",
             11.4,
+        ),
+        Card(
+            "tones",
+            "720 generated recordings of three tones, 8 kHz; the class is their order",
+            "audio",
+            (None,),
+            sound.MELODIES,
+            "CC0",
+            "the companion, companion/datasets/sound.py",
         ),
     )
 }  # fmt: skip
@@ -101,9 +145,10 @@ def find(name: str) -> Card:
 def load(name: str = "digits", *, seed: int = 0, validation: float = 0.1) -> Dataset:
     """Return the data set `name`, split.
 
-    ``digits`` needs no network. The others are read from where TensorFlow Datasets keeps them
-    (``TFDS_DATA_DIR``, or ``tensorflow_datasets`` in the home directory) and are fetched the
-    first time if their publisher can be reached.
+    ``digits`` and ``tones`` need no network. The others are read from where TensorFlow Datasets
+    keeps them (``TFDS_DATA_DIR``, or ``tensorflow_datasets`` in the home directory) and are fetched
+    the first time if their publisher can be reached. ``sentiment_sentences`` is a folder of that
+    name with the publisher's three files, there or in ``COMPANION_DATA_DIR``.
 
     Args:
         name: One of `CARDS`.
@@ -115,8 +160,13 @@ def load(name: str = "digits", *, seed: int = 0, validation: float = 0.1) -> Dat
         UserError: If there is no such data set, if it cannot be fetched, or if it is damaged.
     """
     card = find(name)
+    if name == "ecg_synthetic":
+        from companion.datasets.ecg_synthetic import dataset
+
+        return dataset(card, seed)
     if not card.host:
-        return _digits(card, seed, validation)
+        pool = sound.tones() if name == "tones" else _digits()
+        return split(card, pool, validation=validation, seed=seed)
     folder = ensure(name)
     assert folder is not None
     try:
@@ -129,14 +179,12 @@ def load(name: str = "digits", *, seed: int = 0, validation: float = 0.1) -> Dat
         ) from error
 
 
-def _digits(card: Card, seed: int, validation: float) -> Dataset:
+def _digits() -> Split:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     images = (bunch.images[..., None] / 16).astype("float32")
-    return split(
-        card, Split(images, bunch.target.astype("int64")), validation=validation, seed=seed
-    )
+    return Split(images, bunch.target.astype("int64"))
 
 
 def root() -> Path:
@@ -144,8 +192,16 @@ def root() -> Path:
     return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
+def files_root() -> Path:
+    """Return the folder that holds data sets of plain files, one folder for each."""
+    return Path(os.environ.get("COMPANION_DATA_DIR") or root()).expanduser()
+
+
 def whereabouts(name: str) -> Path | None:
     """Return the folder of a prepared data set, or None where there is none."""
+    if name == "sentiment_sentences":
+        folder = files_root() / name
+        return folder if all((folder / file).is_file() for file in SENTENCES) else None
     prepared = sorted((root() / name).glob("**/dataset_info.json"))
     return prepared[-1].parent if prepared else None
 
@@ -167,20 +223,34 @@ def fetch(name: str) -> Path:
     """
     card = find(name)
     if not card.host:
-        raise UserError(f"{name} is part of scikit-learn: there is nothing to fetch.")
+        raise UserError(f"{name} comes with the companion: there is nothing to fetch.")
+    if name == "sentiment_sentences":
+        raise UserError(
+            f"{name} is not in {files_root()}. Download it from "
+            "https://archive.ics.uci.edu/dataset/331/sentiment+labelled+sentences and put its "
+            f"files {', '.join(SENTENCES)} into {files_root() / name}. COMPANION_DATA_DIR names "
+            "another folder to look in."
+        )
     absent = (
         f"{name} is not in {root()}, and {card.host} cannot be reached. Either run `companion data "
         f"get {name}` where there is a network ({card.megabytes:.0f} MB), or prepare it on another "
         f"machine and set TFDS_DATA_DIR to the folder that holds `{name}`. "
-        "`--data digits` needs neither."
+        f"`--data {'tones' if card.kind == 'audio' else 'digits'}` needs neither."
     )
-    if not reachable(card.host):
+    by_hand = files_root() / name
+    if name == "cinc2017" and (by_hand / "training2017.zip").is_file():
+        settings = {"manual_dir": by_hand}
+    elif reachable(card.host):
+        settings = {}
+    else:
         raise UserError(absent)
     import tensorflow_datasets as tfds
 
+    if name == "cinc2017":
+        import companion.datasets.cinc2017  # noqa: F401  (TensorFlow Datasets learns its name)
     builder = tfds.builder(_config(name), data_dir=root(), try_gcs=False)
     try:
-        builder.download_and_prepare()
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(**settings))
     except Exception as error:
         raise UserError(f"{absent} The download said: {error}") from error
     return Path(builder.data_path)
@@ -208,7 +278,31 @@ def _config(name: str) -> str:
     return "imdb_reviews/plain_text" if name == "imdb_reviews" else name
 
 
+def _recordings(whole: dict[str, Any]) -> Split:
+    order = np.argsort(whole["record"])
+    x = np.empty(len(order), object)
+    x[:] = [np.asarray(whole["signal"][place], "float32") / 1000 for place in order]
+    names = tuple(whole["record"][place].decode() for place in order)
+    return Split(x, np.asarray(whole["label"], "int64")[order], names)
+
+
+def _sentences(folder: Path) -> Split:
+    texts, labels = [], []
+    for file in SENTENCES:
+        # Only "\n" ends a line: some sentences hold other signs that Python would break at.
+        for line in (folder / file).read_text(encoding="utf-8").split("\n"):
+            if line.strip():
+                text, label = line.rsplit("\t", 1)
+                texts.append(text.strip())
+                labels.append(int(label))
+    x = np.empty(len(texts), object)
+    x[:] = texts
+    return Split(x, np.asarray(labels, "int64"))
+
+
 def _read(card: Card, folder: Path, seed: int, validation: float) -> Dataset:
+    if card.name == "sentiment_sentences":
+        return split(card, _sentences(folder), validation=validation, seed=seed)
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(folder)
@@ -232,6 +326,8 @@ def _read(card: Card, folder: Path, seed: int, validation: float) -> Dataset:
             x[:] = [np.asarray(sound, "float32") / 32768 for sound in whole["audio"]]
         return Split(x, labels)
 
+    if card.kind == "ecg":
+        return Dataset(card, **{part: _recordings(arrays(part)) for part in builder.info.splits})
     if card.kind != "audio":
         pool, test = as_split(arrays("train")), as_split(arrays("test"))
         return split(card, pool, test, validation=validation, seed=seed)
