@@ -1,0 +1,585 @@
+"""Figures of memory: the cells, a bit kept and lost, gradients that last, and a pyramid."""
+
+import json
+from itertools import pairwise
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyBboxPatch
+
+import companion
+from chapters.memory import adding, scratch, studies
+from companion.data_files import read, recorded
+from companion.datasets import whereabouts
+from companion.datasets.sound import log_mel
+from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, plain
+from companion.studies.records import recorded_results
+from companion.studies.results import Results
+
+# What Keras made for the figures, kept so that a page is built without Keras.
+KEPT = "memory_figures"
+COMMAND = "python -m chapters.memory.figures"
+CELL_COLOURS = {"SimpleRNN": VERMILION, "GRU": GREEN, "LSTM": BLUE, "LSTM, open": SKY}
+CELL_MARKS = {"SimpleRNN": "s", "GRU": "^", "LSTM": "o", "LSTM, open": "D"}
+BLACK = "#000000"
+
+
+# ---- diagrams -----------------------------------------------------------------------------------
+
+
+def cells() -> Figure:
+    """The LSTM and the GRU: a memory that is scaled and added to, and the gates that decide how.
+
+    Left, the LSTM: along the top the memory C is multiplied by the keep gate and added to; the
+    write gate scales what is added, the read gate scales what comes out as h. Right, the GRU: the
+    output h is its own memory, z keeps a part of it and 1 − z lets the new in, and the reset gate
+    decides how much of the old is seen by the candidate.
+    """
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    lstm, gru = figure.subplots(1, 2)
+    for axes in (lstm, gru):
+        axes.set(xlim=(-0.6, 10.6), ylim=(-0.5, 6.1), aspect="equal")
+        axes.axis("off")
+    draw_lstm(lstm)
+    draw_gru(gru)
+    lstm.set_title("LSTM: three gates around a memory C")
+    gru.set_title("GRU: two gates, and h is the memory")
+    return figure
+
+
+def draw_lstm(axes: Any) -> None:
+    """Draw the LSTM's diagram on `axes`."""
+    path(axes, (-0.1, 5.2), (10.1, 5.2), width=3, colour=BLUE)
+    label(axes, 0.1, 5.6, "C before")
+    label(axes, 9.7, 5.6, "C")
+    path(axes, (-0.1, 0.2), (7.6, 0.2), (7.6, 1.2))
+    label(axes, 0.3, -0.2, "[h before, x]")
+    for x, text, name, colour in (
+        (1.8, "f  σ", "keep", GREEN),
+        (3.7, "i  σ", "write", ORANGE),
+        (5.6, "C̃  tanh", "what", SKY),
+        (7.6, "o  σ", "read", PURPLE),
+    ):
+        if x < 7:
+            path(axes, (x, 0.2), (x, 1.2))
+        box(axes, x, 1.6, text, colour)
+        label(axes, x + 0.5, 0.75, name, size=8)
+    path(axes, (1.8, 2.0), (1.8, 4.9))
+    path(axes, (3.7, 2.0), (3.7, 3.4), (4.35, 3.4))
+    path(axes, (5.6, 2.0), (5.6, 3.4), (4.95, 3.4))
+    path(axes, (4.65, 3.7), (4.65, 4.9))
+    operation(axes, 1.8, 5.2, "×")
+    operation(axes, 4.65, 3.4, "×")
+    operation(axes, 4.65, 5.2, "+")
+    path(axes, (8.9, 5.2), (8.9, 4.5))
+    box(axes, 8.9, 4.15, "tanh", "0.75", width=1.2)
+    path(axes, (8.9, 3.8), (8.9, 3.1))
+    path(axes, (7.6, 2.0), (7.6, 2.8), (8.6, 2.8))
+    operation(axes, 8.9, 2.8, "×")
+    path(axes, (9.2, 2.8), (10.1, 2.8))
+    label(axes, 9.9, 3.2, "h")
+
+
+def draw_gru(axes: Any) -> None:
+    """Draw the GRU's diagram on `axes`."""
+    path(axes, (-0.1, 5.2), (10.1, 5.2), width=3, colour=BLUE)
+    label(axes, 0.1, 5.6, "h before")
+    label(axes, 9.7, 5.6, "h")
+    path(axes, (-0.1, 0.2), (7.4, 0.2), (7.4, 1.2))
+    label(axes, -0.1, -0.2, "x")
+    path(axes, (0.5, 5.2), (0.5, 0.2), arrow=False)
+    for x, text, name, colour in (
+        (2.0, "z  σ", "keep", GREEN),
+        (4.2, "r  σ", "reset", ORANGE),
+        (7.4, "h̃  tanh", "what", SKY),
+    ):
+        if x < 7:
+            path(axes, (x, 0.2), (x, 1.2))
+        box(axes, x, 1.6, text, colour)
+        label(axes, x + 0.5, 0.75, name, size=8)
+    path(axes, (2.0, 2.0), (2.0, 4.9))
+    path(axes, (2.0, 3.6), (4.05, 3.6))
+    box(axes, 4.8, 3.6, "1 − z", "0.75", width=1.5)
+    path(axes, (5.55, 3.6), (7.1, 3.6))
+    path(axes, (4.2, 2.0), (4.2, 2.5), (5.7, 2.5), (5.7, 1.6), (6.5, 1.6))
+    label(axes, 5.0, 2.75, "scales U h + c", size=8)
+    path(axes, (7.4, 2.0), (7.4, 3.3))
+    path(axes, (7.4, 3.9), (7.4, 4.9))
+    operation(axes, 2.0, 5.2, "×")
+    operation(axes, 7.4, 3.6, "×")
+    operation(axes, 7.4, 5.2, "+")
+
+
+def pyramid() -> Figure:
+    """Three bidirectional layers read 7, then 4, then 2 frames, pairs of frames joined between.
+
+    Seven dots at the bottom, each pair leading to one of four dots above; the seventh has no
+    neighbour and is joined with a zero. The four become two in the same way.
+    """
+    figure = Figure(figsize=(7.6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    counts = [7]
+    while len(counts) < 3:
+        counts.append(scratch.pyramid_length(counts[-1], 2))
+    places = [np.arange(counts[0], dtype=float)]
+    for count in counts[1:]:
+        below = np.append(places[-1], places[-1][-1] + np.diff(places[-1])[-1])
+        places.append(below[: 2 * count].reshape(count, 2).mean(1))
+    for height, (xs, count) in enumerate(zip(places, counts, strict=True)):
+        y = 2 * height
+        for left, right in pairwise(xs):
+            axes.annotate(
+                "",
+                (left + 0.12, y),
+                (right - 0.12, y),
+                arrowprops={"arrowstyle": "<->", "color": BLUE, "lw": 1.2},
+            )
+        axes.plot(xs, 0 * xs + y, "o", color=BLUE, markersize=11)
+        axes.text(-1.0, y, f"layer {height + 1}: {count} steps", ha="right", va="center")
+        if height:
+            for place, x in enumerate(xs):
+                for part in (2 * place, 2 * place + 1):
+                    if part < len(places[height - 1]):
+                        axes.plot(
+                            [places[height - 1][part], x], [y - 1.85, y - 0.2], color="0.5", lw=1
+                        )
+    axes.plot([7], [0], "o", color="0.75", markersize=11, fillstyle="none")
+    axes.plot([7, places[1][-1]], [0.15, 1.8], color="0.75", linestyle=":", lw=1)
+    axes.text(7.3, 0, "zeros", va="center", color="0.5")
+    axes.text(-1.0, -1.1, "frames of sound", ha="right", va="center")
+    axes.plot(places[0], 0 * places[0] - 1.1, "|", color=BLACK, markersize=14)
+    axes.set(xlim=(-4.2, 8.6), ylim=(-1.7, 4.6))
+    axes.axis("off")
+    axes.set_title("Each layer of the pyramid reads half as many steps")
+    return figure
+
+
+def box(axes: Any, x: float, y: float, text: str, colour: str, width: float = 1.5) -> None:
+    """Draw a rounded box with a text in it, centred at (x, y)."""
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - 0.4),
+            width,
+            0.8,
+            boxstyle="round,pad=0,rounding_size=0.15",
+            facecolor=colour,
+            alpha=0.45,
+            edgecolor="none",
+        )
+    )
+    axes.text(x, y, text, ha="center", va="center", fontsize=10)
+
+
+def operation(axes: Any, x: float, y: float, sign: str) -> None:
+    """Draw an operation's sign in a circle."""
+    axes.add_patch(Circle((x, y), 0.3, facecolor="#FFFFFF", edgecolor="0.4", zorder=3))
+    axes.text(x, y, sign, ha="center", va="center", fontsize=13, color="#222222", zorder=4)
+
+
+def path(
+    axes: Any,
+    *points: tuple[float, float],
+    width: float = 1.2,
+    colour: str = "0.45",
+    arrow: bool = True,
+) -> None:
+    """Draw a line through some points, with an arrow at its end."""
+    if arrow:
+        axes.annotate(
+            "",
+            points[-1],
+            points[-2],
+            arrowprops={"arrowstyle": "->", "color": colour, "lw": width, "shrinkA": 0},
+        )
+        points = (*points[:-1],) if len(points) > 2 else ()
+    if points:
+        axes.plot(*zip(*points, strict=True), color=colour, lw=width, solid_capstyle="butt")
+
+
+def label(axes: Any, x: float, y: float, text: str, size: float = 10) -> None:
+    """Write beside a diagram."""
+    axes.text(x, y, text, ha="center", va="center", fontsize=size)
+
+
+# ---- gates forced -------------------------------------------------------------------------------
+
+
+def forced_gates() -> Figure:
+    """A bit is written at step 5, kept for 30 steps and read at step 35; without keeping it fades.
+
+    Top: the write, keep and read gates, open or shut at each step. Middle: with the keep gate
+    open, the memory stays at 0.96 while other inputs pass by, and the output is zero until the
+    read gate opens. With a keep gate of 0.9, the memory has fallen to 0.04. Bottom: the gradient
+    of the last output with respect to the memory at each step: flat, against a slope.
+    """
+    steps, rng = 40, np.random.default_rng(0)
+    inputs = rng.normal(size=(1, steps, 1))
+    inputs[0, 5] = 2.0
+    weights = {f"W_{gate}": np.array([[0.0, 1.0]]) for gate in "fiCo"}
+    weights |= {f"b_{gate}": np.zeros(1) for gate in "fiCo"}
+    at = np.arange(steps)
+    weights["W_f"][:] = 0
+    weights["b_f"][:] = np.log(0.9 / 0.1)  # left to itself, the keep gate stands at 0.9
+    gates = {"i": (at == 5) * 1.0, "o": (at >= 35) * 1.0, "f": np.ones(steps)}
+    figure = Figure(figsize=(8.6, 6.2), layout="constrained")
+    top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(1, 1.4, 1))
+    for row, (gate, name, colour) in enumerate(
+        (("o", "read o", PURPLE), ("f", "keep f", GREEN), ("i", "write i", ORANGE))
+    ):
+        values = gates[gate]
+        top.bar(at, 0.7 * values, 1.0, bottom=row, color=colour, alpha=0.7, align="center")
+        top.plot(at, 0 * at + row, color="0.6", lw=0.8)
+        top.text(-1.2, row + 0.35, name, ha="right", va="center")
+    top.set_yticks([])
+    top.set_title("Write once, keep, read: the memory and its gradient stay as they are")
+    upstream = np.zeros((1, steps, 1))
+    upstream[0, -1] = 1
+    for keep, colour, style in ((1.0, BLUE, "-"), (0.9, VERMILION, "--")):
+        forced = gates if keep == 1 else {gate: gates[gate] for gate in "io"}
+        outputs, trace = scratch.lstm_forward(inputs, weights, forced=forced)
+        gradient = np.abs(scratch.lstm_backward(upstream, trace)["C"][0, :, 0])
+        middle.plot(at, trace["C"][0, :, 0], style, color=colour, label=f"memory C, f = {keep:g}")
+        bottom.plot(at, gradient / gradient[-1], style, color=colour, label=f"f = {keep:g}")
+        if keep == 1:
+            middle.plot(at, outputs[0, :, 0], ":", color=PURPLE, label="output h, f = 1")
+    middle.plot(at, inputs[0, :, 0], ".", color="0.6", markersize=4, label="inputs")
+    middle.set(ylabel="value")
+    middle.legend(frameon=False, ncols=2, fontsize="small", loc="lower right")
+    bottom.set(xlabel="step", ylabel="share of the\ngradient left", yscale="log", ylim=(0.01, 2))
+    bottom.legend(frameon=False, fontsize="small", loc="lower right")
+    for axes in (top, middle, bottom):
+        plain(axes)
+    top.spines[["left", "bottom"]].set_visible(False)
+    top.tick_params(bottom=False)
+    return figure
+
+
+# ---- what was measured --------------------------------------------------------------------------
+
+
+def gradient_distance() -> Figure:
+    """How much of the gradient is left at a distance in time, before and after learning to add.
+
+    Left, as the cells start: the GRU's line falls steepest, since its keep gate starts at ½, then
+    the LSTM's, then the plain network's; that of the LSTM with open gates stays. Right, after
+    training on the adding problem over 100 steps.
+    """
+    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    sides = figure.subplots(1, 2, sharey=True)
+    found = kept()["gradients"]
+    for axes, when in zip(sides, ("before", "after"), strict=True):
+        for cell, curves in found["cells"].items():
+            error = f", error {curves['test_mse']:.3f}" if when == "after" else ""
+            share = np.array(curves[when])
+            axes.plot(
+                np.arange(len(share)),
+                np.maximum(share, 1e-12),
+                color=CELL_COLOURS[cell],
+                marker=CELL_MARKS[cell],
+                markevery=20,
+                markersize=5,
+                label=cell + error,
+            )
+        axes.set(xlabel="steps back from the end", yscale="log", ylim=(1e-9, 30))
+        axes.legend(frameon=False, fontsize="small", loc="lower left")
+        plain(axes)
+    sides[0].set_ylabel("size of the gradient, 1 at the end")
+    sides[0].set_title("At the start the plain cell reaches further")
+    sides[1].set_title(f"After learning to add over {found['lag']} steps")
+    return figure
+
+
+def adding_problem() -> Figure:
+    """Error on the adding problem by lag: each cell has a lag at which it no longer learns in time.
+
+    One mark for each seed; lines join the medians. The dashed line at 1/6 is the error of always
+    saying 1, the dotted one at 0.01 counts as solved.
+    """
+    results = recorded_results(studies.adding)
+    figure = Figure(figsize=(7.6, 4.4), layout="constrained")
+    axes = plain(figure.subplots())
+    lags = sorted({row.level[1] for row in results.rows})
+    for number, cell in enumerate(studies.CELLS):
+        by_lag = [
+            [row.values["test_mse"] for row in results.rows if row.level == (cell, lag)]
+            for lag in lags
+        ]
+        at = np.array(lags) * 1.02 ** (number - 1.5)
+        style = {"color": CELL_COLOURS[cell], "marker": CELL_MARKS[cell], "markersize": 5}
+        for place, errors in zip(at, by_lag, strict=True):
+            axes.plot([place] * len(errors), errors, linestyle="", alpha=0.5, **style)
+        axes.plot(at, np.median(by_lag, axis=1), label=cell, **style)
+    axes.axhline(1 / 6, color="0.5", linestyle="--", lw=1)
+    axes.axhline(adding.SOLVED, color="0.5", linestyle=":", lw=1)
+    axes.text(lags[0], 1 / 6 * 1.08, "always saying 1", color="0.4", fontsize="small")
+    axes.text(lags[0], adding.SOLVED * 1.08, "solved", color="0.4", fontsize="small")
+    axes.set(xscale="log", yscale="log", xlabel="lag in steps", ylabel="mean squared error")
+    axes.set_xticks(lags, [str(lag) for lag in lags])
+    axes.minorticks_off()
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set_title("After 600 steps of training")
+    return figure
+
+
+def pyramid_costs() -> Figure:
+    """Seconds per epoch against test error of a BLSTM and of three pyramids on spoken digits.
+
+    One mark for each seed and network: its test error over the processor's seconds in an epoch.
+    """
+    results, seconds = recorded_results(studies.pyramid), kept()["seconds_per_epoch"]
+    figure = Figure(figsize=(7.6, 4.2), layout="constrained")
+    axes = plain(figure.subplots())
+    colours = dict(zip(studies.PYRAMIDS, (VERMILION, BLUE, GREEN, PURPLE), strict=True))
+    for joined, mark in zip(studies.PYRAMIDS, "soD^", strict=True):
+        rows = [row.values for row in results.rows if row.level[1] == joined]
+        axes.plot(
+            [seconds[joined]] * len(rows),
+            [100 * row["test_error"] for row in rows],
+            linestyle="",
+            marker=mark,
+            color=colours[joined],
+            label=joined,
+        )
+    axes.set(xlabel="seconds per epoch", ylabel="test error [%]", xlim=(0, None), ylim=(0, None))
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    quicker = seconds["BLSTM"] / seconds["pairs"]
+    axes.set_title(f"Joining pairs of frames makes an epoch {quicker:.1f} times quicker")
+    return figure
+
+
+def frames_of_sound() -> Figure:
+    """A recording of three tones, low, middle and high, and its log-mel frames: three bright bars.
+
+    Left, the samples of half a second at 8 kHz. Right, 40 bands of pitch over time, one column
+    every 10 ms; each tone is a bright bar, one higher than the last.
+    """
+    data = companion.load("tones")
+    number = int(np.argmax(data.train.y == 0))
+    sound, name = data.train.x[number], data.card.class_names[0]
+    frames = log_mel(sound)
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    strips = sound[: len(sound) // 20 * 20].reshape(-1, 20)  # 2.5 ms, from its least to its most
+    left.fill_between(2.5 * np.arange(len(strips)), strips.min(1), strips.max(1), color=BLUE, lw=0)
+    plain(left).set(xlabel="time [ms]", ylabel="sound")
+    left.set_title(f"{len(sound):,} samples: {name}")
+    right.imshow(
+        frames.T, origin="lower", aspect="auto", cmap="gray", extent=(0, 10 * len(frames), 0, 40)
+    )
+    right.set(xlabel="time [ms]", ylabel="band of pitch")
+    right.set_title(f"{len(frames)} frames of 40 numbers")
+    return figure
+
+
+def results(name: str, outcome: str = "") -> Results:
+    """Return the recorded results of one of this chapter's studies.
+
+    Args:
+        name: ``"adding"`` or ``"pyramid"``.
+        outcome: The column to speak of; the study's own by default.
+    """
+    return recorded_results(getattr(studies, name), outcome)
+
+
+def adding_table() -> str:
+    """Return a Markdown table: how many of the seeds solved the adding problem, and in how long."""
+    found = results("adding")
+    lags = sorted({row.level[1] for row in found.rows})
+    lines = ["| cell | " + " | ".join(f"{lag} steps" for lag in lags) + " |", "|---" * 5 + "|"]
+    for cell in studies.CELLS:
+        entries = []
+        for lag in lags:
+            rows = [row.values for row in found.rows if row.level == (cell, lag)]
+            solved = [row["steps"] for row in rows if row["solved"]]
+            entry = f"{len(solved)} of {len(rows)}"
+            entries.append(entry + (f", in {np.mean(solved):.0f}" if solved else ""))
+        lines.append(f"| {cell} | " + " | ".join(entries) + " |")
+    return "\n".join(lines)
+
+
+def pyramid_table() -> str:
+    """Return a Markdown table: what each pyramid should cost, what it costs, and gets right."""
+    seconds = kept()["seconds_per_epoch"]
+    wrong = means("pyramid", "test_error")
+    whole = pyramid_work(1)
+    lines = [
+        "| frames joined | steps | multiplications | seconds per epoch | test accuracy |",
+        "|---|---|---|---|---|",
+    ]
+    for joined, options in studies.PYRAMIDS.items():
+        ratios = [one / other for one, other in zip(whole, pyramid_work(**options), strict=True)]
+        steps, multiplications = ("1" if ratio == 1 else f"1 / {ratio:.2f}" for ratio in ratios)
+        quicker = seconds["BLSTM"] / seconds[joined]
+        lines.append(
+            f"| {'none (BLSTM)' if joined == 'BLSTM' else joined} | {steps} | {multiplications} "
+            f"| {seconds[joined]:.2f} (1 / {quicker:.2f}) | {1 - wrong[joined]:.1%} |"
+        )
+    return "\n".join(lines)
+
+
+def pyramid_work(
+    reduction: int,
+    join_input: bool = False,
+    *,
+    layers: int = 3,
+    features: int = 40,
+    units: int = 32,
+) -> tuple[float, float]:
+    """Return the steps of a pyramid's layers and their multiplications, for each frame it hears.
+
+    A layer multiplies, in each of its steps and both directions, its input and its own output by
+    the matrices of four gates.
+
+    >>> pyramid_work(2)
+    (1.75, 49152.0)
+    """
+    steps, multiplications = 0.0, 0.0
+    length, width = 1.0, features
+    for number in range(layers):
+        if number or join_input:
+            length, width = length / reduction, width * reduction
+        steps += length
+        multiplications += length * 2 * 4 * units * (width + units)
+        width = 2 * units
+    return steps, multiplications
+
+
+def listener_sentence() -> str:
+    """Return what the pyramid reached on the recordings, in a sentence."""
+    found = kept()["listener"]
+    train, validation, test = found["recordings"]
+    return (
+        f"By its own recipe the pyramid learnt from {train:,} recordings of `{found['data']}` in "
+        f"{found['epochs']} epochs ({found['seconds']:.0f} seconds on one processor core). "
+        f"{validation} others told which epoch to keep; it names "
+        f"{found['test_accuracy']:.1%} of the {test} test recordings rightly."
+    )
+
+
+def means(name: str, outcome: str = "") -> dict[str, float]:
+    """Return the mean of a study's outcome for each of its levels, by the level's last factor."""
+    table = results(name, outcome)
+    found: dict[str, list[float]] = {}
+    for row in table.rows:
+        found.setdefault(str(row.level[-1]), []).append(row.values[table.outcome])
+    return {level: float(np.mean(values)) for level, values in found.items()}
+
+
+def kept() -> dict[str, Any]:
+    """Return what `made_by_keras` gave when the figures were recorded."""
+    return read(KEPT)
+
+
+# ---- made by Keras ------------------------------------------------------------------------------
+
+
+def made_by_keras() -> dict[str, Any]:
+    """Return what the page needs from Keras: gradients of cells that add, and the pyramids."""
+    began = perf_counter()
+    made = {
+        "command": COMMAND,
+        "gradients": gradients_of_adders(),
+        "listener": listener(),
+        "seconds_per_epoch": seconds_per_epoch(),
+    }
+    return {**made, "seconds": round(perf_counter() - began, 1)}
+
+
+def seconds_per_epoch(rounds: int = 5, batches: int = 9) -> dict[str, float]:
+    """Return the processor's seconds that an epoch takes each pyramid of the study.
+
+    They train in turns on the same recordings, and what else the machine does is not counted.
+    """
+    data = studies.recordings("spoken_digit" if whereabouts("spoken_digit") else "tones")
+    from chapters.memory.models import pyramid_rnn
+
+    few = data.train.x[: batches * studies.BATCH], data.train.y[: batches * studies.BATCH]
+    models = {joined: pyramid_rnn(**options) for joined, options in studies.PYRAMIDS.items()}
+    for model in models.values():
+        model.compile("adam", "sparse_categorical_crossentropy")
+    taken: dict[str, list[float]] = {joined: [] for joined in models}
+    for turn in range(rounds + 1):
+        for joined, model in models.items():
+            began = process_time()
+            model.fit(*few, studies.BATCH, verbose=0)
+            if turn:  # the first compiles
+                taken[joined].append(process_time() - began)
+    per_epoch = len(data.train) // studies.BATCH / batches
+    return {joined: round(float(np.median(one)) * per_epoch, 3) for joined, one in taken.items()}
+
+
+def listener() -> dict[str, Any]:
+    """Train the pyramid by its own recipe on spoken digits, or on tones where there are none."""
+    data = "spoken_digit" if whereabouts("spoken_digit") else "tones"
+    run = companion.train("pyramid_rnn", data, devices="cpu", show_progress=False)
+    loaded = companion.load(data)
+    return {
+        "command": f"companion train pyramid_rnn --data {data}",
+        "data": data,
+        "recordings": [len(part) for part in (loaded.train, loaded.validation, loaded.test)],
+        "seed": run.seed,
+        "epochs": len(run.history),
+        "validation_accuracy": float(run.history["val_accuracy"][run.metrics["best_epoch"]]),
+        "test_accuracy": run.metrics["accuracy"],
+        "seconds": round(run.seconds, 1),
+    }
+
+
+def gradients_of_adders(lag: int = 100, steps: int = 600) -> dict[str, Any]:
+    """Train each cell on the adding problem; return its gradient over time before and after."""
+    sequences, _ = adding.adding_problem(64, lag, np.random.default_rng(1))
+    found = {}
+    for cell in studies.CELLS:
+        first, model, took = adding.adder(cell, 0, lag, steps)
+        test = adding.adding_problem(1000, lag, np.random.default_rng(2))
+        error = float(model.evaluate(*test, batch_size=500, verbose=0))
+        found[cell] = {
+            "steps": took,
+            "test_mse": round(error, 6),
+            "before": shares(cell, first, sequences),
+            "after": shares(cell, model.get_weights(), sequences),
+        }
+    return {"lag": lag, "seed": 0, "cells": found}
+
+
+def shares(cell: str, weights: list[Any], sequences: Any) -> list[float]:
+    """Return the size of the output's gradient with respect to the memory, 1 at the last step.
+
+    Args:
+        cell: A name of `studies.CELLS`.
+        weights: Those of the recurrent layer, then the sum's kernel and bias.
+        sequences: ``(batch, steps, 2)``.
+
+    Returns:
+        Root mean square over the sequences at 0, 1, 2 … steps back from the end. The memory is h,
+        and C in an LSTM.
+    """
+    *recurrent, kernel, _ = (np.asarray(one, float) for one in weights)
+    batch, steps, _ = sequences.shape
+    upstream = np.zeros((batch, steps, len(kernel)))
+    upstream[:, -1] = kernel[:, 0]
+    if cell == "SimpleRNN":
+        W, U, b = recurrent
+        h, dh = [np.zeros((batch, len(U)))], upstream[:, -1]
+        for t in range(steps):
+            h.append(np.tanh(sequences[:, t] @ W + h[-1] @ U + b))
+        reaching = [dh]
+        for t in range(steps, 1, -1):
+            # ∂L/∂h_{t−1} = U (1 − h_t²) ∂L/∂h_t
+            reaching.append((reaching[-1] * (1 - h[t] ** 2)) @ U.T)
+    else:
+        name = cell[:4].lower().strip()
+        cut, forward, backward = (
+            getattr(scratch, f"{name}_{part}") for part in ("from_keras", "forward", "backward")
+        )
+        _, trace = forward(sequences.astype(float), cut(*recurrent))
+        gradients = backward(upstream, trace)["h" if cell == "GRU" else "C"]
+        reaching = list(gradients.transpose(1, 0, 2)[::-1])
+    sizes = np.array([np.sqrt(np.mean(np.square(one))) for one in reaching])
+    return [float(f"{share:.4g}") for share in sizes / sizes[0]]
+
+
+if __name__ == "__main__":
+    recorded(KEPT).write_text(json.dumps(made_by_keras()) + "\n", encoding="utf-8")

@@ -1,0 +1,194 @@
+"""Networks that remember: LSTM, GRU, and a pyramid that reads long recordings in fewer steps."""
+
+import keras
+from keras import layers, ops
+
+from companion.errors import UserError
+
+
+# --8<-- [start:recurrent]
+def lstm(input_shape=(8, 8), classes=10, **options):
+    """Build a network of long short-term memory (Hochreiter and Schmidhuber, 1997).
+
+    One layer of 64 units reads 8×8 digits row by row: 4·(64·(64 + 8) + 64) = 18,688 parameters,
+    and 650 more to name the digit. Its keep gates start open, at σ(1) = 0.73, as Keras has it.
+
+    Args:
+        input_shape: ``(steps, features)`` of a sequence; None for steps takes any length.
+        classes: Number of classes.
+        **options: ``units``, ``every_step``, ``mask_value`` and ``dropout``, as of `recurrent`.
+
+    Returns:
+        An uncompiled `keras.Model`, as `recurrent` describes it.
+    """
+    return recurrent(layers.LSTM, input_shape, classes, name="lstm", **options)
+
+
+def gru(input_shape=(8, 8), classes=10, **options):
+    """Build a network of gated recurrent units (Cho et al., 2014), as Keras and cuDNN have them.
+
+    One layer of 64 units reads 8×8 digits row by row: 3·(64·(64 + 8) + 2·64) = 14,208 parameters,
+    and 650 more to name the digit.
+
+    Args:
+        input_shape: ``(steps, features)`` of a sequence; None for steps takes any length.
+        classes: Number of classes.
+        **options: ``units``, ``every_step``, ``mask_value`` and ``dropout``, as of `recurrent`.
+
+    Returns:
+        An uncompiled `keras.Model`, as `recurrent` describes it.
+    """
+    return recurrent(layers.GRU, input_shape, classes, name="gru", **options)
+
+
+def recurrent(
+    cell,
+    input_shape,
+    classes,
+    *,
+    units=(64,),
+    every_step=False,
+    mask_value=None,
+    dropout=0.0,
+    name=None,
+):
+    """Build a stack of recurrent layers, and a softmax over the classes.
+
+    Args:
+        cell: A recurrent layer's class.
+        input_shape: ``(steps, features)`` of a sequence; None for steps takes any length.
+        classes: Number of classes.
+        units: Size of the state, one entry for each layer.
+        every_step: Whether to name a class at every step (many-to-many) or once, after the last
+            (many-to-one).
+        mask_value: Steps whose features all have this value are padding and are skipped; None
+            where every step counts.
+        dropout: Share of the last states to silence, in [0, 1).
+        name: The model's name.
+
+    Returns:
+        An uncompiled `keras.Model` from sequences to probabilities of shape ``(batch, classes)``,
+        or ``(batch, steps, classes)`` at every step.
+    """
+    x = sequences = keras.Input(input_shape, name="sequence")
+    if mask_value is not None:
+        x = layers.Masking(mask_value, name="mask")(x)
+    for number, size in enumerate(units, start=1):
+        on = every_step or number < len(units)
+        x = cell(size, return_sequences=on, name=f"memory{number}")(x)
+    return keras.Model(sequences, named(x, classes, dropout), name=name)
+
+
+# --8<-- [end:recurrent]
+
+
+def named(x, classes, dropout):
+    """Put a softmax over the classes on top of states, some of them silenced in training."""
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
+    return layers.Dense(classes, activation="softmax", dtype="float32", name="output")(x)
+
+
+# --8<-- [start:JoinFrames]
+@keras.saving.register_keras_serializable("memory")
+class JoinFrames(layers.Layer):
+    """Lay neighbouring frames end to end: fewer steps, each as much wider.
+
+    The last frame is filled up with zeros, and frames under the mask count as zeros, so that what
+    comes out does not depend on how far a recording was padded. A joined frame is masked where all
+    of its parts are.
+
+    Args:
+        reduction: How many frames become one.
+        **options: What any Keras layer takes.
+    """
+
+    def __init__(self, reduction=2, **options):
+        super().__init__(**options)
+        self.reduction = reduction
+        self.supports_masking = True
+
+    def call(self, frames, mask=None):
+        if mask is not None:
+            frames = frames * ops.cast(mask, frames.dtype)[..., None]
+        return self._joined(frames)
+
+    def compute_mask(self, frames, mask=None):
+        if mask is None:
+            return None
+        return ops.any(self._joined(ops.cast(mask, "float32")[..., None]), axis=-1)
+
+    def compute_output_shape(self, shape):
+        batch, steps, features = shape
+        return batch, steps and -(-steps // self.reduction), self.reduction * features
+
+    def get_config(self):
+        return {**super().get_config(), "reduction": self.reduction}
+
+    def _joined(self, frames):
+        # [h_1, h_2, h_3] → [(h_1, h_2), (h_3, 0)]: every second frame, beside what follows it
+        after = self.reduction - 1
+        padded = ops.pad(frames, ((0, 0), (0, after), (0, 0)))
+        parts = [
+            padded[:, part : part - after or None : self.reduction]
+            for part in range(self.reduction)
+        ]
+        return ops.concatenate(parts, axis=-1)
+
+
+# --8<-- [end:JoinFrames]
+
+
+# --8<-- [start:pyramid_rnn]
+def pyramid_rnn(
+    input_shape=(None, 40),
+    classes=10,
+    *,
+    layers=3,
+    units=32,
+    reduction=2,
+    join_input=False,
+    mask_value=0.0,
+    dropout=0.0,
+):
+    """Build the pyramidal bidirectional LSTM of Listen, Attend and Spell (Chan et al., 2016).
+
+    Each layer reads the one below it with `reduction` neighbouring frames joined into one, so a
+    recording of 100 frames is 100, 50 and 25 steps long in three layers; with a reduction of 1 it
+    is a plain stack of bidirectional LSTM layers. The paper puts three such layers on a bottom
+    layer, and an attention network on top; here the last states name a class.
+
+    Args:
+        input_shape: ``(steps, features)`` of a recording; None for steps takes any length.
+        classes: Number of classes.
+        layers: Number of bidirectional LSTM layers.
+        units: Size of each direction's state.
+        reduction: How many frames become one between two layers.
+        join_input: Whether the first layer reads joined frames, too.
+        mask_value: Frames whose features all have this value are padding and are skipped; None
+            where every frame counts.
+        dropout: Share of the last states to silence, in [0, 1).
+
+    Returns:
+        An uncompiled `keras.Model` from recordings to probabilities of shape ``(batch, classes)``.
+
+    Raises:
+        UserError: If there is no layer, or less than one frame to join.
+    """
+    if layers < 1 or reduction < 1:
+        raise UserError(
+            "A pyramid has one layer or more, and joins one frame or more. "
+            f"Received: layers={layers}, reduction={reduction}."
+        )
+    x = frames = keras.Input(input_shape, name="frames")
+    if mask_value is not None:
+        x = keras.layers.Masking(mask_value, name="mask")(x)
+    for number in range(1, layers + 1):
+        if reduction > 1 and (number > 1 or join_input):
+            x = JoinFrames(reduction, name=f"join{number}")(x)
+        blstm = keras.layers.LSTM(units, return_sequences=number < layers)
+        x = keras.layers.Bidirectional(blstm, name=f"blstm{number}")(x)
+    return keras.Model(frames, named(x, classes, dropout), name="pyramid_rnn")
+
+
+# --8<-- [end:pyramid_rnn]

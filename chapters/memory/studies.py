@@ -1,0 +1,90 @@
+"""Studies: how far back each cell remembers, and what a pyramid saves.
+
+Both are judged on examples that take no part in training; all settings were chosen beforehand, and
+are the same for all levels of a study.
+"""
+
+from functools import cache
+
+import numpy as np
+
+import companion
+from chapters.memory.adding import adding_row
+from companion.studies.study import Study
+
+# ---- the adding problem -------------------------------------------------------------------------
+
+CELLS = ("SimpleRNN", "GRU", "LSTM", "LSTM, open")
+
+adding = Study(
+    name="adding_problem",
+    question="Over how many steps can SimpleRNN, GRU and LSTM hold a number?",
+    factor=("cell", "lag in steps"),
+    levels=tuple((cell, lag) for cell in CELLS for lag in (50, 100, 200, 300)),
+    quick_levels=tuple((cell, lag) for cell in CELLS for lag in (20, 50)),
+    seeds=range(3),
+    outcome="test_mse",
+    unit="mean squared error; 1/6 for always saying 1",
+    baseline=lambda level: ("SimpleRNN", level[1]),
+    measure=adding_row,
+)
+
+
+# ---- the pyramid --------------------------------------------------------------------------------
+
+BATCH = 64
+PYRAMIDS = {
+    "BLSTM": {"reduction": 1},
+    "pairs": {"reduction": 2},
+    "fours": {"reduction": 4},
+    "pairs, from the input on": {"reduction": 2, "join_input": True},
+}
+
+
+@cache
+def recordings(name):
+    """Return recordings as log-mel frames, split."""
+    return companion.load(name).fitted_to((None, 40))
+
+
+def pyramid_row(level, seed, *, quick):
+    """Train three bidirectional LSTM layers that join some frames between them."""
+    import keras
+
+    from chapters.memory.models import pyramid_rnn
+
+    name, joined = level
+    data = recordings(name)
+    epochs = 12 if quick else 8
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = pyramid_rnn(classes=data.classes, **PYRAMIDS[joined])
+    whole = len(data.train) // BATCH * BATCH
+    rate = keras.optimizers.schedules.CosineDecay(5e-3, epochs * whole // BATCH)
+    model.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    rng = np.random.default_rng(seed)
+    for _ in range(epochs):
+        order = rng.permutation(len(data.train))[:whole]
+        model.fit(data.train.x[order], data.train.y[order], BATCH, shuffle=False, verbose=0)
+    return {
+        f"{part}_error": 1 - model.evaluate(split.x, split.y, batch_size=300, verbose=0)[1]
+        for part, split in (("test", data.test), ("validation", data.validation))
+    }
+
+
+pyramid = Study(
+    name="pyramid_reduction",
+    question="Does a recurrent network hear worse when it joins more frames into one?",
+    factor=("data", "frames joined"),
+    levels=tuple(("spoken_digit", joined) for joined in PYRAMIDS),
+    # generated recordings, for those who have no others
+    quick_levels=(("tones", "BLSTM"), ("tones", "pairs")),
+    seeds=range(3),
+    quick_seeds=range(2),
+    outcome="test_error",
+    unit="share of test recordings",
+    baseline=lambda level: (level[0], "BLSTM"),
+    measure=pyramid_row,
+)
