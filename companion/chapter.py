@@ -49,6 +49,12 @@ class Chapter:
         question: The question that the chapter answers, in one sentence.
         lectures: Letters of the lecture decks it follows, e.g. ``"ABDE"``.
         models: The chapter's builders, in the lesson's order.
+        reader: The chapter's module that reads files for `companion predict`, where it has one. It
+            holds ``NOTICE``, a sentence that is printed with every answer, and ``reader(path)``,
+            which returns a function of a file and a rate (samples per second, or None) for the
+            model at `path`: a run's ``model.keras`` or a shipped ``.npz``. What that returns has
+            ``data`` (plain values), ``sentence``, and ``figure()``; a file of which nothing can
+            be said raises a `UserError`.
     """
 
     number: int
@@ -56,3 +62,4 @@ class Chapter:
     question: str
     lectures: str
     models: tuple[Model, ...] = ()
+    reader: str = ""

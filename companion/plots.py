@@ -1,5 +1,6 @@
 """Figure primitives: drawn with Matplotlib, returned and never shown."""
 
+import base64
 import html
 import io
 import re
@@ -11,6 +12,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
+from PIL import Image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,19 +115,55 @@ def svg(draw: Callable[[], Figure]) -> str:
         raise ValueError(f"{draw.__name__} needs a docstring: its first line is the alt text.")
     buffer = io.StringIO()
     # The salt makes ids the same in every build, and different between figures of one page.
-    with rc_context({"svg.hashsalt": draw.__qualname__, "svg.fonttype": "path"}):
+    with rc_context({"svg.hashsalt": draw.__qualname__, "svg.fonttype": "none"}):
         draw().savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    drawing = buffer.getvalue()
-    drawing = drawing[drawing.index("<svg") :]
-    drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
-    # Comments, long names and digits below a hundredth of a point are a seventh of a drawing.
-    drawing = re.sub(r"<!--.*?-->|(?<=<g) id=\"[^\"]*\"", "", drawing, flags=re.DOTALL)
-    drawing = re.sub(r"(\b[1-9]\d*\.\d\d)\d+", r"\1", drawing).replace("DejaVuSans-", "g")
+    drawing = lean(buffer.getvalue())
     drawing = re.sub(r"#000000|\bblack\b", "currentColor", drawing)
-    # Glyphs without a colour of their own are black by default.
+    # Text without a colour of its own is black by default.
     drawing = drawing.replace("<svg ", '<svg fill="currentColor" aria-hidden="true" ', 1)
-    drawing = re.sub(r"\n\s*", "\n", drawing)
     return (
         f'<div class="figure" role="img" aria-label="{html.escape(alt, quote=True)}">\n'
         f"{drawing}</div>"
     )
+
+
+def lean(drawing: str) -> str:
+    """Take out of Matplotlib's SVG what no reader sees: more than half of it.
+
+    Comments, metadata, groups that group nothing, digits below a tenth of a point, and the list of
+    fonts: text is set in the page's own.
+    """
+    drawing = drawing[drawing.index("<svg") :]
+    drawing = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r"<[^>]+>", lambda tag: _lean_tag(tag[0]), drawing)
+    drawing = re.sub(r">\s+<", "><", drawing)
+    kept: list[str] = []
+    groups: list[bool] = []
+    for part in re.split(r"(</?g\b[^>]*>)", drawing):
+        if part.startswith("<g"):
+            groups.append(part != "<g>")
+        visible = groups.pop() if part == "</g>" else part != "<g>"
+        if visible:
+            kept.append(part)
+    return "".join(kept)
+
+
+def _lean_tag(tag: str) -> str:
+    if "base64," in tag:
+        return re.sub(r"base64,([^\"]*)", lambda found: "base64," + _lean_picture(found[1]), tag)
+    tag = re.sub(r"(?<=<g) id=\"[^\"]*\"| transform=\"rotate\(-0 [^\"]*\"", "", tag)
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r"(\b\d\d+\.\d)\d+", r"\1", tag)
+    tag = re.sub(r"(\b\d\.\d\d)\d+", r"\1", tag)
+    tag = re.sub(r"\s+", " ", tag).replace("; ", ";").replace(": ", ":")
+    return re.sub(r" ?([MLCQz]) ?(?=[-\d\"])", r"\1", tag)
+
+
+def _lean_picture(encoded: str) -> str:
+    """Return a PNG (base64) as a grey one, where it shows greys only."""
+    image = Image.open(io.BytesIO(base64.b64decode(encoded)))
+    pixels = np.asarray(image.convert("RGBA"))
+    grey = np.ptp(pixels[..., :3], axis=-1).max() == 0 and pixels[..., 3].min() == 255
+    buffer = io.BytesIO()
+    (image.convert("L") if grey else image).save(buffer, format="PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()

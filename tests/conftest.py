@@ -1,6 +1,11 @@
-"""What several test files need: an instructor's own file of exercises."""
+"""What several test files need: an instructor's own file of exercises, and the built site."""
 
+import fcntl
+import os
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +63,31 @@ def arithmetic(tmp_path_factory):
     file = tmp_path_factory.mktemp("private") / "arithmetic.py"
     file.write_text(ARITHMETIC)
     return str(file)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, worker_id):
+    """The folder of the site, built strictly, once, and without a way to the network."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "site"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            build(folder)
+    return folder
+
+
+def build(folder):
+    """Build the site into `folder`."""
+    nowhere = "http://127.0.0.1:9"
+    draft = folder.with_suffix(".draft")
+    built = subprocess.run(
+        # Told to be quiet, MkDocs counts no warnings, and is strict about nothing.
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", draft],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "http_proxy": nowhere, "https_proxy": nowhere},
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    draft.rename(folder)

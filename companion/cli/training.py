@@ -4,14 +4,15 @@ import contextlib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Group
 
+from companion.catalogue import Found
 from companion.cli import Json, command
 from companion.console import Answer, err, facts, table
-from companion.errors import UserError
+from companion.errors import UnknownNameError, UserError
 
 
 class Precision(StrEnum):
@@ -23,14 +24,6 @@ class Precision(StrEnum):
     MIXED_BFLOAT16 = "mixed_bfloat16"
 
 
-class Devices(StrEnum):
-    """What `--devices` takes."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    ALL = "all"
-
-
 @command
 def train(
     model: Annotated[str | None, typer.Argument(help="A name from `companion models`.")] = None,
@@ -38,36 +31,73 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training split.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples per step.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and shifts.")] = 0,
-    precision: Annotated[Precision, typer.Option(help="Number format.")] = Precision.AUTO,
-    devices: Annotated[Devices, typer.Option(help="Where to compute.")] = Devices.AUTO,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(help="Number format; auto takes the fastest that the devices learn well in."),
+    ] = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|cpu|all|N",
+            help="Where to compute: auto is every GPU or TPU, or else one CPU.",
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
     svm: Annotated[
         bool,
         typer.Option("--svm", help="Judge a support vector machine on the features, too."),
     ] = False,
-    resume: Annotated[Path | None, typer.Option(help="A run's folder to go on with.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="A run's folder to go on with, on these devices or others."),
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Train on several machines, with KERAS_BACKEND=jax: where process 0 is met.",
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="With --coordinator: how many processes there are.")
+    ] = None,
+    process: Annotated[
+        int | None, typer.Option(help="With --coordinator: this one's number, from 0.")
+    ] = None,
     json: Json = False,
 ) -> Answer:
-    """Train a model, judge it once on the test split, and keep the run in a folder."""
-    from companion import catalogue
+    """Train a model, judge it once on the test split, and keep the run in a folder.
 
+    It trains on TensorFlow, or on what KERAS_BACKEND says: jax or torch. On several machines
+    (JAX), start the same command on each, with one --coordinator and a --process of its own.
+    """
+    from companion import catalogue
+    from companion.training import hardware
+
+    hardware.backend_name()
+    hardware.check("auto", devices or "auto")
+    meeting = (coordinator, processes, process)
+    if None in meeting and meeting != (None, None, None):
+        raise UserError("Several machines need all of --coordinator, --processes and --process.")
     if (model is None) == (resume is None):
         raise UserError(
             "Name a model to train (`companion models` lists them), or a run to --resume."
         )
     if resume is not None:
         given = {"--data": data, "--epochs": epochs, "--batch-size": batch_size, "--output": output}
-        given["--svm"] = svm or None
+        given |= {"--svm": svm or None, "--precision": precision}
         extra = [name for name, value in given.items() if value is not None]
         if extra:
             raise UserError(f"--resume goes on as the run began. Leave out {', '.join(extra)}.")
         from companion.training.run import read_record
 
-        read_record(resume)  # before Keras is loaded, so that what is no run is told at once
+        record = read_record(resume)  # before Keras is loaded, so that what is no run is told
+        states = sorted(path.name for path in resume.glob("state-*.keras"))
+        _meet(meeting, {"asked": record["asked"], "seed": record["seed"], "states": states}, resume)
         from companion import training
 
         with _telling_how_to_go_on(resume):
-            run = training.resume(resume)
+            run = training.resume(resume, devices=devices)
     else:
         assert model is not None
         entry = catalogue.find_model(model)[1]
@@ -76,6 +106,9 @@ def train(
         name = data or entry.data
         ensure(name)  # before Keras is loaded, so that a missing data set is told at once
         folder = output or _free(Path("runs") / f"{model}-{name}-seed{seed}")
+        call = {"model": model, "data": name, "epochs": epochs, "batch_size": batch_size}
+        call |= {"seed": seed, "precision": precision, "svm": svm}
+        _meet(meeting, call, folder)
         from companion import training
 
         with _telling_how_to_go_on(folder):
@@ -83,8 +116,8 @@ def train(
                 model,
                 name,
                 seed=seed,
-                precision=precision.value,
-                devices=devices.value,
+                precision=precision.value if precision else "auto",
+                devices=devices or "auto",
                 output=folder,
                 svm=svm,
                 epochs=epochs,
@@ -99,7 +132,8 @@ def train(
         best_epoch=f"{run.metrics['best_epoch']:.0f} of {len(run.history)}",
         training=f"{run.seconds:.1f} s, {run.examples_per_second:,.0f} examples/s",
         precision=f"{run.hardware['precision']}: {run.hardware['reason']}",
-        folder=str(run.folder),
+        **{"devices": _devices(run.hardware)} if len(run.hardware["devices"]) > 1 else {},
+        folder=str(run.folder) if run.folder else "kept by process 0",
     )
     diverged = run.status == "diverged"
     if run.message:
@@ -107,22 +141,117 @@ def train(
     return Answer(run.to_json(), shown, code=1 if diverged else 0)
 
 
+def _devices(plan: dict[str, Any]) -> str:
+    """Say on what a plan trains."""
+    joined = f" of {plan['processes']} processes" if plan["processes"] > 1 else ""
+    names = ", ".join(plan["devices"])
+    return names if plan["strategy"] == "one device" else f"{plan['strategy']}: {names}{joined}"
+
+
+def _meet(
+    meeting: tuple[str | None, int | None, int | None], call: dict[str, Any], folder: Path
+) -> None:
+    """Join the other processes of a run, if there are to be any."""
+    coordinator, processes, process = meeting
+    if coordinator is None or processes is None or process is None:
+        return
+    from companion.training import machines
+    from companion.training.run import versions
+
+    same = {name: versions().get(name) for name in ("lecture-companion", "keras", "jax")}
+    machines.join(coordinator, processes, process, call=call | same, folder=folder)
+
+
 @contextlib.contextmanager
 def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
+    from companion.training import machines
+
     try:
-        yield
+        with machines.watched(folder):
+            yield
     except KeyboardInterrupt:
         if (folder / "run.json").exists():
             err.print(f"\nStopped. Go on with: companion train --resume {folder}")
         raise
 
 
+@command
+def predict(
+    run: Annotated[str, typer.Argument(help="A run's folder, or the name of a shipped model.")],
+    files: Annotated[list[Path], typer.Argument(help="Files to read.")],
+    rate: Annotated[
+        float | None, typer.Option(help="Samples per second, where a file does not say.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("predictions"),
+    json: Json = False,
+) -> Answer:
+    """Say what a trained or shipped model makes of each file, and draw it.
+
+    Exits with 1 when a file could not be read; the others are.
+    """
+    chapter, path = _model_of(run)
+    module = chapter.module(chapter.card.reader)
+    assert module is not None
+    missing = [str(file) for file in files if not file.is_file()]
+    if len(missing) == len(files):
+        raise UserError(f"There is no such file: {', '.join(missing)}.")
+    read = module.reader(path)
+    output.mkdir(parents=True, exist_ok=True)
+    shown = table("file", "what the model says", "drawing")
+    rows = []
+    for file in files:
+        try:
+            found = read(file, rate)
+        except UserError as error:
+            rows.append({"file": str(file), "error": str(error)})
+            shown.add_row(str(file), f"cannot be read: {error}", "")
+            continue
+        drawing = _free(output / f"{file.stem}.png")
+        found.figure().savefig(drawing, dpi=120)
+        rows.append({"file": str(file), **found.data, "drawing": str(drawing)})
+        shown.add_row(str(file), found.sentence, str(drawing))
+    failed = any("error" in row for row in rows)
+    data = {"run": run, "notice": module.NOTICE, "predictions": rows}
+    return Answer(data, Group(shown, module.NOTICE), code=1 if failed else 0)
+
+
+def _model_of(run: str) -> tuple[Found, Path]:
+    """Return the chapter and the file of a run's or a shipped model.
+
+    Raises:
+        UserError: If there is none, or its chapter reads no files.
+    """
+    import json
+
+    from companion import catalogue
+    from companion.data_files import data_folder
+
+    folder, shipped = Path(run), data_folder() / "weights"
+    if folder.is_dir():
+        from companion.training.run import read_record
+
+        model = read_record(folder)["asked"]["model"]
+        chapter, path = catalogue.find_model(model)[0], folder / "model.keras"
+    else:
+        records = {path.stem: path for path in shipped.glob("*.json")}
+        if run not in records:
+            raise UnknownNameError("run or shipped model", run, records)
+        record = json.loads(records[run].read_text(encoding="utf-8"))
+        chapter, path = catalogue.find_chapter(record["chapter"]), shipped / f"{run}.npz"
+    if not chapter.card.reader:
+        raise UserError(f"{run} is a model of the chapter {chapter.name}, which reads no files.")
+    return chapter, path
+
+
 def _free(folder: Path) -> Path:
-    """Return `folder`, or the first of `folder-2`, `folder-3` … that does not exist."""
+    """Return `folder`, or the first of `folder-2`, `folder-3` … that does not exist.
+
+    The same goes for a file, whose ending stays.
+    """
     taken, number = folder, 1
     while taken.exists():
         number += 1
-        taken = folder.with_name(f"{folder.name}-{number}")
+        taken = folder.with_name(f"{folder.stem}-{number}{folder.suffix}")
     return taken
 
 
@@ -139,7 +268,7 @@ def data(
         if name is None:
             raise UserError("Name the data set to get: companion data get mnist.")
         folder = ensure(name)
-        where = f"is in {folder}" if folder else "comes with scikit-learn: there is nothing to get"
+        where = f"is in {folder}" if folder else "needs no download: there is nothing to get"
         return Answer({"name": name, "folder": str(folder) if folder else None}, f"{name} {where}.")
     if action != "list":
         raise UserError(f"Expected `list` or `get`. Received: {action!r}.")
@@ -179,14 +308,12 @@ def doctor(json: Json = False) -> Answer:
     from companion.training.run import versions
 
     plan = hardware.plan()
+    gpu = "" if plan.kind != "cpu" else hardware.gpu_advice(plan.backend, **hardware.nvidia())
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
     here = [card.name for card in CARDS.values() if not card.host or whereabouts(card.name)]
     advice = []
-    if plan.devices == ("CPU",):
-        advice.append(
-            "No GPU is seen. With an NVIDIA driver installed, `pip install tensorflow[and-cuda]` "
-            "lets TensorFlow use it."
-        )
+    if gpu:
+        advice.append(gpu)
     if len(here) < len(CARDS):
         advice.append("`companion data` lists the data sets that are not here yet.")
     found = {
@@ -203,7 +330,9 @@ def doctor(json: Json = False) -> Answer:
         python=platform.python_version(),
         system=system,
         packages=", ".join(f"{name} {version}" for name, version in versions().items()),
-        training=f"{plan.precision} on {', '.join(plan.devices)}: {plan.reason}",
+        backend=f"{plan.backend} (KERAS_BACKEND: {', '.join(hardware.BACKENDS)})",
+        training=f"{plan.precision} on {_devices(plan.to_json())}: {plan.reason}",
+        batch_size=plan.batch,
         data=", ".join(here),
         free_disk=f"{found['free_gigabytes']} GB",
     )

@@ -1,0 +1,383 @@
+"""Exercises on a real detector: rare classes, windows that do not leak, attention, precision."""
+
+import numpy as np
+
+from companion.checking.exercise import exercise
+
+# Rare classes ------------------------------------------------------------------------------------
+
+
+@exercise()
+def class_weights(labels, classes):
+    """Return a weight for each class, so that all classes count the same in the loss.
+
+    The weights are scaled so that the mean weight over all examples is 1.
+
+    Args:
+        labels: Classes of the examples, whole numbers of shape ``(n,)``; each class is there.
+        classes: Number of classes.
+
+    Returns:
+        Weights of shape ``(classes,)``, e.g. ``[2/3, 2]`` for three examples of class 0 and one
+        of class 1.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    return len(labels) / (classes * counts)
+
+
+@class_weights.cases
+def _(rng):
+    yield np.array([0, 0, 0, 1]), 2
+    yield np.repeat(np.arange(4), [436, 66, 207, 25]), 4
+    for _ in range(3):
+        yield np.repeat(np.arange(3), rng.integers(1, 30, 3)), 3
+
+
+class_weights.hints(
+    "How often does each class come? The rarer it is, the more one example must count.",
+    "All examples of a class together should weigh n / classes.",
+)
+
+
+@class_weights.mistake(
+    "You gave the frequent class the large weight: divide by how often it comes."
+)
+def _(labels, classes):
+    return classes * np.bincount(labels, minlength=classes) / len(labels)
+
+
+@class_weights.mistake(
+    "You left out the scale: with weights of 1 / count the whole loss, and with it every step, "
+    "becomes tiny. The mean weight over the examples is 1."
+)
+def _(labels, classes):
+    return 1 / np.bincount(labels, minlength=classes)
+
+
+@class_weights.mistake("You forgot to share among the classes: the mean weight would be `classes`.")
+def _(labels, classes):
+    return len(labels) / np.bincount(labels, minlength=classes)
+
+
+@class_weights.mistake("You scaled the weights to a sum of 1; their mean over the examples is 1.")
+def _(labels, classes):
+    weights = 1 / np.bincount(labels, minlength=classes)
+    return weights / weights.sum()
+
+
+@class_weights.mistake(
+    "You scaled the weights to a mean of 1 over the classes; it is the examples that count."
+)
+def _(labels, classes):
+    weights = 1 / np.bincount(labels, minlength=classes)
+    return weights / weights.mean()
+
+
+# Windows -----------------------------------------------------------------------------------------
+
+
+@exercise(points=2)
+def windows_of_two_splits(lengths, in_test, length, stride):
+    """Cut recordings into windows, and give each split the windows of its own recordings.
+
+    Args:
+        lengths: Samples in each recording.
+        in_test: Whether each recording belongs to the test split.
+        length: Samples in a window; a shorter recording gives none.
+        stride: Samples from the start of one window to the next.
+
+    Returns:
+        ``[train, test]``: two arrays of whole numbers, a row ``(recording, start)`` for each
+        window, in order.
+    """
+    windows = [
+        (number, start)
+        for number, samples in enumerate(lengths)
+        for start in range(0, samples - length + 1, stride)
+    ]
+    split = [[w for w in windows if bool(in_test[w[0]]) == test] for test in (False, True)]
+    return [np.array(rows, int).reshape(-1, 2) for rows in split]
+
+
+@windows_of_two_splits.cases
+def _(rng):
+    yield np.array([10, 7, 12]), np.array([False, True, False]), 4, 2
+    yield np.array([30, 9, 21, 40]), np.array([True, False, False, True]), 10, 5
+    lengths = rng.integers(20, 60, 8)
+    lengths[:2] = 31, 8
+    yield lengths, np.arange(8) % 3 == 0, 10, 3
+
+
+windows_of_two_splits.hints(
+    "To which split does a recording belong? And each of its windows?",
+    "Where may the last window start, so that it ends within the recording?",
+)
+
+
+def _all_windows(lengths, length, stride):
+    return [(n, s) for n, m in enumerate(lengths) for s in range(0, m - length + 1, stride)]
+
+
+@windows_of_two_splits.mistake(
+    "That is a leak: you pooled all windows and split the pool. Two windows of one recording "
+    "overlap, so the model is tested on what it has learnt by heart. Split recordings, then cut."
+)
+def _(lengths, in_test, length, stride):
+    rows = np.array(_all_windows(lengths, length, stride), int).reshape(-1, 2)
+    share = round(len(rows) * float(np.mean(in_test)))
+    return [rows[: len(rows) - share], rows[len(rows) - share :]]
+
+
+@windows_of_two_splits.mistake(
+    "That is a leak: you dealt out the windows in turn, so every recording has windows on both "
+    "sides. Split recordings, then cut."
+)
+def _(lengths, in_test, length, stride):
+    rows = np.array(_all_windows(lengths, length, stride), int).reshape(-1, 2)
+    turn = np.asarray(in_test)[np.arange(len(rows)) % len(in_test)].astype(bool)
+    return [rows[~turn], rows[turn]]
+
+
+@windows_of_two_splits.mistake(
+    "You lost the last window: one that ends with the recording's last sample is whole."
+)
+def _(lengths, in_test, length, stride):
+    rows = _all_windows(np.asarray(lengths) - 1, length, stride)
+    split = [[w for w in rows if bool(in_test[w[0]]) == test] for test in (False, True)]
+    return [np.array(part, int).reshape(-1, 2) for part in split]
+
+
+@windows_of_two_splits.mistake("You stepped by the length of a window: step by the stride.")
+def _(lengths, in_test, length, stride):
+    rows = _all_windows(lengths, length, length)
+    split = [[w for w in rows if bool(in_test[w[0]]) == test] for test in (False, True)]
+    return [np.array(part, int).reshape(-1, 2) for part in split]
+
+
+@windows_of_two_splits.mistake("You let windows run past the end of their recording.")
+def _(lengths, in_test, length, stride):
+    rows = [(n, s) for n, m in enumerate(lengths) for s in range(0, m, stride)]
+    split = [[w for w in rows if bool(in_test[w[0]]) == test] for test in (False, True)]
+    return [np.array(part, int).reshape(-1, 2) for part in split]
+
+
+@windows_of_two_splits.mistake("You swapped the splits: training windows come first.")
+def _(lengths, in_test, length, stride):
+    rows = _all_windows(lengths, length, stride)
+    split = [[w for w in rows if bool(in_test[w[0]]) == test] for test in (True, False)]
+    return [np.array(part, int).reshape(-1, 2) for part in split]
+
+
+# Sizes along time --------------------------------------------------------------------------------
+
+
+@exercise()
+def steps_left(samples, layers):
+    """Return how many steps are left of a signal behind a stack of 1-D layers.
+
+    Args:
+        samples: Samples in the signal.
+        layers: Rows of ``(kernel, stride, same)``, first layer first; `same` is 1 where the layer
+            pads with zeros as Keras does for ``padding="same"``, and 0 where it does not pad.
+
+    Returns:
+        A whole number, e.g. 500 for ``steps_left(3000, [[16, 3, 1], [2, 2, 1]])``.
+    """
+    for kernel, stride, same in layers:
+        samples = -(-samples // stride) if same else (samples - kernel) // stride + 1
+    return int(samples)
+
+
+@steps_left.cases
+def _(rng):
+    yield 3000, np.array([[16, 3, 1], [2, 2, 1]])
+    yield 50, np.array([[32, 2, 0]])
+    yield 101, np.array([[16, 2, 0], [5, 3, 1], [3, 2, 1]])
+    for _ in range(4):
+        rows = [[int(rng.integers(2, 9)), int(rng.integers(2, 4)), k % 2] for k in range(3)]
+        yield int(rng.integers(200, 400)), np.array(rows)
+
+
+steps_left.hints(
+    "With padding, does the kernel's length matter?",
+    "Without padding the kernel stands in ⌊(n − k) / s⌋ + 1 places; with it, in ⌈n / s⌉.",
+)
+
+
+@steps_left.mistake("You rounded down behind a padded layer: Keras pads until ⌈n / s⌉ steps fit.")
+def _(samples, layers):
+    for kernel, stride, same in layers:
+        samples = samples // stride if same else (samples - kernel) // stride + 1
+    return int(samples)
+
+
+@steps_left.mistake("You counted steps where there is no padding: there is one place more.")
+def _(samples, layers):
+    for kernel, stride, same in layers:
+        samples = -(-samples // stride) if same else (samples - kernel) // stride
+    return int(samples)
+
+
+@steps_left.mistake("You ignored the padding: a padded layer does not lose the kernel's length.")
+def _(samples, layers):
+    for kernel, stride, _ in layers:
+        samples = (samples - kernel) // stride + 1
+    return int(samples)
+
+
+@steps_left.mistake("You padded every layer: without padding the kernel's length is lost.")
+def _(samples, layers):
+    for _, stride, _ in layers:
+        samples = -(-samples // stride)
+    return int(samples)
+
+
+# Attention ---------------------------------------------------------------------------------------
+
+
+@exercise(points=2)
+def attention_pooling(x, w, v):
+    """Average the steps of a sequence with weights that depend on the steps.
+
+    Args:
+        x: Steps of shape ``(steps, features)``.
+        w: Shape ``(features, units)``. Step t has the energy ``tanh(x_t w) v``.
+        v: Shape ``(units,)``.
+
+    Returns:
+        ``[pooled, weights]``: shapes ``(features,)`` and ``(steps,)``; the weights are the softmax
+        of the energies.
+    """
+    energy = np.tanh(x @ w) @ v
+    grown = np.exp(energy - energy.max())
+    weights = grown / grown.sum()
+    return [weights @ x, weights]
+
+
+@attention_pooling.cases
+def _(rng):
+    for steps, features, units in ((3, 2, 2), (6, 4, 3), (5, 3, 4)):
+        yield (
+            rng.normal(size=(steps, features)),
+            rng.normal(size=(features, units)),
+            rng.normal(size=units),
+        )
+
+
+attention_pooling.hints(
+    "One energy for each step: which axis is left after multiplying by v?",
+    "The weights of all steps sum to 1. The result is a sum of steps, each times its weight.",
+)
+
+
+@attention_pooling.mistake("You left out the tanh: the energy is tanh(x w) v.")
+def _(x, w, v):
+    energy = x @ w @ v
+    weights = np.exp(energy - energy.max())
+    weights = weights / weights.sum()
+    return [weights @ x, weights]
+
+
+@attention_pooling.mistake(
+    "You took the mean of the weighted steps: the weights sum to 1 already, so add them up."
+)
+def _(x, w, v):
+    pooled, weights = attention_pooling.reference(x, w, v)
+    return [pooled / len(x), weights]
+
+
+@attention_pooling.mistake("You left out the softmax: energies may be negative, weights may not.")
+def _(x, w, v):
+    energy = np.tanh(x @ w) @ v
+    return [energy @ x, energy]
+
+
+@attention_pooling.mistake("You divided the energies by their sum; exponentiate them first.")
+def _(x, w, v):
+    energy = np.tanh(x @ w) @ v
+    return [energy / energy.sum() @ x, energy / energy.sum()]
+
+
+@attention_pooling.mistake("You left out the weights when pooling: that is the plain average.")
+def _(x, w, v):
+    return [x.mean(axis=0), attention_pooling.reference(x, w, v)[1]]
+
+
+@attention_pooling.mistake("You took the softmax of minus the energies: the sign is turned.")
+def _(x, w, v):
+    return attention_pooling.reference(x, w, -v)
+
+
+# Rare disease ------------------------------------------------------------------------------------
+
+
+@exercise()
+def precision_at_prevalence(sensitivity, specificity, prevalence):
+    """Return the share of alarms that are right.
+
+    A ROC curve knows sensitivity and specificity alone; precision depends on how common the
+    disease is, too.
+
+    Args:
+        sensitivity: Share of the ill that are found.
+        specificity: Share of the healthy that are left in peace.
+        prevalence: Share of the ill among all.
+
+    Returns:
+        A number from 0 to 1, e.g. 0.47 for a sensitivity and a specificity of 0.9 at a prevalence
+        of 9 %.
+    """
+    found = sensitivity * prevalence
+    false = (1 - specificity) * (1 - prevalence)
+    return found / (found + false)
+
+
+@precision_at_prevalence.cases
+def _(rng):
+    yield 0.9, 0.9, 0.09
+    yield 0.95, 0.9, 0.5
+    for _ in range(4):
+        yield tuple(float(p) for p in rng.uniform([0.6, 0.5, 0.02], [0.99, 0.85, 0.4]))
+
+
+precision_at_prevalence.hints(
+    "Of 1,000 people, how many are ill? How many of them raise an alarm?",
+    "How many are healthy, and how many of those raise an alarm all the same?",
+)
+
+
+@precision_at_prevalence.mistake(
+    "You left the prevalence out: that is the precision where half are ill."
+)
+def _(sensitivity, specificity, prevalence):
+    return sensitivity / (sensitivity + 1 - specificity)
+
+
+@precision_at_prevalence.mistake(
+    "You took the specificity for the share of false alarms: it is 1 minus that."
+)
+def _(sensitivity, specificity, prevalence):
+    found = sensitivity * prevalence
+    return found / (found + specificity * (1 - prevalence))
+
+
+@precision_at_prevalence.mistake("You let everybody be healthy in the second term: 1 − prevalence.")
+def _(sensitivity, specificity, prevalence):
+    found = sensitivity * prevalence
+    return found / (found + 1 - specificity)
+
+
+@precision_at_prevalence.mistake(
+    "You gave the share of the unalarmed that are healthy: the negative predictive value."
+)
+def _(sensitivity, specificity, prevalence):
+    healthy = specificity * (1 - prevalence)
+    return healthy / (healthy + (1 - sensitivity) * prevalence)
+
+
+@precision_at_prevalence.mistake(
+    "You swapped the ill and the healthy: sensitivity goes with the prevalence."
+)
+def _(sensitivity, specificity, prevalence):
+    found = sensitivity * (1 - prevalence)
+    return found / (found + (1 - specificity) * prevalence)

@@ -1,0 +1,353 @@
+"""Figures of the ECG chapter: a beat, two rhythms, where a network looks, how well it is judged."""
+
+import json
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from companion.data_files import read, recorded
+from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain
+
+# What needs Keras or the recordings, kept so that a page is built without them.
+KEPT = "ecg_figures"
+COMMAND = "python -m chapters.ecg.figures"
+RATE = 300  # Hz
+BEST = "acrnn + crnn + cnn + logistic_regression"
+TABLE = "atrial_fibrillation"
+NAMES = {
+    "logistic_regression": "ExpertLR",
+    "random_forest": "ExpertRF",
+    "cnn": "CNN",
+    "crnn": "CRNN",
+    "acrnn": "ACRNN",
+    "mina": "MINA",
+    BEST: "CNN, CRNN, ACRNN and ExpertLR",
+}
+# COMP7015 lecture 8, after Hong et al. (2019), table 3: ROC-AUC, PR-AUC, F1.
+LECTURE = {
+    "logistic_regression": (0.9350, 0.8730, 0.8023),
+    "random_forest": (0.9394, 0.8816, 0.8180),
+    "cnn": (0.8711, 0.8669, 0.7914),
+    "crnn": (0.9040, 0.8943, 0.8262),
+    "acrnn": (0.9072, 0.8935, 0.8248),
+    "mina": (0.9488, 0.9436, 0.8342),
+}
+
+
+def synthetic(rhythm, seconds, seed):
+    """Return a made-up recording: 0 normal, 1 atrial fibrillation."""
+    from companion.datasets.ecg_synthetic import electrocardiogram
+
+    return electrocardiogram(rhythm, seconds, np.random.default_rng(seed))
+
+
+def trace(axes, signal, colour="k"):
+    """Draw a signal in mV over seconds."""
+    axes.plot(np.arange(len(signal)) / RATE, signal, color=colour, linewidth=0.9)
+    plain(axes).set(xlim=(0, len(signal) / RATE), ylabel="mV")
+    return axes
+
+
+def a_beat() -> Figure:
+    """One heartbeat is a small P wave, a steep QRS complex and a broad T wave, in this order.
+
+    The waves are drawn from the table of McSharry et al. (2003) and labelled: P where the atria
+    contract, QRS where the chambers do, T where they recover.
+    """
+    from companion.datasets.ecg_synthetic import WAVES, bumps
+
+    time = np.arange(-0.4, 0.6, 1 / RATE)
+    beat = sum(
+        bumps(time + 0.4, np.array([place + 0.4]), np.array([height]), np.array([width]))
+        for place, height, width in WAVES.values()
+    )
+    figure = Figure(figsize=(7.5, 3.2), layout="constrained")
+    axes = plain(figure.subplots())
+    axes.plot(time, beat, color="k")
+    for names, start, end, colour, says in (
+        ("P", -0.28, -0.12, SKY, "the atria contract"),
+        ("QRS", -0.07, 0.07, ORANGE, "the chambers contract"),
+        ("T", 0.14, 0.42, GREEN, "they recover"),
+    ):
+        axes.axvspan(start, end, color=colour, alpha=0.25, linewidth=0)
+        axes.text((start + end) / 2, 1.12, f"{names}\n{says}", ha="center", fontsize="small")
+    axes.set(xlabel="seconds after the R peak", ylabel="mV", ylim=(-0.35, 1.4))
+    axes.set_title("A beat has three parts, and the first comes from the atria", pad=12)
+    return figure
+
+
+def two_rhythms() -> Figure:
+    """Normal beats come evenly, each after a P wave; fibrillating ones come anyhow, without one.
+
+    Two made-up strips of eight seconds: above a normal rhythm, below atrial fibrillation, where the
+    line between the beats trembles.
+    """
+    from chapters.ecg.features import find_beats
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    for axes, rhythm, seed, name in zip(
+        figure.subplots(2, 1, sharex=True), (0, 1), (3, 6), ("normal", "fibrillation"), strict=True
+    ):
+        signal = synthetic(rhythm, 8, seed)
+        beats = find_beats(signal)
+        trace(axes, signal)
+        axes.plot(beats / RATE, signal[beats] + 0.12, "v", color=VERMILION, markersize=5)
+        rr = np.diff(beats) / RATE
+        axes.set_title(
+            f"{name}: {rr.min():.2f} to {rr.max():.2f} s from beat to beat",
+            fontsize="medium",
+            loc="left",
+        )
+    axes.set_xlabel("seconds")
+    return figure
+
+
+def attention_over_a_trace() -> Figure:
+    """The network's attention, drawn under ten made-up seconds of fibrillation.
+
+    A trace in mV, shaded where the weights of the shipped network's attention are high.
+    """
+    kept = read(KEPT)["attention"]
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    axes = figure.subplots()
+    signal = np.array(kept["signal"])
+    shade(axes, np.array(kept["when"]), np.array(kept["weights"]), signal)
+    share = np.sort(kept["weights"])[::-1][: len(kept["weights"]) // 4].sum()
+    axes.set(xlabel="seconds")
+    axes.set_title(f"A quarter of the time gets {share:.0%} of the attention", fontsize="medium")
+    return figure
+
+
+def shade(axes, when, weights, signal, start=0.0):
+    """Draw a signal over a band that is the darker the more attention a moment gets."""
+    seconds = len(signal) / RATE
+    margin = 0.05 * float(np.ptp(signal))
+    low, high = float(signal.min()) - margin, float(signal.max()) + margin
+    axes.imshow(
+        weights[None],
+        aspect="auto",
+        extent=(start, start + seconds, low, high),
+        cmap="Oranges",
+        vmin=0,
+        vmax=1.6 * weights.max(),
+    )
+    axes.plot(start + np.arange(len(signal)) / RATE, signal, color="k", linewidth=0.9)
+    plain(axes).set(xlim=(start, start + seconds), ylabel="mV")
+
+
+def curves() -> Figure:
+    """ROC curves are alike by window and by recording; precision-recall curves are not.
+
+    Left: sensitivity over the share of false alarms for the best model, by window and by
+    recording. Right: precision over sensitivity; dotted lines mark what guessing would reach, the
+    share of AF in the test split.
+    """
+    kept = read(KEPT)["curves"]
+    figure = Figure(figsize=(9.5, 4), layout="constrained")
+    roc, pr = figure.subplots(1, 2)
+    for unit, colour, name in (("window", BLUE, "windows"), ("recording", VERMILION, "recordings")):
+        one = kept[unit]
+        roc.plot(one["false_alarms"], one["found"], color=colour, label=f"{name}: {one['roc']:.3f}")
+        pr.plot(one["recall"], one["precision"], color=colour, label=f"{name}: {one['pr']:.3f}")
+        pr.axhline(one["share"], color=colour, linewidth=0.9, linestyle=":")
+    plain(roc).set(xlabel="share of the others that raise an alarm", ylabel="share of AF found")
+    plain(pr).set(xlabel="share of AF found", ylabel="share of alarms that are right")
+    roc.set_title("The ROC curve does not know how common AF is", fontsize="medium")
+    pr.set_title("The precision-recall curve does", fontsize="medium")
+    for axes in (roc, pr):
+        axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02))
+        axes.legend(frameon=False, loc="lower center", title="area under the curve")
+    return figure
+
+
+def confusion() -> Figure:
+    """What the best model takes the test recordings for, beside what experts said they were."""
+    kept = read(KEPT)["confusion"]
+    counts = np.array(kept["counts"])
+    figure = Figure(figsize=(5.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
+    for row, line in enumerate(counts):
+        for column, number in enumerate(line):
+            axes.text(
+                column,
+                row,
+                f"{number}\n{shares[row, column]:.0%}",
+                ha="center",
+                va="center",
+                color="w" if shares[row, column] > 0.8 else "k",
+            )
+    axes.set_xticks([0, 1], ["not AF", "AF"])
+    axes.set_yticks(range(len(counts)), kept["classes"])
+    axes.set(xlabel="the model says", ylabel="the experts say")
+    axes.set_title(
+        f"It finds {counts[1, 1]} of {counts[1].sum()}, and raises "
+        f"{counts[:, 1].sum() - counts[1, 1]} false alarms",
+        fontsize="medium",
+    )
+    return figure
+
+
+def table_rows():
+    """Return the recorded rows of the table, best last, as ``{model: values}``."""
+    rows = {row["level"]: row for row in read(TABLE)["full"]["rows"]}
+    return {level: rows[level] for level in NAMES}
+
+
+def table_in_markdown(unit):
+    """Return the recorded table for a unit, ``window`` or ``recording``, as Markdown."""
+    published = unit == "window"
+    lines = [
+        "| model | ROC-AUC | PR-AUC | F1 |" + " in the lecture |" * published,
+        "|---|--:|--:|--:|" + "--:|" * published,
+    ]
+    for level, row in table_rows().items():
+        cells = [
+            f"{row[f'{unit}_{score}']:.4f} ({row[f'{unit}_{score}_low']:.3f}–"
+            f"{row[f'{unit}_{score}_high']:.3f})"
+            for score in ("roc_auc", "pr_auc", "f1")
+        ]
+        if published:
+            cells.append(" / ".join(f"{x:.4f}" for x in LECTURE.get(level, ())) or "–")
+        lines.append(f"| {NAMES[level]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def costs():
+    """Return a sentence on what the rows took, from the record."""
+    rows = [row for level, row in table_rows().items() if level != BEST]
+    seconds = sum(row["training_seconds"] for row in rows)
+    share = max(row["input_share"] for row in rows)
+    return (
+        f"To train all rows took {seconds / 60:.0f} minutes on one core of a server; the networks "
+        f"waited for their batches during at most {share:.1%} of it."
+    )
+
+
+def the_table() -> Figure:
+    """Every row of the lecture's table, as printed and as made again, in three scores."""
+    rows = table_rows()
+    figure = Figure(figsize=(9.5, 3.8), layout="constrained")
+    beaten = all(
+        row[f"window_{score}"] >= published
+        for level, row in rows.items()
+        for score, published in zip(
+            ("roc_auc", "pr_auc", "f1"), LECTURE.get(level, ()), strict=False
+        )
+    )
+    for axes, (place, (score, name)) in zip(
+        figure.subplots(1, 3, sharey=True),
+        enumerate((("roc_auc", "ROC-AUC"), ("pr_auc", "PR-AUC"), ("f1", "F1"))),
+        strict=True,
+    ):
+        for height, (level, row) in enumerate(rows.items()):
+            low, high = row[f"window_{score}_low"], row[f"window_{score}_high"]
+            axes.plot([low, high], [height, height], color=BLUE, linewidth=1.5)
+            label = "made again, 95 %" if not height else None
+            axes.plot(row[f"window_{score}"], height, "o", color=BLUE, label=label)
+            if level in LECTURE:
+                label = "lecture" if not height else None
+                axes.plot(LECTURE[level][place], height, "x", color=VERMILION, label=label)
+        plain(axes).set(xlabel=f"{name}, test windows")
+        axes.set_yticks(range(len(rows)), [NAMES[level] for level in rows])
+    figure.axes[0].legend(frameon=False, fontsize="small", loc="upper left")
+    figure.suptitle(
+        "Every row is above the lecture's" if beaten else "The rows beside the lecture's"
+    )
+    return figure
+
+
+def reading(found) -> Figure:
+    """Draw what the detector says of a recording: the likeliest ten seconds, and all of it."""
+    seconds = len(found.signal) / RATE
+    windows = found.data["windows"]
+    most = max(windows, key=lambda window: window["probability"])
+    start = int(most["start"] * RATE)
+    strip = found.signal[start : start + 10 * RATE]
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=(2, 1))
+    if found.attention is None:
+        trace(above, strip)
+    else:
+        shade(above, *found.attention, strip, start=start / RATE)
+    shaded = "" if found.attention is None else "; shaded where the network looks"
+    above.set_title(
+        f"{found.name}: {found.data['probability']:.0%} atrial fibrillation. The ten seconds most "
+        f"like it{shaded}",
+        fontsize="medium",
+        loc="left",
+    )
+    middles = [window["start"] + min(5, seconds / 2) for window in windows]
+    below.plot(middles, [window["probability"] for window in windows], "o-", color=BLUE, ms=3)
+    plain(below).set(xlim=(0, seconds), ylim=(-0.03, 1.03), xlabel="seconds", ylabel="P(AF)")
+    figure.text(0.99, 0.005, "not a medical device", ha="right", va="bottom", fontsize="x-small")
+    return figure
+
+
+def keep() -> None:
+    """Make what the figures need from the rows in ``runs/ecg`` and the shipped weights."""
+    from sklearn.metrics import (
+        average_precision_score,
+        precision_recall_curve,
+        roc_auc_score,
+        roc_curve,
+    )
+
+    from chapters.ecg import studies
+    from chapters.ecg.detector import Detector
+    from chapters.ecg.models import attention
+    from chapters.ecg.protocol import by_recording
+    from companion.data_files import data_folder
+
+    of = studies.material(False)
+    classes, _ = studies.opinions(BEST, 0, of)
+    _, thresholds = studies.judged({part: p[:, 1] for part, p in classes.items()}, of, resamples=2)
+    where, probability = of.where["test"], classes["test"][:, 1]
+    regular = where[1] % 500 == 0
+    numbers, whole = by_recording(probability[regular], where[0][regular])
+    labels = of.data.test.y[numbers]
+    made = {}
+    for unit, truth, p in (
+        ("window", of.truth("test") == 1, probability),
+        ("recording", labels == 1, whole),
+    ):
+        false_alarms, found, _ = roc_curve(truth, p)
+        precision, recall, _ = precision_recall_curve(truth, p)
+        roc = np.linspace(0, len(found) - 1, 150).astype(int)
+        pr = np.linspace(0, len(recall) - 1, 150).astype(int)
+        made[unit] = {
+            "false_alarms": rounded(false_alarms[roc]),
+            "found": rounded(found[roc]),
+            "precision": rounded(precision[pr]),
+            "recall": rounded(recall[pr]),
+            "roc": round(float(roc_auc_score(truth, p)), 4),
+            "pr": round(float(average_precision_score(truth, p)), 4),
+            "share": round(float(truth.mean()), 4),
+        }
+    alarm = whole >= thresholds["recording"]
+    counts = [[int(((labels == c) & (alarm == a)).sum()) for a in (0, 1)] for c in range(4)]
+    detector = Detector.load(data_folder() / "weights" / "ecg.npz")
+    signal = synthetic(1, 10, 6)
+    weights = attention(detector.networks[0], signal[None, :, None])["attention"][0]
+    when = (np.arange(len(weights)) + 0.5) * 10 / len(weights)
+    contents = {
+        "command": COMMAND,
+        "curves": made,
+        "confusion": {"classes": list(of.data.card.class_names), "counts": counts},
+        "attention": {
+            "signal": rounded(signal, 3),
+            "when": rounded(when, 3),
+            "weights": rounded(weights, 5),
+        },
+    }
+    recorded(KEPT).write_text(json.dumps(contents, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def rounded(values, digits=4):
+    """Return numbers as a list of so many digits."""
+    return [round(float(value), digits) for value in values]
+
+
+if __name__ == "__main__":
+    keep()

@@ -1,0 +1,160 @@
+"""Training a network on crops of recordings: another ten seconds of each, never twice the same."""
+
+import time
+
+import keras
+import numpy as np
+
+from chapters.ecg.models import RATE
+from chapters.ecg.protocol import LENGTH
+
+# How often a batch holds each class: normal, AF, other, noisy. One recording in eleven is AF; an
+# equal share of batches is the resampling remedy for imbalance.
+SHARES = (0.25, 0.33, 0.34, 0.08)
+
+
+# --8<-- [start:crops]
+class Crops:
+    """An endless stream of batches: random crops, each stretched, turned over, noisy or masked.
+
+    All of a batch is made at once, by interpolation in one long array of all recordings.
+
+    Args:
+        recordings: Signals in mV, each of shape ``(samples,)``.
+        labels: Their classes.
+        batch_size: Crops in a batch.
+        length: Samples in a crop.
+        seed: Decides everything.
+        shares: How often a batch holds each class.
+        stretch: Time runs up to this much faster or slower (natural logarithm).
+        noise: Greatest standard deviation of added noise, in those of the crop.
+        upside_down: How often the electrodes are swapped.
+        masked: How often up to a second is blanked out.
+    """
+
+    def __init__(
+        self,
+        recordings,
+        labels,
+        batch_size=32,
+        *,
+        length=LENGTH,
+        seed=0,
+        shares=SHARES,
+        stretch=0.15,
+        noise=0.1,
+        upside_down=0.2,
+        masked=0.3,
+    ):
+        self.samples = np.concatenate(recordings).astype("float32")
+        self.lengths = np.array([len(recording) for recording in recordings])
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.labels, self.batch_size, self.length = np.asarray(labels), batch_size, length
+        self.rng = np.random.default_rng(seed)
+        here = np.bincount(self.labels, minlength=len(shares)) > 0
+        self.shares = np.where(here, shares, 0) / np.where(here, shares, 0).sum()
+        self.members = [np.flatnonzero(self.labels == c) for c in range(len(shares))]
+        self.waiting = [np.arange(0) for _ in shares]
+        self.stretch, self.noise = stretch, noise
+        self.upside_down, self.masked = upside_down, masked
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        counts = self.rng.multinomial(self.batch_size, self.shares)
+        chosen = np.concatenate([self.some(c, count) for c, count in enumerate(counts)])
+        return self.troubled(self.cropped(chosen))[..., None], self.labels[chosen]
+
+    def some(self, label, count):
+        """Return so many recordings of one class; each comes once before any comes again."""
+        while len(self.waiting[label]) < count:
+            again = self.rng.permutation(self.members[label])
+            self.waiting[label] = np.concatenate([self.waiting[label], again])
+        chosen, self.waiting[label] = np.split(self.waiting[label], [count])
+        return chosen
+
+    def cropped(self, chosen):
+        """Return a stretch of each chosen recording, read faster or slower."""
+        last = self.lengths[chosen] - 1.01
+        speed = np.exp(self.rng.uniform(-self.stretch, self.stretch, len(chosen)))
+        speed = np.minimum(speed, last / (self.length - 1))  # a short recording is read slowly
+        start = self.rng.random(len(chosen)) * (last - speed * (self.length - 1))
+        where = start[:, None] + speed[:, None] * np.arange(self.length)
+        left = where.astype(int)
+        share = (where - left).astype("float32")
+        left += self.starts[chosen][:, None]
+        return self.samples[left] * (1 - share) + self.samples[left + 1] * share
+
+    def troubled(self, x):
+        """Return crops as a careless patient would record them."""
+        rng, (count, length) = self.rng, x.shape
+
+        def now_and_then(share, high):
+            return rng.uniform(0, high, (count, 1)) * (rng.random((count, 1)) < share)
+
+        spread = x.std(axis=1, keepdims=True)
+        x = x * np.where(rng.random((count, 1)) < self.upside_down, -1, 1)
+        x += spread * now_and_then(0.5, self.noise) * rng.standard_normal(x.shape, "float32")
+        sway = 2 * np.pi * rng.uniform(0.1, 0.6, (count, 1)) * np.arange(length) / RATE
+        x += (
+            spread
+            * now_and_then(0.5, 5 * self.noise)
+            * np.sin(sway + rng.uniform(0, 6, (count, 1)))
+        )
+        start = rng.integers(length, size=(count, 1))
+        gone = np.arange(length) - start
+        x[(gone >= 0) & (gone < now_and_then(self.masked, RATE))] = 0
+        return x.astype("float32")
+
+
+# --8<-- [end:crops]
+
+
+# --8<-- [start:fit]
+def fit(model, crops, steps, *, learning_rate=1.5e-3, warmup=0.06, smoothing=0.05, log=None):
+    """Train a classifier with AdamW on a cosine, and leave it with its averaged weights.
+
+    The weights that are kept are a running mean of those along the way (momentum 0.998), which
+    is quieter than any of them. The labels are smoothed, as experts disagree on them too.
+
+    Args:
+        model: A classifier with a softmax.
+        crops: Batches, as `Crops` gives them.
+        steps: How many batches to train on.
+        learning_rate: The peak rate.
+        warmup: Share of the steps in which the rate climbs.
+        smoothing: Share of each label that is spread over all classes.
+        log: A function that is told ten times how it goes.
+
+    Returns:
+        A dict: ``seconds``, ``input_share`` (share of them in which the network waited for its
+        batch) and ``loss`` (mean over the last tenth).
+    """
+    classes = model.output_shape[-1]
+    climb = max(1, int(warmup * steps))
+    rate = keras.optimizers.schedules.CosineDecay(
+        learning_rate / climb, steps - climb, warmup_target=learning_rate, warmup_steps=climb
+    )
+    optimizer = keras.optimizers.AdamW(
+        rate, weight_decay=0.02, clipnorm=1.0, use_ema=True, ema_momentum=0.998
+    )
+    model.compile(optimizer, keras.losses.CategoricalCrossentropy(label_smoothing=smoothing))
+    began, waited, losses = time.perf_counter(), 0.0, []
+    for step in range(1, steps + 1):
+        asked = time.perf_counter()
+        x, labels = next(crops)
+        waited += time.perf_counter() - asked
+        losses.append(float(model.train_on_batch(x, np.eye(classes, dtype="float32")[labels])))
+        if log and step % max(1, steps // 10) == 0:
+            log(f"step {step} of {steps}: loss {np.mean(losses[-max(1, steps // 10) :]):.4f}")
+    optimizer.finalize_variable_values(model.trainable_variables)
+    seconds = time.perf_counter() - began
+    return {
+        "seconds": seconds,
+        "input_share": waited / seconds,
+        "loss": float(np.mean(losses[-max(1, steps // 10) :])),
+    }
+
+
+# --8<-- [end:fit]

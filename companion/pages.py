@@ -1,0 +1,87 @@
+"""What the site's pages print at build time: nothing on them is listed by hand."""
+
+import base64
+import json
+
+from companion import catalogue, data_files
+from companion.datasets.sources import CARDS
+from companion.lesson import notebook
+
+LECTURES = {
+    "A": "CS3244 Machine Learning, week 10",
+    "B": "Introduction to Machine Learning, chapter 12",
+    "C": "CS826 Deep Learning Theory and Practice",
+    "D": "Introduction to Deep Learning",
+    "E": "COMP7015 Artificial Intelligence, lecture 8",
+}
+
+
+def chapter_map() -> str:
+    """Return the chapters in reading order, with the question of each and the decks it follows."""
+    lines = [
+        f"| chapter | the question it answers | {' | '.join(LECTURES)} |",
+        "|---|---|" + ":-:|" * len(LECTURES),
+    ]
+    for found in catalogue.discover():
+        card = found.card
+        marks = " | ".join("●" if deck in card.lectures else " " for deck in LECTURES)
+        title = f"{card.number} [{card.title}]({found.name}/index.html)"
+        lines.append(f"| {title} | {card.question} | {marks} |")
+    return "\n".join([*lines, "", *(f"{deck}: {name}  " for deck, name in LECTURES.items())])
+
+
+def exercises(chapter: str) -> str:
+    """Return a chapter's exercises, each with its hints folded away, and how to begin.
+
+    Args:
+        chapter: The chapter's name.
+    """
+    from companion.checking.exercise import exercises_in
+
+    module = catalogue.find_chapter(chapter).module("exercises")
+    assert module is not None
+    blocks = [f"```console\n$ companion start {chapter}\n$ companion check {chapter}.py\n```"]
+    for exercise in exercises_in(module):
+        task = (exercise.__doc__ or "").split("\n")[0]
+        hints = "\n".join(f"    1. {hint}" for hint in exercise.hints)
+        blocks.append(f'??? question "`{exercise.name}`: {task}"\n\n{hints}')
+    blocks.append("Open one for its hints; `companion hint NAME` gives them one at a time.")
+    return "\n\n".join(blocks)
+
+
+def download(chapter: str) -> str:
+    """Return a link that holds the lesson as a Jupyter notebook, made from it just now.
+
+    Args:
+        chapter: The chapter's name.
+    """
+    text = json.dumps(notebook(chapter), ensure_ascii=False)
+    encoded = base64.b64encode(text.encode()).decode()
+    return (
+        f'<a class="md-button" download="{chapter}.ipynb" '
+        f'href="data:application/x-ipynb+json;base64,{encoded}">'
+        "Take this lesson with you as a Jupyter notebook</a>"
+    )
+
+
+def data_cards() -> str:
+    """Return the data sets: what they hold, who made them, under which licence."""
+    lines = ["| name | what | licence | source | download |", "|---|---|---|---|--:|"]
+    for card in CARDS.values():
+        size = f"{card.megabytes:,.0f} MB" if card.host else "none"
+        lines.append(f"| `{card.name}` | {card.title} | {card.licence} | {card.source} | {size} |")
+    return "\n".join(lines)
+
+
+def records() -> str:
+    """Return what is recorded: the question, the command that answers it, and how long it took."""
+    lines = ["| recorded | question | made by | minutes |", "|---|---|---|--:|"]
+    for path in sorted((data_files.data_folder() / "results").glob("*.json")):
+        record = data_files.read(path.stem)
+        question = record.get("question", "what its figures need from Keras")
+        seconds = record.get("seconds")
+        if isinstance(seconds, dict):
+            seconds = seconds.get("full")
+        minutes = f"{seconds / 60:,.1f}" if seconds else ""
+        lines.append(f"| `{path.stem}` | {question} | `{record['command']}` | {minutes} |")
+    return "\n".join(lines)

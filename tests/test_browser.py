@@ -1,0 +1,351 @@
+"""The site in a real browser: over http and from disk, in light and dark, wide and narrow."""
+
+import contextlib
+import functools
+import http.server
+import importlib.util
+import shutil
+import threading
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (CHROMIUM and importlib.util.find_spec("playwright")),
+        reason="no browser here (pip install '.[test]'; Debian: apt install chromium)",
+    ),
+]
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+# Kilobytes, uncompressed: of a page with all that it loads for itself. What every page shares
+# (the theme, its search, KaTeX) the browser keeps.
+ARTICLE, WIDGET_PAGE = 700, 1100
+DOCS = Path(__file__).parents[1] / "chapters"
+
+
+def page_names():
+    """The path of every page, as the site will have it."""
+    for file in sorted(DOCS.rglob("*.md")):
+        name = "index.html" if file.name == "README.md" else f"{file.stem}.html"
+        yield file.relative_to(DOCS).with_name(name).as_posix()
+
+
+PAGES = list(page_names())
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A file server that keeps its log to itself."""
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=site)
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def visit(chromium, url, **how):
+    """Open a page and give it, with what it said and asked for; all loaded, all figures mounted."""
+    context = chromium.new_context(**{"viewport": {"width": 1400, "height": 900}, **how})
+    page = context.new_page()
+    page.said, page.asked, page.bytes = [], [], {}
+    page.on("console", lambda said: page.said.append(f"{said.type}: {said.text}"))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("response", functools.partial(weigh, page.bytes))
+    page.goto(url)
+    settle(page)
+    yield page
+    context.close()
+
+
+def weigh(weights, response):
+    """Note how many bytes came."""
+    with contextlib.suppress(Exception):  # a redirect has no body
+        weights[response.url] = len(response.body())
+
+
+def settle(page):
+    """Wait until mathematics is set and figures stand."""
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.arithmatex')].every(e => e.querySelector('.katex'))"
+        " && [...document.querySelectorAll('[data-figure]')].every(e => e.querySelector('button'))"
+    )
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """The source of axe, which looks for what keeps people out."""
+    package = importlib.util.find_spec("axe_playwright_python")
+    return (Path(package.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def barriers(page, axe):
+    """What axe finds that is serious or worse, each with the elements that have it."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run({exclude: ['.figure svg']}, {resultTypes: ['violations']})")
+    return [
+        (each["id"], [node["target"] for node in each["nodes"]][:5])
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_over_http(name, address, chromium, axe):
+    with visit(chromium, f"{address}/{name}", color_scheme="light") as page:
+        light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert [url for url in page.asked if not url.startswith(address)] == []
+        assert barriers(page, axe) == []
+        assert page.said == []
+
+        mathematics = page.locator(".arithmatex").count() > 0
+        assert any("katex.min.js" in url for url in page.asked) == mathematics
+        shell = ("/assets/javascripts/", "/assets/stylesheets/", "/search/", "/katex/")
+        own = sum(size for url, size in page.bytes.items() if not any(s in url for s in shell))
+        limit = WIDGET_PAGE if page.locator("[data-figure]").count() else ARTICLE
+        assert own <= limit * 1000
+
+    with visit(chromium, f"{address}/{name}", color_scheme="dark") as page:
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+        assert barriers(page, axe) == []
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.said == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_from_disk(name, site, chromium):
+    with visit(chromium, (site / name).as_uri(), color_scheme="dark") as page:
+        assert [url for url in page.asked if not url.startswith("file:")] == []
+        assert page.said == []
+
+
+def test_search_finds_padding(address, chromium):
+    with visit(chromium, f"{address}/index.html") as page:
+        page.keyboard.press("/")
+        page.keyboard.type("padding")
+        page.locator(".md-search-result__item", has_text="Padding").first.wait_for()
+        assert page.said == []
+
+
+def test_a_lesson_can_be_taken_along_as_a_notebook(address, chromium, tmp_path):
+    import nbformat
+
+    with visit(chromium, f"{address}/convolution/index.html") as page:
+        with page.expect_download() as coming:
+            page.get_by_text("as a Jupyter notebook").click()
+        coming.value.save_as(tmp_path / coming.value.suggested_filename)
+        taken = nbformat.read(tmp_path / "convolution.ipynb", as_version=4)
+        assert taken.cells[0].source.startswith("# Convolution")
+
+
+def figure(page):
+    return page.locator("[data-figure]").first
+
+
+def news(page):
+    return figure(page).get_by_role("status").inner_text()
+
+
+def test_a_figure_survives_instant_navigation(site, chromium):
+    """The theme navigates instantly only at the address that the site was built for."""
+    published = "https://lecture-companion.example/"
+
+    def answer(route):
+        route.fulfill(path=site / urlparse(route.request.url).path.lstrip("/"))
+
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
+    context.route(f"{published}**", answer)
+    page = context.new_page()
+    page.goto(f"{published}index.html")
+    page.evaluate("window.sameDocument = true")
+    page.locator("article").get_by_role("link", name="Convolution", exact=True).click()
+    page.wait_for_url("**/convolution/index.html")
+    settle(page)
+    assert "Add up the products" in news(page)
+    page.go_back()
+    page.wait_for_url(f"{published}index.html")
+    page.go_forward()
+    page.wait_for_url("**/convolution/index.html")
+    settle(page)
+    assert figure(page).locator("table").count() == 3
+    assert page.evaluate("window.sameDocument") is True
+    context.close()
+
+
+@pytest.fixture
+def stepper(address, chromium):
+    with visit(chromium, f"{address}/convolution/index.html") as page:
+        yield page
+        assert page.said == []
+
+
+def test_the_stepper_is_used_by_keyboard_alone(stepper):
+    stepper.locator(".figure-stage").focus()
+    stepper.keyboard.press("Space")
+    assert "S(0, 0) = 4." in news(stepper)
+    stepper.keyboard.press("ArrowRight")
+    stepper.keyboard.press("Tab")
+    stepper.keyboard.type("3")
+    stepper.keyboard.press("Enter")
+    assert "Your prediction is right: S(0, 1) = 3." in news(stepper)
+    stepper.keyboard.press("Shift+Tab")
+    stepper.keyboard.press("ArrowRight")
+    stepper.keyboard.press("ArrowLeft")
+    assert "S(0, 1)" in news(stepper)
+    first = stepper.get_by_label("Kernel, row 1, column 1")
+    first.focus()
+    stepper.keyboard.press("ArrowDown")
+    assert stepper.evaluate("document.activeElement.ariaLabel") == "Kernel, row 2, column 1"
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "said"),
+    [
+        ("Stride", "0", "The stride is a whole number from 1"),
+        ("Stride", "", "Received: nothing"),
+        ("Padding", "-1", "The padding is a whole number from 0"),
+        ("Padding", "half", "A number is needed here"),
+        ("Kernel side", "7", "The kernel reaches over 7 places"),
+        ("Image side", "2", "The kernel reaches over 3 places"),
+        ("Image side", "1000", "at most 9"),
+        ("Kernel, row 1, column 2", "abc", "A number is needed here. Received: “abc”."),
+    ],
+)
+def test_the_stepper_says_what_is_wrong_and_keeps_its_state(stepper, label, value, said):
+    before = stepper.locator(".figure-sum").inner_text()
+    field = stepper.get_by_label(label, exact=True)
+    field.fill(value)
+    assert field.get_attribute("aria-invalid") == "true"
+    described = field.get_attribute("aria-describedby")
+    assert said in stepper.locator(f"#{described}").inner_text()
+    assert stepper.locator(".figure-sum").inner_text() == before
+    field.fill("1" if "row" in label else "3")
+    assert stepper.locator(f"#{described}").inner_text() == ""
+
+
+@pytest.fixture(scope="module")
+def drawing(address, chromium):
+    with visit(chromium, f"{address}/convnets/index.html") as page:
+        page.locator(".figure-pad").scroll_into_view_if_needed()
+        yield page
+        assert page.said == []
+
+
+# Strokes on a pad of 100 by 100, as a hand draws them.
+STROKES = {
+    0: [[(50, 15), (30, 25), (22, 50), (30, 78), (50, 86), (70, 76), (77, 50), (70, 25), (50, 15)]],
+    1: [[(50, 12), (49, 50), (48, 88)]],
+    2: [[(27, 32), (38, 17), (58, 15), (70, 28), (66, 45), (48, 64), (27, 84), (52, 83), (76, 82)]],
+    3: [[(30, 20), (52, 14), (68, 26), (62, 42), (45, 48), (66, 54), (72, 70), (55, 85), (28, 80)]],
+    4: [[(36, 14), (27, 52), (72, 52)], [(63, 16), (61, 50), (59, 88)]],
+    7: [[(25, 18), (50, 18), (74, 17), (60, 48), (48, 86)]],
+}
+
+
+@pytest.mark.parametrize("digit", STROKES)
+def test_a_drawn_digit_is_read(drawing, digit):
+    drawing.get_by_role("button", name="Wipe").click()
+    box = drawing.locator(".figure-pad").bounding_box()
+    for stroke in STROKES[digit]:
+        places = [(box["x"] + x * box["width"] / 100, box["y"] + y * box["height"] / 100)
+                  for x, y in stroke]  # fmt: skip
+        drawing.mouse.move(*places[0])
+        drawing.mouse.down()
+        for place in places[1:]:
+            drawing.mouse.move(*place, steps=4)
+        drawing.mouse.up()
+    assert f"It reads a {digit} " in news(drawing)
+
+
+def test_an_empty_pad_is_said_so_and_the_last_answer_kept(drawing):
+    before = drawing.locator(".figure-bars").inner_text()
+    drawing.get_by_role("button", name="Wipe").click()
+    drawing.get_by_role("button", name="Read").click()
+    assert "no ink" in figure(drawing).get_by_role("alert").first.inner_text()
+    assert drawing.locator(".figure-bars").inner_text() == before
+    drawing.get_by_role("button", name="Show me a 3").click()
+    assert figure(drawing).get_by_role("alert").first.inner_text() == ""
+
+
+def test_a_digit_is_drawn_and_its_maps_are_read_by_keyboard_alone(drawing):
+    pad = drawing.locator(".figure-pad")
+    pad.focus()
+    drawing.keyboard.press("Delete")
+    drawing.keyboard.press("Space")
+    for _ in range(10):
+        drawing.keyboard.press("ArrowDown")
+    drawing.keyboard.press("Space")
+    assert "It reads a 1 " in news(drawing)
+    for layer, side in (("C1", 5), ("S2", 6), ("C3", 14), ("S4", 16)):
+        drawing.get_by_label(f"{layer}: ", exact=False).focus()
+        drawing.keyboard.press("PageDown")
+        drawing.keyboard.press("ArrowRight")
+        said = news(drawing)
+        assert said.startswith(f"{layer}, map 2, row ")
+        first, last = said.split("rows ")[1].split(" and")[0].split(" to ")
+        assert int(last) - int(first) + 1 == side
+    assert "four values of C3" in drawing.locator(".figure-products").inner_text()
+    drawing.get_by_label("C3: ", exact=False).click(position={"x": 30, "y": 20})
+    assert "150 products" in drawing.locator(".figure-products").inner_text()
+
+
+@pytest.fixture
+def gates(address, chromium):
+    with visit(chromium, f"{address}/memory/index.html") as page:
+        yield page
+        assert page.said == []
+
+
+def test_the_gates_are_forced_by_keyboard_alone(gates):
+    gates.get_by_role("button", name="Keep the bit").focus()
+    gates.keyboard.press("Enter")
+    assert "A change of the first input reaches it times" in news(gates)
+    gates.get_by_label("keep (f), step 1: forced to 1").focus()
+    gates.keyboard.press("ArrowRight")
+    assert gates.evaluate("document.activeElement.ariaLabel") == "keep (f), step 2: forced to 1"
+    gates.keyboard.press("Space")  # free
+    gates.keyboard.press("Space")  # 0
+    assert gates.evaluate("document.activeElement.ariaLabel") == "keep (f), step 2: forced to 0"
+    assert "the cell holds 0." in news(gates)
+    assert "not at all" in news(gates)
+
+
+def test_a_bad_input_of_the_gates_is_said_and_the_state_kept(gates):
+    before = news(gates)
+    gates.get_by_label("Input, step 2").fill("x")
+    assert "A number is needed" in figure(gates).get_by_role("alert").inner_text()
+    assert news(gates) == before
+    gates.get_by_label("Input, step 2").fill("0")
+    assert figure(gates).get_by_role("alert").inner_text() == ""
+
+
+def test_nothing_moves_for_who_asked_for_stillness(address, chromium):
+    with visit(chromium, f"{address}/convolution/index.html", reduced_motion="reduce") as page:
+        cell = page.locator(".figure-grid td.on").first
+        assert cell.evaluate("cell => getComputedStyle(cell).transitionDuration") == "0s"

@@ -1,0 +1,421 @@
+"""The ECG chapter: data, features of known rhythms, judging, models, and files of all kinds."""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import scipy.io
+from sklearn import metrics
+
+import companion
+from chapters.ecg import detector, experts, features, models, protocol, training
+from companion.datasets import ecg_synthetic
+from companion.datasets.matlab import read_mat4
+from companion.errors import UserError
+
+RATE = 300
+REAL = Path(os.environ.get("COMPANION_DATA_DIR", "nowhere")) / "cinc2017"
+WEIGHTS = Path(__file__).parents[1] / "data" / "weights" / "ecg.npz"
+SMALL = {"input_shape": (600, 1), "stages": ((4, 1, 3), (6, 1, 3))}
+
+
+@pytest.fixture(scope="module")
+def synthetic():
+    return companion.load("ecg_synthetic")
+
+
+def recording(rhythm=0, seconds=20, seed=0):
+    """A made-up recording."""
+    return ecg_synthetic.electrocardiogram(rhythm, seconds, np.random.default_rng(seed))
+
+
+def challenge(folder, records, labels):
+    """The challenge's two files, as PhysioNet lays them out."""
+    with zipfile.ZipFile(folder / "training2017.zip", "w") as archive:
+        for name, signal in records.items():
+            scipy.io.savemat(folder / "one.mat", {"val": signal[None]}, format="4")
+            archive.write(folder / "one.mat", f"training2017/{name}.mat")
+            archive.writestr(f"training2017/{name}.hea", f"{name} 1 300 {len(signal)}\n")
+    rows = "".join(f"{name},{label}\n" for name, label in labels.items())
+    (folder / "REFERENCE-v3.csv").write_text(rows)
+
+
+# ---- data ---------------------------------------------------------------------------------------
+
+
+def test_a_matlab_file_is_read_as_scipy_wrote_it(tmp_path):
+    values = np.arange(-6, 6, dtype="int16").reshape(2, 6)
+    scipy.io.savemat(tmp_path / "x.mat", {"val": values}, format="4")
+    np.testing.assert_array_equal(read_mat4((tmp_path / "x.mat").read_bytes()), values)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-3], lambda b: b[:7], lambda b: b"MATLAB 5.0" * 9])
+def test_a_damaged_matlab_file_is_told(tmp_path, damage):
+    scipy.io.savemat(tmp_path / "x.mat", {"val": np.ones((1, 50), "int16")}, format="4")
+    with pytest.raises(UserError):
+        read_mat4(damage((tmp_path / "x.mat").read_bytes()))
+
+
+def test_synthetic_recordings_are_the_same_for_the_same_seed(synthetic):
+    assert np.bincount(synthetic.train.y, minlength=4).min() > 40
+    np.testing.assert_array_equal(recording(1, seed=3), recording(1, seed=3))
+    assert not np.array_equal(recording(1, seed=3), recording(1, seed=4))
+    assert not set(synthetic.train.names) & set(synthetic.test.names)
+
+
+def test_made_up_beats_are_found_where_they_were_put():
+    rng = np.random.default_rng(0)
+    for rhythm in (0, 1, 2):
+        signal = recording(rhythm, 30, seed=rhythm)
+        beats = features.find_beats(signal)
+        assert 30 < 60 * RATE / np.median(np.diff(beats)) < 180
+    peaks = np.cumsum(rng.uniform(0.6, 1.0, 20))
+    x = ecg_synthetic.bumps(
+        np.arange(30 * RATE) / RATE, peaks, np.ones(len(peaks)), np.full(len(peaks), 0.012)
+    )
+    found = features.find_beats(x + rng.normal(0, 0.02, len(x)))
+    np.testing.assert_allclose(found / RATE, peaks, atol=0.01)
+
+
+def test_a_fibrillating_rhythm_is_less_regular_than_a_normal_one():
+    cv, jump = features.NAMES.index("rr_cv"), features.NAMES.index("median_jump")
+    normal, af = (
+        np.array([features.expert_features(recording(r, 10, s)) for s in range(6)]) for r in (0, 1)
+    )
+    assert np.median(af[:, cv]) > 2 * np.median(normal[:, cv])
+    assert np.median(af[:, jump]) > 2 * np.median(normal[:, jump])
+
+
+@pytest.mark.parametrize("signal", [np.zeros(3000), np.ones(3000), np.eye(1, 3000, 1500)[0]])
+def test_features_are_finite_for_a_line_without_beats(signal):
+    assert np.isfinite(features.expert_features(signal)).all()
+
+
+def test_a_builder_for_tensorflow_datasets_passes_its_own_tests(tmp_path):
+    """TensorFlow Datasets' test case for builders, on five recordings."""
+    import tensorflow_datasets as tfds
+
+    from companion.datasets import cinc2017
+
+    rng = np.random.default_rng(0)
+    names = ("A00001", "A00003", "A00005", "A00002", "A00009")
+    assert [cinc2017.part_of(name) for name in names] == [
+        "train", "train", "validation", "test", "test"
+    ]  # fmt: skip
+    challenge(
+        tmp_path,
+        {name: rng.integers(-900, 900, 3000).astype("int16") for name in names},
+        dict(zip(names, "NAO~N", strict=True)),
+    )
+
+    class Case(tfds.testing.DatasetBuilderTestCase):
+        DATASET_CLASS = cinc2017.Builder
+        SPLITS = {"train": 2, "validation": 1, "test": 2}  # noqa: RUF012
+        EXAMPLE_DIR = str(tmp_path)
+        SKIP_CHECKSUMS = True  # PhysioNet publishes its own, beside the files
+
+        def runTest(self):  # noqa: N802
+            self.test_registered()
+            self.test_info()
+            self.test_download_and_prepare_as_dataset()
+
+    result = unittest.TestResult()
+    unittest.TestSuite([Case()]).run(result)
+    assert result.wasSuccessful(), result.failures + result.errors
+
+
+def test_recordings_are_loaded_from_a_folder_of_the_publishers_files(tmp_path, monkeypatch):
+    (tmp_path / "cinc2017").mkdir()
+    names = ("A00001", "A00003", "A00005", "A00002")
+    signals = {name: np.arange(3000 + 10 * k, dtype="int16") for k, name in enumerate(names)}
+    challenge(tmp_path / "cinc2017", signals, dict(zip(names, "NAO~", strict=True)))
+    monkeypatch.setenv("COMPANION_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    data = companion.load("cinc2017")
+    assert data.train.names == ("A00001", "A00003")
+    assert (data.train.y.tolist(), data.validation.y.tolist(), data.test.y.tolist()) == (
+        [0, 1], [2], [3]
+    )  # fmt: skip
+    np.testing.assert_allclose(data.test.x[0], signals["A00002"] / 1000, rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.exists(), reason="needs cinc2017 under COMPANION_DATA_DIR")
+def test_real_recordings_are_read_as_the_challenge_describes_them():
+    with zipfile.ZipFile(REAL / "training2017.zip") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".mat")][:200]
+        signals = [read_mat4(archive.read(name))[0] for name in names]
+    assert all(2700 <= len(signal) <= 18300 for signal in signals)  # 9 to 61 s
+    assert {signal.dtype for signal in signals} == {np.dtype("int16")}
+
+
+# ---- judging ------------------------------------------------------------------------------------
+
+
+def test_windows_lie_within_their_recordings_and_af_is_cut_ten_times_as_often():
+    recordings = [np.zeros(3000), np.zeros(4000), np.zeros(4000), np.zeros(2999)]
+    number, start = protocol.windows(recordings, [0, 0, 1, 1])
+    assert np.bincount(number).tolist() == [1, 3, 21]
+    assert max(start) == 1000
+    assert protocol.cut(recordings, (number, start)).shape == (25, 3000, 1)
+
+
+def test_a_recording_gets_the_mean_log_odds_of_its_windows():
+    numbers, p = protocol.by_recording(np.array([0.5, 0.9, 0.1, 0.8]), np.array([3, 7, 7, 9]))
+    assert numbers.tolist() == [3, 7, 9]
+    np.testing.assert_allclose(p, [0.5, 0.5, 0.8])
+
+
+def test_scores_are_those_of_scikit_learn_and_the_threshold_is_the_best():
+    rng = np.random.default_rng(0)
+    truth = rng.random(500) < 0.3
+    p = np.clip(0.3 * truth + rng.normal(0.4, 0.15, 500), 0, 1)
+    threshold = protocol.best_threshold(truth, p)
+    found = protocol.scores(truth, p, threshold)
+    assert found["roc_auc"] == metrics.roc_auc_score(truth, p)
+    best = max(metrics.f1_score(truth, p >= t) for t in np.unique(p))
+    assert best - 0.02 < found["f1"] <= best
+
+
+def test_resampling_recordings_gives_wider_intervals_than_resampling_windows():
+    rng = np.random.default_rng(0)
+    recording = np.repeat(np.arange(30), 20)
+    truth = recording < 10
+    p = 1 / (1 + np.exp(-(truth - 0.5) - np.repeat(rng.normal(size=30), 20)))
+    (low, high), (narrow, wide) = (
+        protocol.bootstrap(truth, p, unit, 0.5, resamples=60)["roc_auc"]
+        for unit in (recording, np.arange(600))
+    )
+    assert high - low > 1.5 * (wide - narrow)
+
+
+# ---- models -------------------------------------------------------------------------------------
+
+
+def test_the_expert_in_numpy_is_the_pipeline_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 5))
+    y = (x[:, 0] ** 2 + x[:, 1] > 1).astype(int) + (x[:, 2] > 1)
+    pipeline = experts.logistic_regression().fit(x, y)
+    ours = experts.Expert.of(pipeline)(3 * x)
+    np.testing.assert_allclose(ours, pipeline.predict_proba(3 * x), atol=1e-9)
+
+
+def test_opinions_together_are_a_normalized_geometric_mean():
+    one, other = np.array([[0.8, 0.2]]), np.array([[0.5, 0.5]])
+    np.testing.assert_allclose(detector.together(one, one), one)
+    np.testing.assert_allclose(detector.together(one, other), [[2 / 3, 1 / 3]])
+
+
+def test_the_louder_or_shifted_signal_is_the_same_to_a_network():
+    layer = models.Standardize()
+    x = recording()[None, :, None]
+    np.testing.assert_allclose(layer(5 * x + 3), layer(x), atol=0.1)
+
+
+def test_frequency_bands_are_those_of_a_fourier_transform_and_add_up():
+    x = recording(1, 2)[None, :, None]
+    channels = keras.ops.convert_to_numpy(models.FrequencyBands()(x))[0]
+    np.testing.assert_allclose(channels[1:].sum(axis=0), channels[0], atol=1e-5)
+    spectrum = np.fft.rfft(x[0, :, 0])
+    spectrum[(hertz := np.fft.rfftfreq(600, 1 / RATE)) < 0.5] = 0
+    spectrum[hertz >= 50] = 0
+    np.testing.assert_allclose(channels[2], np.fft.irfft(spectrum, 600), atol=1e-5)
+
+
+def test_attention_sums_to_one_and_is_what_the_pooling_uses():
+    model = models.acrnn(units=4, **SMALL)
+    found = models.attention(model, recording(1, 2)[None, :, None])["attention"]
+    assert found.shape == (1, 50)
+    np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_mina_attends_to_beats_rhythm_and_frequency():
+    model = models.mina(input_shape=(300, 1))
+    found = models.attention(model, np.random.default_rng(0).normal(size=(2, 300, 1)))
+    assert {name: weights.shape for name, weights in found.items()} == {
+        **{f"beat_{k}": (2, 6, 10) for k in range(4)},
+        **{f"rhythm_{k}": (2, 6) for k in range(4)},
+        "frequency": (2, 4),
+    }
+    for weights in found.values():
+        np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-4)
+
+
+def test_mina_has_the_references_parameters_but_for_pytorchs_second_biases():
+    base = 64 * 32 + 64 + 33 + 65 * 8 + 8 + 2 * 4 * 32 * (64 + 32 + 1) + 65 * 8 + 8 + 64 * 8 + 8
+    assert 4 * base + 9 * 2 + 2 + 8 * 4 + 4 == 114_268
+
+
+def test_the_cardiologist_has_33_convolutions_and_one_dense_layer():
+    model = models.cardiologist(input_shape=(256, 1), filters=2, kernel=3)
+    kinds = [type(layer) for layer in model.layers]
+    assert kinds.count(keras.layers.Conv1D) == 33
+    assert kinds.count(keras.layers.Dense) == 1
+    widths = [2 * 2 ** (block // 4) for block in range(16)]
+    before = [2, *widths]
+    weights = 3 * 1 * 2 + 2 + 2 * 2  # the first convolution and its normalization
+    for block, width in enumerate(widths):
+        weights += 3 * before[block] * width + width + 3 * width * width + width
+        weights += 2 * width + (2 * before[block] if block else 0)
+    weights += 2 * 16 + 16 * 4 + 4
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == weights
+
+
+def test_a_batch_of_crops_has_the_asked_shape_and_depends_on_the_seed_alone(synthetic):
+    def batch(seed):
+        return next(training.Crops(synthetic.train.x, synthetic.train.y, 8, length=600, seed=seed))
+
+    (x, labels), (again, same) = batch(1), batch(1)
+    assert x.shape == (8, 600, 1)
+    assert np.isfinite(x).all()
+    np.testing.assert_array_equal(x, again)
+    np.testing.assert_array_equal(labels, same)
+    assert not np.array_equal(x, batch(2)[0])
+
+
+def test_crops_come_from_the_recordings_they_are_given():
+    ramp = [np.full(700, 5.0), np.full(900, -3.0)]
+    crops = training.Crops(
+        ramp, [0, 1], 16, length=600, noise=0.0, masked=0.0, upside_down=0.0, seed=0
+    )
+    x, labels = next(crops)
+    np.testing.assert_allclose(x[..., 0], np.where(labels == 0, 5, -3)[:, None].repeat(600, 1))
+
+
+@pytest.mark.slow
+def test_training_lowers_the_loss_and_tells_what_the_input_cost(synthetic):
+    keras.utils.set_random_seed(0)
+    model = models.cnn(**SMALL)
+    crops = training.Crops(synthetic.train.x, synthetic.train.y, 8, length=600)
+    first = training.fit(model, crops, 2)
+    later = training.fit(model, crops, 40)
+    assert later["loss"] < first["loss"]
+    assert 0 < later["input_share"] < 1
+
+
+# ---- files --------------------------------------------------------------------------------------
+
+
+def written(folder, name, values):
+    """A recording file."""
+    path = folder / name
+    if path.suffix == ".npy":
+        np.save(path, values)
+    elif path.suffix == ".csv":
+        path.write_text("mV\n" + "\n".join(f"{value:.5f}" for value in values))
+    else:
+        scipy.io.savemat(path, {"val": (values * 1000).astype("int16")[None]}, format="4")
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.csv", "x.mat"])
+def test_a_recording_is_the_same_from_every_kind_of_file(tmp_path, name):
+    signal = recording()
+    found, remarks = detector.read_recording(written(tmp_path, name, signal))
+    np.testing.assert_allclose(found, signal, atol=1.1e-3)
+    assert remarks == []
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.zeros(6000), "flat"),
+        (np.where(np.arange(6000) % 300 < 150, 5.0, -5.0), "saturated"),
+        (recording(seconds=2), "too short"),
+        (np.full(6000, np.nan), "no numbers"),
+        (np.ones((2, 6000)), "One lead"),
+        (np.zeros(0), "not one sample"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_with_a_reason(tmp_path, values, said):
+    with pytest.raises(UserError, match=said):
+        detector.read_recording(written(tmp_path, "x.npy", values))
+
+
+def test_a_few_missing_samples_are_bridged_and_told(tmp_path):
+    signal = recording()
+    holes = signal.copy()
+    holes[1000:1010] = np.nan
+    found, remarks = detector.read_recording(written(tmp_path, "x.npy", holes))
+    assert np.isfinite(found).all()
+    assert "10 samples" in remarks[0]
+    np.testing.assert_allclose(
+        np.delete(found, range(1000, 1010)), np.delete(signal, range(1000, 1010))
+    )
+
+
+def test_another_rate_is_resampled(tmp_path):
+    time = np.arange(0, 20, 1 / 360)
+    found, remarks = detector.read_recording(
+        written(tmp_path, "x.npy", np.sin(2 * np.pi * time)), rate=360
+    )
+    assert "360" in remarks[0]
+    middle = slice(600, 5400)
+    expected = np.sin(2 * np.pi * np.arange(len(found)) / RATE)
+    np.testing.assert_allclose(found[middle], expected[middle], atol=0.01)
+
+
+@pytest.mark.parametrize("contents", [b"", b"\x00\x01", b"no\nnumbers\nhere\n", b"\xff\xfe\xfd"])
+def test_a_file_that_is_no_recording_is_refused(tmp_path, contents):
+    for name in ("x.mat", "x.csv", "x.npy"):
+        (tmp_path / name).write_bytes(contents)
+        with pytest.raises(UserError):
+            detector.read_recording(tmp_path / name)
+
+
+def test_windows_of_a_recording_reach_its_end():
+    x, starts = detector.as_windows(np.arange(7001))
+    assert starts[-1] == 4001
+    assert x[-1, -1, 0] == 7000
+    assert len(detector.as_windows(np.arange(2800))[0]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="needs the shipped weights")
+def test_predict_reads_a_batch_and_a_bad_file_costs_only_itself(tmp_path):
+    written(tmp_path, "normal.npy", recording(0, 30, 1))
+    written(tmp_path, "af.csv", recording(1, 30, 2))
+    written(tmp_path, "flat.npy", np.zeros(9000))
+    files = ["normal.npy", "af.csv", "flat.npy", "nowhere.mat"]
+    done = subprocess.run(
+        [sys.executable, "-m", "companion", "predict", "ecg", *files, "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    said = json.loads(done.stdout)
+    normal, af, flat, nowhere = said["predictions"]
+    assert "not a medical device" in said["notice"]
+    assert 0 <= normal["probability"] < af["probability"] <= 1
+    assert (tmp_path / normal["drawing"]).stat().st_size > 10_000
+    assert "flat" in flat["error"]
+    assert "no such file" in nowhere["error"]
+
+
+def test_predict_tells_of_an_unknown_model(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "companion", "predict", "ekg", "x.npy"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "ecg" in done.stderr or "There are: none" in done.stderr
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="needs the shipped weights")
+def test_the_shipped_weights_are_small_and_have_a_record():
+    assert WEIGHTS.stat().st_size <= 2_000_000
+    record = json.loads(WEIGHTS.with_suffix(".json").read_text())
+    assert record["chapter"] == "ecg"
+    assert 0 < record["thresholds"]["recording"] < 1

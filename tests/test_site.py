@@ -1,0 +1,270 @@
+"""The site: it builds strictly, and every gate passes it and stops a bad sample."""
+
+import ast
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import site_gates
+
+from companion import catalogue, pages
+from companion.lesson import notebook
+
+ROOT = Path(__file__).parents[1]
+needs_node = pytest.mark.skipif(
+    not shutil.which("node"), reason="no Node.js here (Debian: apt install nodejs)"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "gate",
+    [
+        pytest.param(gate, marks=[needs_node] if gate is site_gates.bad_formulas else [])
+        for gate in site_gates.SITE_GATES
+    ],
+    ids=lambda gate: gate.__name__,
+)
+def test_the_site_passes(gate, site):
+    assert gate(site) == []
+
+
+def page(folder, body, name="index.html"):
+    """Write a page whose article holds `body`."""
+    folder.mkdir(exist_ok=True, parents=True)
+    (folder / name).write_text(f"<html><body><article>{body}</article></body></html>")
+    return folder
+
+
+BAD = {
+    "bad_formulas": [
+        r'<span class="arithmatex">\(\frac{1}\)</span>',
+        r'<div class="arithmatex">\[\undefined x\]</div>',
+        r'<div class="arithmatex">\[\text{×}\]</div>',
+    ],
+    "pictures_without_text": [
+        '<img src="a.png">',
+        '<img src="a.png" alt="">',
+        '<div class="figure"><svg></svg></div>',
+        "<canvas></canvas>",
+    ],
+    "missing_assets": [
+        '<script src="gone.js"></script>',
+        '<img src="gone.png" alt="gone">',
+        '<div data-figure="x" data-scripts="gone.js"></div>',
+        '<link rel="stylesheet" href="../gone.css">',
+    ],
+    "dead_links": [
+        '<a href="gone.html">x</a>',
+        '<a href="#nowhere">x</a>',
+        '<a href="index.html#nowhere">x</a>',
+        '<a href="/gone/">x</a>',
+    ],
+}
+GOOD = """
+<h2 id="here">x</h2> <a href="#here">x</a> <a href="https://elsewhere.org">x</a>
+<a href="index.html#here">x</a> <a href="data:text/plain,x">x</a> <script src="there.js"></script>
+<img src="there.png" alt="A finding."> <span class="arithmatex">\\(a^2\\)</span>
+<div role="img" aria-label="A finding."><svg></svg></div>
+"""
+
+
+@pytest.mark.parametrize(
+    ("gate", "sample"),
+    [
+        pytest.param(gate, sample, marks=[needs_node] if gate == "bad_formulas" else [])
+        for gate, samples in BAD.items()
+        for sample in samples
+    ],
+)
+def test_a_gate_stops_a_bad_sample(gate, sample, tmp_path):
+    assert getattr(site_gates, gate)(page(tmp_path, sample))
+
+
+@pytest.mark.parametrize("gate", BAD)
+def test_a_gate_lets_a_good_page_pass(gate, tmp_path):
+    if gate == "bad_formulas" and not shutil.which("node"):
+        pytest.skip("no Node.js here (Debian: apt install nodejs)")
+    for name in ("there.js", "there.png"):
+        (tmp_path / name).touch()
+    assert getattr(site_gates, gate)(page(tmp_path, GOOD)) == []
+
+
+def test_a_missing_font_of_a_style_is_found(tmp_path):
+    (page(tmp_path, "") / "style.css").write_text("@font-face { src: url(fonts/gone.woff2) }")
+    assert site_gates.missing_assets(tmp_path) == ["style.css: fonts/gone.woff2"]
+
+
+def test_a_page_outside_the_navigation_is_found(tmp_path):
+    page(tmp_path, '<a class="md-nav__link" href="a.html">A</a>')
+    page(tmp_path, "", "a.html")
+    page(tmp_path / "b", "", "lost.html")
+    assert site_gates.pages_outside_navigation(tmp_path) == ["b/lost.html"]
+
+
+def test_the_strict_build_stops_at_a_page_outside_the_navigation_and_at_a_dead_link(tmp_path):
+    """What MkDocs itself is asked to catch, under this project's own settings."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "index.md").write_text("# Home\n")
+    (tmp_path / "mkdocs.yml").write_text(
+        f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: docs\nnav: [index.md]\n"
+        "theme: {name: mkdocs}\nplugins: []\nextra_css: []\nextra_javascript: []\n"
+    )
+
+    def builds():
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", "site"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+
+    assert builds()
+    (docs / "lost.md").write_text("# Lost\n")
+    assert not builds()
+    (docs / "lost.md").unlink()
+    (docs / "index.md").write_text("# Home\n\n[x](#nowhere)\n")
+    assert not builds()
+
+
+def test_no_docstring_describes_an_argument_that_does_not_exist():
+    for package in ("companion", "chapters"):
+        assert site_gates.wrong_docstrings(package, ROOT) == []
+
+
+def test_a_docstring_that_describes_another_argument_is_found(tmp_path):
+    (tmp_path / "sample.py").write_text(
+        'def f(size):\n    """Return it.\n\n    Args:\n        sise: How large.\n    """\n'
+        'class C:\n    """A thing.\n\n    Args:\n        width: How wide.\n    """\n'
+        "    def __init__(self, depth): ...\n"
+    )
+    assert site_gates.wrong_docstrings("sample", tmp_path) == [
+        "sample.f takes no argument 'sise'",
+        "sample.C takes no argument 'width'",
+    ]
+
+
+def test_the_navigation_follows_the_catalogue():
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = re.findall(r"^ +- (\d+) .*: (\w+)/README\.md$", settings, re.MULTILINE)
+    assert listed == [(str(found.card.number), found.name) for found in catalogue.discover()]
+    described = re.findall(r"^ +- .*: (\w+)/reference\.md$", settings, re.MULTILINE)
+    assert described == [found.name for found in catalogue.discover()]
+
+
+def public_names():
+    """The public names of every chapter, and the file that its card takes each from."""
+    for found in catalogue.discover():
+        card = ROOT / "chapters" / found.name / "__init__.py"
+        for node in ast.walk(ast.parse(card.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "submod_attrs":
+                for names in ast.literal_eval(node.value).values():
+                    yield from ((found.name, name) for name in names)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not importlib.util.find_spec("zensical"), reason="pip install zensical")
+def test_the_same_settings_build_on_zensical(tmp_path, site):
+    """MkDocs' theme has a successor: nothing here may stand in the way of a move."""
+    for name in ("chapters", "companion", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    command = [Path(sys.executable).with_name("zensical"), "build", "-f", "mkdocs.yml"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for name, there in site_gates.pages(site).items():
+        here = site_gates.Page(tmp_path / "site" / name)
+        assert len(here.formulas) == len(there.formulas), name
+        assert {link for link in there.ids if "." in link} <= here.ids, name
+    figures = (tmp_path / "site" / "convolution" / "index.html").read_text().count('role="img"')
+    assert figures == (site / "convolution" / "index.html").read_text().count('role="img"') > 0
+
+
+@pytest.mark.slow
+def test_every_public_name_of_a_chapter_is_in_the_reference(site):
+    """Anchors are full names: chapters.convolution.scratch.output_size."""
+    written = {
+        file.parent.name: {anchor.rpartition(".")[2] for anchor in site_gates.Page(file).ids}
+        for file in site.rglob("reference.html")
+    }
+    missing = [pair for pair in public_names() if pair[1] not in written.get(pair[0], ())]
+    assert missing == []
+
+
+@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
+def test_a_lesson_has_its_parts(found):
+    text = (ROOT / "chapters" / found.name / "README.md").read_text(encoding="utf-8")
+    headings = [line.strip("# ").lower() for line in text.splitlines() if line.startswith("#")]
+    assert f"**{found.card.question}**" in text[:300]
+    assert "what goes wrong" in text.lower()
+    assert headings[-2:] == ["exercises", "what to read next"]
+    assert f'pages.exercises("{found.name}")' in text
+    assert f'pages.download("{found.name}")' in text
+
+
+@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
+def test_a_page_folds_the_hints_of_every_exercise(found):
+    written = pages.exercises(found.name)
+    for name in found.exercise_names():
+        assert re.search(rf'^\?\?\? question "`{name}`: .+"$', written, re.MULTILINE), name
+
+
+def test_the_data_and_the_records_are_all_named():
+    from companion.datasets.sources import CARDS
+
+    assert all(f"`{name}`" in pages.data_cards() for name in CARDS)
+    for path in (ROOT / "data" / "results").glob("*.json"):
+        assert f"`{path.stem}`" in pages.records()
+
+
+def run_notebook(made, folder):
+    """Run a notebook from top to bottom in a fresh kernel."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    asked = nbformat.from_dict(made)
+    nbformat.validate(asked)
+    NotebookClient(asked, timeout=240, resources={"metadata": {"path": folder}}).execute()
+    return asked
+
+
+# The kernel's sockets are closed by its own threads, late.
+quiet_kernel = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+
+
+@quiet_kernel
+@pytest.mark.slow
+@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
+def test_a_lesson_runs_as_a_notebook(found, tmp_path):
+    run = run_notebook(notebook(found.name), tmp_path)
+    shown_as = [
+        kind
+        for cell in run.cells
+        for output in cell.get("outputs", ())
+        for kind in output.get("data", ())
+    ]
+    assert "text/html" in shown_as, "its figures are drawn"
+
+
+@quiet_kernel
+@pytest.mark.slow
+def test_a_code_block_that_does_not_run_is_found(tmp_path):
+    from nbclient.exceptions import CellExecutionError
+
+    made = notebook(catalogue.discover()[0].name)
+    made["cells"] = [
+        {"cell_type": "code", "id": "x", "metadata": {}, "source": "undefined",
+         "execution_count": None, "outputs": []}
+    ]  # fmt: skip
+    with pytest.raises(CellExecutionError, match="undefined"):
+        run_notebook(made, tmp_path)
+
+
+@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
+def test_a_notebook_holds_all_code_and_no_trace_of_the_site(found):
+    cells = notebook(found.name)["cells"]
+    prose = "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+    for trace in ("--8<--", "README.md", "data-figure", "!!! ", 'exec="true"'):
+        assert trace not in prose
+    assert all(compile(c["source"], "cell", "exec") for c in cells if c["cell_type"] == "code")
