@@ -47,7 +47,7 @@ chapter = Chapter(
             HONG_2019,
             data="ecg_synthetic",
             effort=0.15,
-            small={"input_shape": (900, 1)},
+            small={"input_shape": (300, 1), "edges": (30.0, 60.0), "dropout": 0.0},
         ),
         Model(
             "cardiologist",

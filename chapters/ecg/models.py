@@ -167,17 +167,19 @@ class FrequencyBands(layers.Layer):
     bands are cut out of the Fourier transform.
     """
 
-    edges = (0.0, 0.5, 50.0, np.inf)
-
-    def __init__(self, **options):
+    def __init__(self, edges=(0.5, 50.0), **options):
         super().__init__(**{"dtype": "float32", **options})
+        self.edges = tuple(edges)
+
+    def get_config(self):
+        return {**super().get_config(), "edges": self.edges}
 
     def call(self, x):
         samples = x.shape[1]
         frequencies = np.fft.rfftfreq(samples, 1 / RATE)
         real, imaginary = ops.rfft(x[:, :, 0])
         channels = [x[:, :, 0]]
-        for low, high in zip(self.edges, self.edges[1:], strict=False):
+        for low, high in zip((0.0, *self.edges), (*self.edges, np.inf), strict=True):
             inside = ((frequencies >= low) & (frequencies < high)).astype("float32")
             channels.append(ops.irfft((real * inside, imaginary * inside), fft_length=samples))
         return ops.stack(channels, axis=1)
@@ -200,7 +202,7 @@ def knowing_attention(x, knowledge, units, name):
 
 
 # --8<-- [start:mina]
-def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5):
+def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5, edges=(0.5, 50.0)):
     """Build MINA, multilevel knowledge-guided attention (Hong et al., 2019).
 
     Each of four frequency channels is cut into segments of a sixth of a second. Attention picks
@@ -214,11 +216,12 @@ def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5):
         classes: Number of classes.
         segment: Samples in a segment.
         dropout: Share of each channel's features that training silences.
+        edges: Where one frequency band ends and the next begins, in Hz.
     """
     samples = input_shape[0]
     segments = samples // segment
     inputs = keras.Input(input_shape)
-    channels = FrequencyBands()(Standardize()(inputs))
+    channels = FrequencyBands(edges)(Standardize()(inputs))
     found, power = [], []
     for number in range(4):
         channel = ops.reshape(channels[:, number], (-1, segments, segment, 1))
