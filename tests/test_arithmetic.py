@@ -19,9 +19,12 @@ from companion.errors import UserError
 CHAPTERS = Path(__file__).parents[1] / "chapters"
 ARITHMETIC = CHAPTERS / "assets" / "arithmetic.js"
 WEIGHTS = CHAPTERS / "convnets" / "lenet5_weights.js"
-pytestmark = pytest.mark.skipif(
-    not shutil.which("node"), reason="no Node.js here (Debian: apt install nodejs)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not shutil.which("node"), reason="no Node.js here (Debian: apt install nodejs)"
+    ),
+]
 
 
 def in_javascript(program, given=None):

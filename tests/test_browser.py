@@ -14,6 +14,7 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.site,
     pytest.mark.skipif(
         not (CHROMIUM and importlib.util.find_spec("playwright")),
         reason="no browser here (pip install '.[test]'; Debian: apt install chromium)",

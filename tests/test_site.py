@@ -21,6 +21,7 @@ needs_node = pytest.mark.skipif(
 
 
 @pytest.mark.slow
+@pytest.mark.site
 @pytest.mark.parametrize(
     "gate",
     [
@@ -164,6 +165,7 @@ def public_names():
 
 
 @pytest.mark.slow
+@pytest.mark.site
 @pytest.mark.skipif(not importlib.util.find_spec("zensical"), reason="pip install zensical")
 def test_the_same_settings_build_on_zensical(tmp_path, site):
     """MkDocs' theme has a successor: nothing here may stand in the way of a move."""
@@ -182,6 +184,7 @@ def test_the_same_settings_build_on_zensical(tmp_path, site):
 
 
 @pytest.mark.slow
+@pytest.mark.site
 def test_every_public_name_of_a_chapter_is_in_the_reference(site):
     """Anchors are full names: chapters.convolution.scratch.output_size."""
     written = {
@@ -235,6 +238,7 @@ quiet_kernel = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::De
 
 @quiet_kernel
 @pytest.mark.slow
+@pytest.mark.site
 @pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
 def test_a_lesson_runs_as_a_notebook(found, tmp_path):
     run = run_notebook(notebook(found.name), tmp_path)
@@ -249,6 +253,7 @@ def test_a_lesson_runs_as_a_notebook(found, tmp_path):
 
 @quiet_kernel
 @pytest.mark.slow
+@pytest.mark.site
 def test_a_code_block_that_does_not_run_is_found(tmp_path):
     from nbclient.exceptions import CellExecutionError
 
