@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.machinery
+import logging
 import os
 import sys
 import tempfile
@@ -54,5 +55,6 @@ class QuietTensorFlow:
 def install() -> None:
     """Make every later `import tensorflow` of this process a quiet one."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice on retracing, above all
     if QuietTensorFlow not in sys.meta_path:
         sys.meta_path.insert(0, QuietTensorFlow)
