@@ -206,7 +206,9 @@ def conv3d_classifier(input_shape=(8, 16, 16, 1), classes=10, *, filters=16, ker
     for number, width in enumerate((filters, 2 * filters, 4 * filters), start=1):
         x = layers.Conv3D(width, kernel, padding="same", activation="relu", name=f"conv{number}")(x)
         if number < 3:
-            x = layers.MaxPooling3D(2, padding="same", name=f"pool{number}")(x)
+            # TensorFlow pools volumes on a CPU in float32 alone.
+            pool = layers.MaxPooling3D(2, padding="same", dtype="float32", name=f"pool{number}")
+            x = pool(x)
     x = layers.GlobalAveragePooling3D(name="average")(x)
     output = layers.Dense(classes, activation="softmax", dtype="float32", name="output")(x)
     return keras.Model(clips, output, name="conv3d_classifier")

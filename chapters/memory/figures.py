@@ -286,7 +286,7 @@ def gradient_distance() -> Figure:
         axes.legend(frameon=False, fontsize="small", loc="lower left")
         plain(axes)
     sides[0].set_ylabel("size of the gradient, 1 at the end")
-    sides[0].set_title("At the start the plain cell reaches further")
+    sides[0].set_title("At the start gates reach no further")
     sides[1].set_title(f"After learning to add over {found['lag']} steps")
     return figure
 
