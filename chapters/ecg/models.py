@@ -34,7 +34,7 @@ class Standardize(layers.Layer):
 
 def normalized(x, relu=True):
     """Follow `x` with batch normalization, and with a ReLU."""
-    x = layers.BatchNormalization()(x)
+    x = layers.BatchNormalization(momentum=0.9)(x)  # a short training must do
     return layers.ReLU()(x) if relu else x
 
 
