@@ -162,7 +162,10 @@ def what_excites_it() -> Figure:
 
 
 def small_kernels_study() -> Figure:
-    """Test error of one 7×7 layer, of three 3×3, and of three with no ReLUs: about 7 % each."""
+    """Test error of one 7×7 layer, of three 3×3, of three with no ReLUs: 6.3, 7.2 and 7.1 %.
+
+    The intervals of all three overlap.
+    """
     return results("small_kernels").figure()
 
 

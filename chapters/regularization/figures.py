@@ -339,17 +339,29 @@ def weights_near_zero() -> Figure:
 
 
 def early_stopping_study() -> Figure:
-    """Test error with and without early stopping, by patience, with intervals."""
+    """Test error with and without early stopping: 23 % without, 12 % with, whatever the patience.
+
+    A point and an interval for each of six levels: no stopping, and patiences of 1, 2, 5, 10 and
+    20, whose intervals lie one beside the other, well below that of no stopping.
+    """
     return results("early_stopping").figure()
 
 
 def dropout_study() -> Figure:
-    """Test error by dropout rate, with intervals."""
+    """Test error by dropout rate: it falls from 22 % at 0 to 12 % at 0.7, and is 59 % at 0.9.
+
+    A point and an interval for each of seven rates. Only the one at 0.1 is not shown to differ from
+    no dropout.
+    """
     return results("dropout_rate").figure()
 
 
 def augmentation_study() -> Figure:
-    """Test error by augmentation, with intervals."""
+    """Test error by augmentation: AutoAugment lowers it, the mirror raises it, the rest tie.
+
+    A point and an interval for each of ten levels: 8.6 % with no augmentation, 5.9 % with
+    AutoAugment's sub-policies, 13.5 % with the horizontal flip, 8.0 to 9.9 % with the others.
+    """
     return results("augmentation").figure()
 
 
