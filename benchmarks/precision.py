@@ -1,83 +1,176 @@
 """Half precision beside float32: as accurate on any machine, and how much faster on a GPU.
 
-    python benchmarks/precision.py accuracy [--models NAME …] [--seeds N] [--epochs N] [--json FILE]
-    python benchmarks/precision.py speed [--batch-size N] [--json FILE]
+    python benchmarks/precision.py accuracy [--models NAME …] [--seconds N] [--seeds N]
+    python benchmarks/precision.py speed [--networks NAME …] [--batch-size N] [--no-tf32]
 
-*accuracy* trains small models on the digits under float32, mixed_float16 and mixed_bfloat16, with
-the same seeds, and compares the test accuracy (never used to choose anything); half precision
-should stay within half a point. It needs no GPU: a CPU emulates the formats.
+Both take --json FILE, and run on the backend that KERAS_BACKEND names.
 
-*speed* needs a GPU. For vgg("D") and ResNet-50 at 224×224, the ECG network of 34 layers and the
-pyramid RNN, it trains on one batch over and over, as compiled by Keras, and prints images (or
+*accuracy* trains every model of the catalogue for a short while under float32, mixed_float16 and
+mixed_bfloat16, from the same first weights and on the same batches, and compares the accuracy on
+all examples that it was not trained on; half precision should stay within half a point. A model
+that is large by default is built small, as for the tests. Two trainings that round differently
+part ways like two seeds, so a difference comes with its standard error over the seeds, of which
+each model gets as many as fit into --seconds, two at least. It needs no GPU: a CPU emulates the
+formats.
+
+*speed* needs a GPU, and no table of it is recorded yet: `KERAS_BACKEND=jax python
+benchmarks/precision.py speed --json speed.json` on a machine that has one makes it. For vgg("D")
+and ResNet-50 at 224×224, the ECG network of 34 layers and the pyramid RNN, each row in a process
+of its own, it trains on one batch over and over, as compiled by Keras, and prints images (or
 recordings) per second, peak memory, and the share of the matrix rate that a plain product of two
-8192×8192 matrices reaches on the same card in the same format. float32 is Keras's default, which
-on Ampere and later multiplies in TF32; --no-tf32 turns that off. What does not fit into memory at
-the given batch size is reported as such.
+8192×8192 matrices reaches on the same card in the same format. float32 multiplies in TF32 on
+Ampere and later; --no-tf32 turns that off. What does not fit into memory at the given batch size
+is reported as such. --small tries the code out on any device, with networks of a few layers: its
+numbers mean nothing.
 """
 
 import argparse
 import json
+import subprocess
+import sys
 import time
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 
-import companion
+import companion  # noqa: F401  (first: it keeps TensorFlow quiet)
 
 # isort: split
 import keras
 import numpy as np
+from scipy.stats import t as student
 
 from companion import catalogue
+from companion.datasets import load
 from companion.training import hardware
+from companion.training.recipe import Batches
 
 POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 MATRIX = 8192
-MODELS = ("lenet5", "gap_classifier", "vgg_small", "regularized_mlp")
+MOST_SEEDS = 8
+# Steps of 32 examples, fewer where a CPU that emulates half precision takes seconds for each.
+STEPS, FEWER_STEPS = 240, {"alexnet": 30, "zfnet": 30, "googlenet": 60}
+# As large as the digits need, where the tests can afford more.
+SMALLER = {
+    "from_pattern": {"input_shape": (8, 8, 1)},
+    "gap_classifier": {"input_shape": (16, 16, 1)},
+}
 
 
-def accuracy(models: list[str], seeds: int, epochs: int | None) -> dict:
-    """Test accuracy of each model under each policy, and how far it lies from float32's."""
-    found = {}
-    for name in models:
-        rows = {
-            policy: [
-                companion.train(
-                    name, precision=policy, devices="cpu", seed=seed, epochs=epochs,
-                    show_progress=False,
-                ).metrics["accuracy"]
-                for seed in range(seeds)
+# ---- accuracy -----------------------------------------------------------------------------------
+
+
+class ShortRun:
+    """A model under one policy, built and compiled once, trained anew for each seed."""
+
+    def __init__(self, name: str, policy: str) -> None:
+        card = catalogue.find_model(name)[1]
+        data = load(card.data)
+        self.steps = FEWER_STEPS.get(name, STEPS)
+        self.plan = hardware.plan(policy, "cpu")
+        arguments = {**card.small, **SMALLER.get(name, {}), "classes": data.classes}
+        self.build = partial(catalogue.builder(name), **arguments)
+        with hardware.following(self.plan):
+            self.model = self.build()
+            peak = 1e-3 if card.small else 3e-3  # the large ones are deep
+            rate = keras.optimizers.schedules.CosineDecay(peak, self.steps)
+            self.model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+            self.model.optimizer.build(self.model.trainable_variables)
+        self.fresh = [keras.ops.convert_to_numpy(v) for v in self.model.optimizer.variables]
+        shape = self.model.input_shape[1:]
+        depth, shape = (shape[0], shape[1:]) if len(shape) == 4 else (None, shape)
+        data = data.fitted_to(shape)
+        splits = data.train, data.validation, data.test
+        # A volume is an image many times over.
+        images = [np.repeat(one.x[:, None], depth, 1) if depth else one.x for one in splits]
+        self.train_x, self.train_y = images[0], data.train.y
+        self.x = np.concatenate(images[1:])
+        self.y = np.concatenate([data.validation.y, data.test.y])
+
+    def accuracy(self, seed: int) -> float:
+        """Train from the seed's first weights; return the share of the judged that is right."""
+        with hardware.following(self.plan):
+            keras.utils.set_random_seed(seed)
+            first = self.build()
+            for variable, value in zip(self.model.variables, first.variables, strict=True):
+                variable.assign(value)
+            for variable, value in zip(self.model.optimizer.variables, self.fresh, strict=True):
+                variable.assign(value)
+            batches = Batches(self.train_x, self.train_y, 32, seed=seed)
+            for step in range(self.steps):
+                self.model.train_on_batch(*batches[step])
+            probabilities = [
+                keras.ops.convert_to_numpy(self.model.predict_on_batch(self.x[start : start + 128]))
+                for start in range(0, len(self.x), 128)
             ]
-            for policy in POLICIES
-        }  # fmt: skip
-        means = {policy: float(np.mean(values)) for policy, values in rows.items()}
-        found[name] = {"accuracy": rows, "mean": means}
+        return float(np.mean(np.concatenate(probabilities).argmax(-1) == self.y))
+
+
+def accuracy(options: argparse.Namespace) -> None:
+    """The accuracy of each model under each policy, and how far it lies from float32's."""
+    found = {}
+    print("accuracy in %; points by which half precision lies above float32, ± its standard error")
+    for name in options.models:
+        began = time.process_time()
+        keras.backend.clear_session()
+        runs = {policy: ShortRun(name, policy) for policy in POLICIES}
+        rows: dict[str, list[float]] = {policy: [] for policy in POLICIES}
+        for seed in range(options.seeds):
+            for policy, run in runs.items():
+                rows[policy].append(run.accuracy(seed))
+            spent = time.process_time() - began
+            if seed > 0 and spent * (seed + 2) / (seed + 1) > options.seconds:
+                break
+        found[name] = judge(rows, len(runs["float32"].y)) | {"seconds": round(spent, 1)}
         said = [
-            f"{policy} {100 * mean:.2f} % ({100 * (mean - means['float32']):+.2f})"
-            for policy, mean in means.items()
+            f"{policy} {row['points']:+5.2f} ± {row['standard_error']:.2f} {row['verdict']:14}"
+            for policy, row in found[name]["differences"].items()
         ]
-        print(f"{name:20} {'   '.join(said)}", flush=True)
-    return found
+        base = 100 * np.mean(rows["float32"])
+        print(f"{name:20} float32 {base:5.1f}  {'  '.join(said)} {seed + 1} seeds", flush=True)
+        write(options.json, found)
 
 
-def networks() -> dict:
+def judge(rows: dict[str, list[float]], judged: int) -> dict:
+    """Compare the policies' accuracies, seed by seed.
+
+    A mean difference is "within" half a point; or "beyond, noise", if its 95 % interval (Student's
+    t over the seeds) reaches back there; or "beyond".
+    """
+    differences = {}
+    for policy in POLICIES[1:]:
+        points = 100 * (np.array(rows[policy]) - np.array(rows["float32"]))
+        mean, error = float(points.mean()), float(points.std(ddof=1) / np.sqrt(len(points)))
+        verdict = "within" if abs(mean) <= 0.5 else "beyond"
+        if verdict == "beyond" and abs(mean) - 0.5 <= error * student.ppf(0.975, len(points) - 1):
+            verdict = "beyond, noise"
+        differences[policy] = {"points": mean, "standard_error": error, "verdict": verdict}
+    return {"accuracy": rows, "judged": judged, "differences": differences}
+
+
+# ---- speed --------------------------------------------------------------------------------------
+
+
+def networks(small: bool = False) -> dict:
     """The networks of the speed table: a builder and the shape of an example."""
 
-    def resnet():
+    def resnet(size):
         inside = keras.applications.ResNet50(
-            include_top=False, weights=None, pooling="avg", input_shape=(224, 224, 3)
+            include_top=False, weights=None, pooling="avg", input_shape=(size, size, 3)
         )
         output = keras.layers.Dense(1000, "softmax", dtype="float32")(inside.output)
         return keras.Model(inside.input, output)
 
-    found = {
-        "vgg_d": (catalogue.builder("vgg_d"), (224, 224, 3)),
-        "resnet50 (Keras)": (resnet, (224, 224, 3)),
-    }
-    known = catalogue.models()
-    for name, length in (("cardiologist", 4096), ("pyramid_rnn", 512)):
-        if name in known:
-            shape = tuple(size or length for size in known[name][1].input_shape)
-            found[name] = (partial(catalogue.builder(name), input_shape=shape), shape)
+    size = 32 if small else 224
+    found = {"resnet50 (Keras)": (partial(resnet, size), (size, size, 3))}
+    for name in ("vgg_d", "cardiologist", "pyramid_rnn"):
+        card = catalogue.find_model(name)[1]
+        arguments = dict(card.small) if small else {"input_shape": card.input_shape}
+        shape = tuple(size or 512 for size in arguments["input_shape"])  # 512 frames: about 5 s
+        found[name] = (
+            partial(catalogue.builder(name), **{**arguments, "input_shape": shape}),
+            shape,
+        )
     return found
 
 
@@ -98,109 +191,187 @@ def operations(model: keras.Model) -> int:
     return total
 
 
-def matrix_rate(policy: str) -> float:
-    """Operations per second of a plain product of two square matrices, in the policy's format."""
-    import tensorflow as tf
+def compiled(function):
+    """The function, as the backend compiles it."""
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
 
+            return tf.function(function, jit_compile=True)
+        case "jax":
+            import jax
+
+            return jax.jit(function)
+        case _:
+            return function
+
+
+def matrix_rate(policy: str, size: int = MATRIX) -> float:
+    """Operations per second of a plain product of two square matrices, in the policy's format."""
     kind = keras.DTypePolicy(policy).compute_dtype
-    a = tf.cast(tf.random.normal((MATRIX, MATRIX)), kind)
-    multiply = tf.function(lambda a, b: tf.reduce_sum(a @ b), jit_compile=True)
+    a = keras.ops.cast(keras.random.uniform((size, size)), kind)
+    multiply = compiled(lambda a, b: keras.ops.max(keras.ops.matmul(a, b)))
     float(multiply(a, a))
     best = np.inf
     for _ in range(10):
         began = time.perf_counter()
         float(multiply(a, a))
         best = min(best, time.perf_counter() - began)
-    return 2 * MATRIX**3 / best
+    return 2 * size**3 / best
 
 
-def speed(batch_size: int) -> dict:
-    """Training speed, memory and share of the matrix rate, for each network and policy."""
-    import tensorflow as tf
+def peak_memory() -> int | None:
+    """Most bytes that this process has held on its device; None where the backend does not say."""
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
 
-    plan = hardware.plan(devices="1")
-    if plan.kind != "gpu":
+            gpu = tf.config.list_physical_devices("GPU")
+            return tf.config.experimental.get_memory_info("GPU:0")["peak"] if gpu else None
+        case "jax":
+            import jax
+
+            return (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+        case _:
+            import torch
+
+            return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+
+def use_tf32(wanted: bool) -> None:
+    """Let float32 multiply in TF32 where the card can, or forbid it."""
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            tf.config.experimental.enable_tensor_float_32_execution(wanted)
+        case "jax":
+            import jax
+
+            jax.config.update("jax_default_matmul_precision", "default" if wanted else "highest")
+        case _:
+            import torch
+
+            torch.set_float32_matmul_precision("high" if wanted else "highest")
+            torch.backends.cudnn.allow_tf32 = wanted
+
+
+def same_batch(x: np.ndarray, y: np.ndarray):
+    """One batch without end, on the device where the backend lets it stay there."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.data.Dataset.from_tensors((x, y)).repeat().prefetch(2)
+    batch = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+    return (one for one in repeat(batch))
+
+
+def measure(name: str, policy: str, batch_size: int, *, small: bool = False) -> dict:
+    """One row of the speed table: to be called once in a process, for its peak of memory."""
+    plan = hardware.plan(policy, "auto" if small else "1")
+    if plan.kind != "gpu" and not small:
         raise SystemExit("No GPU is seen: `companion doctor` says what is missing.")
-    found = {"machine": plan.devices[0], "batch_size": batch_size, "networks": {}}
-    found["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
-    found["matrix_rate"] = {policy: matrix_rate(policy) for policy in POLICIES}
-    print(f"{plan.devices[0]}, batches of {batch_size}, TF32 {'on' if found['tf32'] else 'off'}")
-    for policy, rate in found["matrix_rate"].items():
-        print(f"  a product of matrices in {policy}: {rate / 1e12:.0f} TFLOP/s")
-    for name, (build, shape) in networks().items():
-        rows = found["networks"][name] = {}
-        for policy in POLICIES:
-            keras.backend.clear_session()
-            keras.utils.set_random_seed(0)
-            keras.config.set_dtype_policy(policy)
-            tf.config.experimental.reset_memory_stats("GPU:0")
-            try:
-                rows[policy] = _train(build(), shape, batch_size)
-            except tf.errors.ResourceExhaustedError:
-                rows[policy] = None
-                print(f"{name:18} {policy:15} does not fit into memory", flush=True)
-                continue
-            row = rows[policy]
-            row["share_of_matrix_rate"] = (
-                row["operations_per_second"] / found["matrix_rate"][policy]
-            )
-            base = rows.get("float32")
-            row["ratio"] = row["per_second"] / base["per_second"] if base else None
-            ratio = f"{row['ratio']:.2f} times float32" if row["ratio"] else ""
-            print(
-                f"{name:18} {policy:15} {row['per_second']:9.0f} /s  {row['gigabytes']:6.1f} GB  "
-                f"{100 * row['share_of_matrix_rate']:5.1f} % of the matrix rate  {ratio}",
-                flush=True,
-            )
-    keras.config.set_dtype_policy("float32")
-    return found
-
-
-def _train(model: keras.Model, shape: tuple[int, ...], batch_size: int, steps: int = 20) -> dict:
-    import tensorflow as tf
-
-    rng = np.random.default_rng(0)
-    x = rng.random((batch_size, *shape), "float32")
-    y = rng.integers(0, model.output_shape[-1], batch_size)
-    model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), "sparse_categorical_crossentropy")
-    stream = tf.data.Dataset.from_tensors((x, y)).repeat().prefetch(2)
-    model.fit(stream, steps_per_epoch=5, verbose=0)  # compiles, and warms the card
-    rates = []
-    for _ in range(3):
-        began = time.perf_counter()
-        model.fit(stream, steps_per_epoch=steps, verbose=0)
-        rates.append(steps * batch_size / (time.perf_counter() - began))
+    steps = 2 if small else 20
+    with hardware.following(plan):
+        keras.utils.set_random_seed(0)
+        build, shape = networks(small)[name]
+        model = build()
+        rng = np.random.default_rng(0)
+        x = rng.random((batch_size, *shape), "float32")
+        y = rng.integers(0, model.output_shape[-1], batch_size)
+        model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), "sparse_categorical_crossentropy")
+        stream = same_batch(x, y)
+        # The first steps compile, and warm the card.
+        model.fit(stream, steps_per_epoch=5, shuffle=False, verbose=0)
+        rates = []
+        for _ in range(3):
+            began = time.perf_counter()
+            model.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=0)
+            rates.append(steps * batch_size / (time.perf_counter() - began))
+        memory = peak_memory()
+        multiplied = matrix_rate(policy, 256 if small else MATRIX)
     rate = float(np.median(rates))
+    # The backward pass multiplies twice as often as the forward pass.
+    done = 3 * operations(model) * rate
     return {
+        "machine": plan.devices[0],
+        "matrix_rate": multiplied,
         "per_second": rate,
         "spread": [min(rates), max(rates)],
-        "gigabytes": tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9,
-        # The backward pass multiplies twice as often as the forward pass.
-        "operations_per_second": 3 * operations(model) * rate,
+        "gigabytes": memory / 1e9 if memory else None,
+        "operations_per_second": done,
+        "share_of_matrix_rate": done / multiplied,
     }
+
+
+def in_a_process(name: str, policy: str, options: argparse.Namespace) -> dict | None:
+    """The row, measured in a process of its own; None if it does not fit into memory."""
+    command = [sys.executable, __file__, "speed", "--networks", name, "--policy", policy]
+    command += ["--batch-size", str(options.batch_size)]
+    command += ["--no-tf32"] * options.no_tf32 + ["--small"] * options.small
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 0:
+        return json.loads(done.stdout.splitlines()[-1])
+    said = done.stderr.lower()
+    if any(word in said for word in ("resource_exhausted", "resourceexhausted", "out of memory")):
+        return None
+    raise SystemExit(done.stderr)
+
+
+def speed(options: argparse.Namespace) -> None:
+    """Training speed, memory and share of the matrix rate, for each network and policy."""
+    found = {"backend": keras.backend.backend(), "batch_size": options.batch_size,
+             "tf32": not options.no_tf32, "networks": {}}  # fmt: skip
+    print(f"{found['backend']}, batches of {options.batch_size}, float32 "
+          f"{'in TF32 where the card can' if found['tf32'] else 'without TF32'}")  # fmt: skip
+    for name in options.networks or networks():
+        rows = found["networks"][name] = {}
+        for policy in POLICIES:
+            row = rows[policy] = in_a_process(name, policy, options)
+            if row is None:
+                print(f"{name:18} {policy:15} does not fit into memory", flush=True)
+                continue
+            base = rows["float32"]
+            row["ratio"] = row["per_second"] / base["per_second"] if base else None
+            ratio = f"{row['ratio']:.2f} times float32" if row["ratio"] else ""
+            held = f"{row['gigabytes']:6.1f} GB" if row["gigabytes"] else ""
+            print(
+                f"{name:18} {policy:15} {row['per_second']:9.0f} /s  {held}  "
+                f"{100 * row['share_of_matrix_rate']:5.1f} % of {row['matrix_rate'] / 1e12:.1f} "
+                f"TFLOP/s  {ratio}  {row['machine']}",
+                flush=True,
+            )
+            write(options.json, found)
+
+
+def write(path: Path | None, found: dict) -> None:
+    """Keep what has been found so far, where that was asked for."""
+    if path:
+        path.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def main() -> None:
     """Measure, print, and write JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=("accuracy", "speed"))
-    parser.add_argument("--models", nargs="+",
-                        default=list(MODELS))  # fmt: skip
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, help="as the recipe has it by default")
+    models = list(catalogue.models())
+    parser.add_argument("--models", nargs="+", choices=models, default=models, metavar="NAME")
+    parser.add_argument("--seconds", type=float, default=30, help="processor time of a model")
+    parser.add_argument("--seeds", type=int, default=MOST_SEEDS, help="at most so many")
+    parser.add_argument("--networks", nargs="+", choices=list(networks()), metavar="NAME",
+                        help="rows of the speed table; all by default")  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--no-tf32", action="store_true")
+    parser.add_argument("--small", action="store_true", help="try the code out on any device")
+    parser.add_argument("--policy", choices=POLICIES, help=argparse.SUPPRESS)  # one row, as JSON
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    if arguments.what == "accuracy":
-        found = accuracy(arguments.models, arguments.seeds, arguments.epochs)
+    options = parser.parse_args()
+    if options.policy:
+        use_tf32(not options.no_tf32)
+        row = measure(options.networks[0], options.policy, options.batch_size, small=options.small)
+        print(json.dumps(row))
     else:
-        import tensorflow as tf
-
-        tf.config.experimental.enable_tensor_float_32_execution(not arguments.no_tf32)
-        found = speed(arguments.batch_size)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+        {"accuracy": accuracy, "speed": speed}[options.what](options)
 
 
 if __name__ == "__main__":

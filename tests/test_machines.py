@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,12 @@ def test_processes_meet_and_whoever_does_not_fit_is_sent_away(port):
         found[2] = answer(port, 2, 3, {"seed": 0})
         found[1] = machines._receive(first)["port"]
     waiting.join(10)
-    assert found[0] == found[1] == found[2] != port
+    (meeting, lines), (same_meeting, line) = found[0], found[2]
+    assert meeting == same_meeting == found[1] != port
+    line.sendall(b".")  # the lines stay open, to be watched
+    assert lines[1].recv(1) == b"."
+    for one in (*lines, line):
+        one.close()
     with pytest.raises(UserError, match="there is a process 1 already"):
         answer(port, 1, 3, {"seed": 0})
     with pytest.raises(UserError, match=r"Process 0 cannot wait at port \d+: Address already"):
@@ -99,6 +105,31 @@ def test_another_backend_is_told_the_way_round(monkeypatch):
     monkeypatch.setattr(machines, "backend_name", lambda: "tensorflow")
     with pytest.raises(UserError, match="Start every process with KERAS_BACKEND=jax"):
         machines.join("127.0.0.1:5678", 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("own", "address", "said"),
+    [
+        ("127.0.1.1", "10.0.0.1", {"hostname": "10.0.0.1"}),  # Debian's own name for itself
+        ("10.0.0.1", "10.0.0.1", {}),
+        ("127.0.1.1", "127.0.0.1", {}),  # all on one machine
+    ],
+)
+def test_other_machines_reach_this_one_though_its_name_stands_for_itself(
+    monkeypatch, own, address, said
+):
+    jaxlib = SimpleNamespace(_jax=SimpleNamespace(make_gloo_tcp_collectives=dict))
+    monkeypatch.setattr(machines.importlib, "import_module", lambda name: jaxlib)
+    monkeypatch.setattr(machines.socket, "gethostbyname", lambda name: own)
+    machines._be_reached_at(address)
+    assert jaxlib._jax.make_gloo_tcp_collectives() == said
+
+
+def test_where_jax_cannot_be_told_an_address_the_way_round_is_said(monkeypatch):
+    monkeypatch.setattr(machines.importlib, "import_module", lambda name: SimpleNamespace())
+    monkeypatch.setattr(machines.socket, "gethostbyname", lambda name: "127.0.1.1")
+    with pytest.raises(UserError, match=r"In /etc/hosts, let it stand for 10\.0\.0\.1"):
+        machines._be_reached_at("10.0.0.1")
 
 
 @pytest.mark.parametrize("changes", [{}, {"shift": 2}, {"shift": 1, "turn": 10.0, "zoom": 0.1}])
@@ -172,7 +203,7 @@ PROCESS = """
             if process == 1 and self.epoch == 2 and batch == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    with machines.watched(folder / "lost"):
+    with machines.watched():
         options["epochs"] = 4
         companion.train(network, output=folder / "lost", callbacks=[Vanish()], **options)
 """
@@ -195,12 +226,12 @@ def processes(tmp_path_factory):
         )  # fmt: skip
 
     started = [start(1, 0), start(2, 0), start(2, 1)]
-    said = []
-    for one in started:
-        try:
-            said.append(one.communicate(timeout=240))
-        finally:
+    try:
+        said = [one.communicate(timeout=600) for one in started]
+    finally:
+        for one in started:
             one.kill()
+            one.communicate()
     return folder, [one.returncode for one in started], said
 
 
@@ -239,3 +270,67 @@ def test_a_lost_process_ends_the_run_with_a_state_to_go_on_from(processes):
     assert len(kept) == 2
     assert len(run.history) == 4
     np.testing.assert_allclose(run.history[LOSSES][:2], kept[LOSSES])
+
+
+STEPS = """
+    import signal, sys
+    from pathlib import Path
+    from companion.training import machines
+
+    machines.HEARTBEAT, machines.GRACE = 4.0, 1.0
+    address, processes, process, folder = sys.argv[1:]
+    machines.join(address, int(processes), int(process), folder=Path(folder))
+    from jax.experimental import multihost_utils
+
+    def fail(*_):
+        raise ArithmeticError("this process fails")
+
+    signal.signal(signal.SIGUSR1, fail)
+    print("joined", flush=True)
+    with machines.watched():
+        while True:
+            multihost_utils.sync_global_devices("step")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("count", "lost", "how"),
+    [
+        (3, 0, signal.SIGKILL),
+        (3, 1, signal.SIGKILL),
+        (2, 0, signal.SIGSTOP),  # silent, as behind a network that is gone
+        (3, 1, signal.SIGSTOP),
+        (3, 1, signal.SIGUSR1),  # an error of its own
+    ],
+)
+def test_the_others_end_soon_and_say_so_when_a_process_is_lost(tmp_path, port, count, lost, how):
+    (tmp_path / "run.json").write_text("{}")
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(STEPS), f"127.0.0.1:{port}", str(count),
+             str(number), str(tmp_path)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        for number in range(count)
+    ]  # fmt: skip
+    try:
+        assert [one.stdout.readline() for one in started] == ["joined\n"] * count
+        started[lost].send_signal(how)
+        for number, one in enumerate(started):
+            if number != lost:
+                said = one.communicate(timeout=30)[1]
+                assert one.returncode == 1
+                assert said.count("another process of this run has gone") == 1
+                assert f"--resume {tmp_path}" in said
+                assert "Traceback" not in said
+        if how == signal.SIGUSR1:
+            said = started[lost].communicate(timeout=30)[1]
+            assert started[lost].returncode == 1
+            assert "this process fails" in said
+            assert "has gone" not in said
+    finally:
+        for one in started:
+            one.kill()
+            one.communicate()

@@ -94,9 +94,9 @@ def train(
         record = read_record(resume)  # before Keras is loaded, so that what is no run is told
         states = sorted(path.name for path in resume.glob("state-*.keras"))
         _meet(meeting, {"asked": record["asked"], "seed": record["seed"], "states": states}, resume)
-        from companion import training
-
         with _telling_how_to_go_on(resume):
+            from companion import training
+
             run = training.resume(resume, devices=devices)
     else:
         assert model is not None
@@ -109,9 +109,9 @@ def train(
         call = {"model": model, "data": name, "epochs": epochs, "batch_size": batch_size}
         call |= {"seed": seed, "precision": precision, "svm": svm}
         _meet(meeting, call, folder)
-        from companion import training
-
         with _telling_how_to_go_on(folder):
+            from companion import training
+
             run = training.train(
                 model,
                 name,
@@ -167,7 +167,7 @@ def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
     from companion.training import machines
 
     try:
-        with machines.watched(folder):
+        with machines.watched():
             yield
     except KeyboardInterrupt:
         if (folder / "run.json").exists():

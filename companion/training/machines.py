@@ -1,7 +1,10 @@
 """Several machines as one: processes meet at a roll call, then train together on JAX."""
 
+import atexit
 import contextlib
 import ctypes
+import functools
+import importlib
 import json
 import os
 import select
@@ -19,7 +22,8 @@ from companion.errors import UserError
 from companion.training.hardware import backend_name
 
 PATIENCE = 300.0  # seconds that a process waits for the others
-HEARTBEAT = 20  # seconds of silence after which JAX gives a process up
+HEARTBEAT = 30.0  # seconds of silence after which a process counts as lost
+GRACE = 5.0  # seconds in which a process may say what failed in it, after another one has failed
 
 
 def join(
@@ -33,8 +37,10 @@ def join(
 ) -> None:
     """Meet the other processes of a run; from then on JAX sees the devices of all of them.
 
-    Call it before anything computes. Process 0 waits at `coordinator` for the others and sends
-    away whoever does not fit: a number that is taken, or a call that differs from its own.
+    Call it before anything computes, and train within `watched`. Process 0 waits at `coordinator`
+    for the others and sends away whoever does not fit: a number that is taken, or a call that
+    differs from its own. From then on a process that loses another ends with a message and exit
+    code 1, whatever it is doing.
 
     Args:
         coordinator: ``HOST:PORT`` of process 0, as the others reach it.
@@ -60,13 +66,18 @@ def join(
             f"Received: process {process} of {processes}."
         )
     if process == 0:
-        meeting = _call_the_roll(host, port, processes, call or {}, patience)
+        meeting, lines = _call_the_roll(host, port, processes, call or {}, patience)
     else:
         hello = {"process": process, "processes": processes, "call": call or {}}
-        meeting = _answer_the_roll(host, port, hello, patience)
+        meeting, line = _answer_the_roll(host, port, hello, patience)
+        lines = [line]
+    global _watch
+    _watch = Watch(lines, folder)
+    _watch.tell_when_aborted()
     import jax
     from jax.experimental import multihost_utils
 
+    _be_reached_at(lines[0].getsockname()[0] if lines else host)
     try:
         jax.distributed.initialize(
             f"{host}:{meeting}",
@@ -74,18 +85,39 @@ def join(
             process,
             cluster_detection_method="deactivate",
             initialization_timeout=60,
-            heartbeat_timeout_seconds=HEARTBEAT,
+            heartbeat_timeout_seconds=round(3 * HEARTBEAT),  # the watch comes first
         )
         with _stdout_withheld():  # whoever connects says so there, once
             multihost_utils.sync_global_devices("companion")
     except RuntimeError as error:
         raise UserError(f"The processes met, but JAX could not join them: {error}") from error
-    _tell_when_aborted(folder)
+    atexit.register(_watch.end)  # runs before JAX's own way out, where all wait for each other
 
 
-def joined() -> bool:
-    """Say whether this process is one of several."""
-    return _at_abort is not None
+def _be_reached_at(address: str) -> None:
+    """Let JAX join CPUs through `address`, by which the other machines reach this one.
+
+    Gloo, which joins them, takes the address of the machine's name: on Debian and Ubuntu 127.0.1.1
+    as a rule, where no other machine reaches it. JAX has no option for that.
+
+    Raises:
+        UserError: If it cannot be said to the JAX that is installed.
+    """
+    try:
+        own = socket.gethostbyname(socket.gethostname())
+    except OSError:
+        own = "127.0.0.1"
+    if not own.startswith("127.") or address.startswith("127."):
+        return
+    try:
+        jaxlib: Any = importlib.import_module("jax._src.lib")
+        join_cpus = functools.partial(jaxlib._jax.make_gloo_tcp_collectives, hostname=address)
+        jaxlib._jax.make_gloo_tcp_collectives = join_cpus
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"This machine's name, {socket.gethostname()}, stands for {own}, where other machines "
+            f"cannot reach it. In /etc/hosts, let it stand for {address}."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -118,8 +150,8 @@ def _address(coordinator: str) -> tuple[str, int]:
 
 def _call_the_roll(
     host: str, port: int, processes: int, call: dict[str, Any], patience: float
-) -> int:
-    """Wait for processes 1 to N−1 at a port; return the port at which JAX is to join them."""
+) -> tuple[int, list[socket.socket]]:
+    """Wait for processes 1 to N−1 at a port; return the port for JAX, and a line to each."""
     try:
         server = socket.create_server(("", port))
     except OSError as error:
@@ -164,8 +196,7 @@ def _call_the_roll(
             )
         for visitor in present.values():
             _send(visitor, {"port": meeting})
-            visitor.close()
-    return meeting
+    return meeting, list(present.values())
 
 
 def _refusal(
@@ -192,15 +223,21 @@ def _refusal(
     return ""
 
 
-def _answer_the_roll(host: str, port: int, hello: dict[str, Any], patience: float) -> int:
-    """Report to process 0; return the port at which JAX is to join the processes."""
+def _answer_the_roll(
+    host: str, port: int, hello: dict[str, Any], patience: float
+) -> tuple[int, socket.socket]:
+    """Report to process 0; return the port at which JAX is to join all, and the line to it."""
     limit, told = time.monotonic() + patience, False
     while True:
         try:
-            with socket.create_connection((host, port), timeout=5) as line:
+            line = socket.create_connection((host, port), timeout=5)
+            try:
                 _send(line, hello)
                 line.settimeout(max(1.0, limit - time.monotonic()))
                 reply = _receive(line)
+            except BaseException:
+                line.close()
+                raise
             break
         except (OSError, ValueError) as error:
             if time.monotonic() > limit:
@@ -212,10 +249,11 @@ def _answer_the_roll(host: str, port: int, hello: dict[str, Any], patience: floa
                 told = True
             time.sleep(0.5)
     if "refused" in reply:
+        line.close()
         raise UserError(
             f"Process 0 of the run at {host}:{port} sends this one away: {reply['refused']}"
         )
-    return int(reply["port"])
+    return int(reply["port"]), line
 
 
 def _send(line: socket.socket, message: dict[str, Any]) -> None:
@@ -226,7 +264,7 @@ def _send(line: socket.socket, message: dict[str, Any]) -> None:
 def _receive(line: socket.socket) -> dict[str, Any]:
     received = b""
     while not received.endswith(b"\n"):
-        part = line.recv(65_536)
+        part = line.recv(1)  # what follows the message is for the watch
         if not part or len(received) > 65_536:
             raise ValueError("the connection was closed")
         received += part
@@ -236,6 +274,92 @@ def _receive(line: socket.socket) -> dict[str, Any]:
 def _has_left(line: socket.socket) -> bool:
     readable, _, _ = select.select([line], [], [], 0)
     return bool(readable) and not line.recv(1, socket.MSG_PEEK)
+
+
+ALIVE, DONE, FAILED = b".", b"!", b"?"  # what is said on a line
+
+
+class Watch:
+    """Beats on the lines to other processes and listens to theirs; ends this one if it loses one.
+
+    Process 0 has a line to each of the others: what it loses, they lose with it. JAX's own watch
+    would abort the process without a word of ours.
+
+    Args:
+        lines: Sockets to the other processes.
+        folder: Where process 0 keeps the run.
+    """
+
+    def __init__(self, lines: list[socket.socket], folder: Path | None) -> None:
+        self.lines, self.folder = lines, folder
+        self._failed, self._alone = threading.Event(), False
+        self._speaking, self._last_word = threading.Lock(), ALIVE
+        for line in lines:
+            line.settimeout(HEARTBEAT)
+        self._listeners = [
+            threading.Thread(target=self._listen, args=(line,), daemon=True) for line in lines
+        ]
+        for thread in (*self._listeners, threading.Thread(target=self._beat, daemon=True)):
+            thread.start()
+
+    def _beat(self) -> None:
+        while self._say(ALIVE):
+            time.sleep(HEARTBEAT / 10)
+
+    def _say(self, word: bytes) -> bool:
+        with self._speaking:
+            if self._last_word != ALIVE:  # nobody listens any more
+                return False
+            self._last_word = word
+            for line in self.lines:
+                with contextlib.suppress(OSError):  # the listener will find out
+                    line.sendall(word)
+        return True
+
+    def _listen(self, line: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # a timeout, or a connection that broke
+            while heard := line.recv(64):
+                if DONE in heard or (FAILED in heard and self._failed.wait(GRACE)):
+                    return
+                if FAILED in heard:
+                    break
+        self._lose()
+        self._alone = True
+
+    def _lose(self) -> None:
+        if not self._failed.is_set():
+            abandon(self.folder)
+
+    def fail(self) -> None:
+        """Tell the others that this process will not go on."""
+        self._failed.set()
+        self._say(FAILED)
+
+    def end(self) -> None:
+        """Take leave, so that JAX's way out, on which all wait for each other, is open."""
+        if not self._failed.is_set():
+            self._say(DONE)
+            return
+        limit = time.monotonic() + 2 * GRACE
+        for thread in self._listeners:
+            thread.join(max(0.0, limit - time.monotonic()))
+        if self._alone or any(thread.is_alive() for thread in self._listeners):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)  # the others have not waited
+
+    def tell_when_aborted(self) -> None:
+        """Speak before the process ends, should JAX abort it before a listener has noticed."""
+
+        def end(_: int) -> None:
+            self._lose()
+            os._exit(1)
+
+        self._at_abort = ctypes.CFUNCTYPE(None, ctypes.c_int)(end)  # kept for as long as C knows it
+        ctypes.CDLL(None).signal(signal.SIGABRT, self._at_abort)
+
+
+_watch: Watch | None = None
 
 
 def abandon(folder: Path | None) -> None:
@@ -255,21 +379,12 @@ def abandon(folder: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def watched(folder: Path | None) -> Iterator[None]:
-    """End this process with a message if JAX finds, within the block, that another has gone."""
+def watched() -> Iterator[None]:
+    """Tell the other processes, where there are any, if the block fails in this one."""
     try:
         yield
-    except RuntimeError as error:
-        if type(error).__name__ == "JaxRuntimeError" and joined():
-            abandon(folder)
+    except BaseException:
+        if _watch is not None:
+            time.sleep(1)  # if it failed for want of another process, the watch ends it now
+            _watch.fail()
         raise
-
-
-def _tell_when_aborted(folder: Path | None) -> None:
-    """Speak before the process ends: JAX aborts it when process 0 or a heartbeat is missed."""
-    global _at_abort
-    _at_abort = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda _: abandon(folder))
-    ctypes.CDLL(None).signal(signal.SIGABRT, _at_abort)
-
-
-_at_abort: Any = None  # C calls it, so it must not be collected
