@@ -1,5 +1,7 @@
 """What every chapter must keep, found by the catalogue and never listed here."""
 
+import functools
+import html
 import inspect
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from companion import catalogue
 from companion.checking.exercise import ModelExercise
 from companion.checking.finding import all_exercises
 from companion.checking.proof import prove
+from companion.plots import svg
 from companion.training import hardware
 
 # One step is quicker run eagerly than compiled.
@@ -142,5 +145,49 @@ def test_a_chapter_has_a_lesson_and_four_exercises_with_mistakes_and_hints(found
     exercises = [one for one in all_exercises() if one.chapter == found.name]
     assert len(exercises) >= 4
     assert all(one.mistakes and one.hints for one in exercises)
-    lesson = Path(inspect.getfile(found.module("exercises"))).with_name("README.md")
-    assert lesson.read_text(encoding="utf-8").startswith("# ")
+    assert lesson_of(found).startswith("# ")
+
+
+def lesson_of(found):
+    return (
+        Path(inspect.getfile(found.module("exercises")))
+        .with_name("README.md")
+        .read_text(encoding="utf-8")
+    )
+
+
+def pictures(found):
+    """The chapter's functions that draw a figure from nothing."""
+    module = found.module("figures")
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        asked = inspect.signature(function)
+        drawn = getattr(asked.return_annotation, "__name__", asked.return_annotation) == "Figure"
+        needed = [one for one in asked.parameters.values() if one.default is one.empty]
+        if drawn and not needed and function.__module__ == module.__name__:
+            yield pytest.param(found, function, id=f"{found.name}-{name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("found", "picture"), [one for found in catalogue.discover() for one in pictures(found)]
+)
+def test_a_figure_has_a_title_and_words_for_who_cannot_see_it_and_the_lesson_shows_it(
+    found, picture
+):
+    figure = picture()
+    assert figure.get_suptitle() or any(axes.get_title() for axes in figure.axes)
+    alt = html.escape(picture.__doc__.split("\n")[0])
+    assert f'aria-label="{alt}"' in svg(drawn_already(picture, figure))
+    assert f"figures.{picture.__name__})" in lesson_of(found)
+
+
+def drawn_already(picture, figure):
+    """A function with the picture's words that returns what is drawn already."""
+    return functools.wraps(picture)(lambda: figure)
+
+
+@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
+def test_a_lesson_has_two_figures_or_more_and_ends_with_its_exercises(found):
+    assert len(list(pictures(found))) >= 2
+    lesson = lesson_of(found)
+    assert f'pages.exercises("{found.name}")' in lesson[lesson.index("\n## Exercises") :]

@@ -1,10 +1,6 @@
 """The chapter on convnets: exercises that tell right from wrong, figures, and printed numbers."""
 
-import html
-import inspect
-import io
 import re
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import keras
@@ -16,7 +12,6 @@ from chapters.convnets.imagenet import INCEPTION
 from chapters.convnets.lenet1998 import C3_TABLE, TableConv2D
 from companion.checking.exercise import exercises_in
 from companion.checking.proof import prove
-from companion.plots import svg
 
 LESSON = Path(figures.__file__).with_name("README.md")
 
@@ -133,33 +128,3 @@ def test_the_studies_compare_what_they_say_they_compare():
     rolled = np.roll(framed, 4, axis=1)
     np.testing.assert_allclose(rolled.sum(axis=(1, 2)), framed.sum(axis=(1, 2)))
     assert rolled[:, :8].max() == 0  # no ink has come round the edge
-
-
-PICTURES = [
-    picture
-    for name, picture in inspect.getmembers(figures, inspect.isfunction)
-    if picture.__module__ == figures.__name__
-    and inspect.signature(picture).return_annotation is figures.Figure
-]
-
-
-@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.__name__)
-def test_a_figure_says_what_it_shows(picture):
-    figure = picture()
-    titles = [axes.get_title() for axes in figure.axes]
-    assert figure.get_suptitle() or any(titles)
-    alt = html.escape(picture.__doc__.split("\n")[0])
-    assert f'aria-label="{alt}"' in svg(picture)
-
-
-@pytest.mark.slow
-def test_the_lesson_draws_its_figures_and_lists_its_exercises():
-    lesson = LESSON.read_text(encoding="utf-8")
-    fences = re.findall(r'^```python exec="true".*?\n(.*?)^```', lesson, re.DOTALL | re.MULTILINE)
-    names = {}
-    with redirect_stdout(io.StringIO()) as page:
-        for fence in fences:
-            exec(compile(fence, str(LESSON), "exec"), names)
-    assert page.getvalue().count("<svg") == len(PICTURES)
-    for exercise in exercises_in(exercises):
-        assert f"`{exercise.name}`" in page.getvalue()

@@ -1,7 +1,5 @@
 """Convolution held against Keras, SciPy, finite differences and counting on one's fingers."""
 
-import html
-import inspect
 import io
 import re
 from contextlib import redirect_stdout
@@ -17,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg, optimize, signal
 
-from chapters.convolution import exercises, figures, scratch
+from chapters.convolution import exercises, scratch
 from chapters.convolution.scratch import (
     convolution,
     convolution_backward,
@@ -36,9 +34,7 @@ from chapters.convolution.scratch import (
     pool_backward,
     receptive_field,
 )
-from companion.checking.exercise import exercises_in
 from companion.errors import UserError
-from companion.plots import svg
 
 LESSON = Path(scratch.__file__).with_name("README.md")
 
@@ -367,25 +363,6 @@ def test_the_solutions_agree_with_the_chapter():
     assert exercises.lenet5().count_params() == 61_706
 
 
-PICTURES = [
-    picture
-    for name, picture in inspect.getmembers(figures, inspect.isfunction)
-    if picture.__module__ == figures.__name__ and not name.startswith("_")
-]
-
-
-@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.__name__)
-def test_a_figure_says_what_it_shows(picture):
-    figure = picture()
-    titles = [axes.get_title() for axes in figure.axes]
-    assert figure.get_suptitle() or any(titles)
-    for axes in figure.axes:
-        # A photograph has no axes to label.
-        assert axes.images or (axes.get_xlabel() and axes.get_ylabel())
-    alt = html.escape(picture.__doc__.split("\n")[0])
-    assert f'aria-label="{alt}"' in svg(picture)
-
-
 def test_the_code_of_the_lesson_runs_and_prints_what_it_says():
     lesson = LESSON.read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", lesson, re.DOTALL | re.MULTILINE)
@@ -399,16 +376,3 @@ def test_the_code_of_the_lesson_runs_and_prints_what_it_says():
         assert printed.getvalue().splitlines() == expected
         promised += len(expected)
     assert promised > 20
-
-
-@pytest.mark.slow
-def test_the_lesson_draws_its_figures_and_lists_its_exercises():
-    lesson = LESSON.read_text(encoding="utf-8")
-    fences = re.findall(r'^```python exec="true".*?\n(.*?)^```', lesson, re.DOTALL | re.MULTILINE)
-    names = {}
-    with redirect_stdout(io.StringIO()) as page:
-        for fence in fences:
-            exec(compile(fence, str(LESSON), "exec"), names)
-    assert page.getvalue().count("<svg") == len(PICTURES)
-    for exercise in exercises_in(exercises):
-        assert f"`{exercise.name}`" in page.getvalue()

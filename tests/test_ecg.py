@@ -1,5 +1,6 @@
 """The ECG chapter: data, features of known rhythms, judging, models, and files of all kinds."""
 
+import functools
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import scipy.io
 from sklearn import metrics
 
 import companion
-from chapters.ecg import detector, experts, features, models, protocol, training
+from chapters.ecg import beats, detector, experts, features, models, protocol, training
 from companion.datasets import ecg_synthetic
 from companion.datasets.matlab import read_mat4
 from companion.errors import UserError
@@ -214,6 +215,17 @@ def test_opinions_together_are_a_normalized_geometric_mean():
     np.testing.assert_allclose(detector.together(one, other), [[2 / 3, 1 / 3]])
 
 
+def test_every_kind_of_reader_has_the_same_say():
+    rng = np.random.default_rng(0)
+    one, other, beat, expert = (p / p.sum(1, keepdims=True) for p in rng.random((4, 5, 4)))
+    found = detector.by_kind(
+        [("cnn", one), ("crnn", other), ("beat_reader", beat), ("expert", expert)]
+    )
+    samples = detector.together(one, other)
+    np.testing.assert_allclose(found, detector.together(samples, beat, expert))
+    np.testing.assert_allclose(detector.by_kind([("cnn", one)]), one)
+
+
 def test_the_louder_or_shifted_signal_is_the_same_to_a_network():
     layer = models.Standardize()
     x = recording()[None, :, None]
@@ -230,11 +242,19 @@ def test_frequency_bands_are_those_of_a_fourier_transform_and_add_up():
     np.testing.assert_allclose(channels[2], np.fft.irfft(spectrum, 600), atol=1e-5)
 
 
-def test_attention_sums_to_one_and_is_what_the_pooling_uses():
-    model = models.acrnn(units=4, **SMALL)
-    found = models.attention(model, recording(1, 2)[None, :, None])["attention"]
-    assert found.shape == (1, 50)
-    np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
+@pytest.mark.parametrize(
+    ("model", "shape", "steps"),
+    [
+        (functools.partial(models.acrnn, units=4, **SMALL), (600, 1), 50),
+        (functools.partial(models.beat_reader, units=4), beats.ROWS, beats.BEATS),
+    ],
+    ids=["acrnn", "beat_reader"],
+)
+def test_attention_has_a_row_for_each_signal_that_sums_to_one(model, shape, steps):
+    x = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
+    found = models.attention(model(), x)["attention"]
+    assert found.shape == (3, steps)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
 
 
 @pytest.mark.slow
@@ -291,6 +311,75 @@ def test_crops_come_from_the_recordings_they_are_given():
     np.testing.assert_allclose(x[..., 0], np.where(labels == 0, 5, -3)[:, None].repeat(600, 1))
 
 
+def three_beats():
+    """The lesson's beats at 0.0, 0.8, 1.4 and 2.6 s, one second into a window."""
+    places = (1 + np.array([[0.0, 0.8, 1.4, 2.6]])) * RATE
+    samples = np.random.default_rng(0).normal(size=5 * RATE)
+    beats_there = np.pad(places.astype(int), ((0, 0), (0, beats.BEATS - 4)))
+    there = np.arange(beats.BEATS)[None] < 4
+    return samples, beats_there, there, np.array([[0]]), np.array([[5 * RATE]])
+
+
+def test_a_row_of_a_beat_holds_the_numbers_of_the_lesson():
+    rows = beats.describe(*three_beats())[0]
+    times = rows[2, -beats.TIMES - 1 :]
+    logs = 3 * np.log(0.6 / 0.8), 3 * np.log(1.2 / 0.8), 5 * np.log(0.6 / 0.8), 5 * np.log(2)
+    np.testing.assert_allclose(times, [*logs, 0, 1], rtol=1e-6)
+    assert rows[:, -2].tolist() == [1, 0, 0, -1] + [0] * 36
+    assert not rows[4:].any()
+
+
+def test_rows_of_beats_do_not_know_how_loud_the_signal_is_but_how_fast():
+    samples, *where = three_beats()
+    rows = beats.describe(samples, *where)
+    np.testing.assert_allclose(beats.describe(7 * samples, *where), rows, atol=0.01)
+    faster = beats.describe(samples, *where, speed=2.0)
+    change = faster[0, :4, -beats.TIMES - 1 :] - rows[0, :4, -beats.TIMES - 1 :]
+    np.testing.assert_allclose(change[1:3], [[-3 * np.log(2)] * 2 + [0] * 4] * 2, atol=1e-5)
+
+
+def test_rows_of_beats_are_those_that_the_expert_finds():
+    x = np.stack([recording(rhythm, 10, 3) for rhythm in (0, 1)] + [np.zeros(3000)])[..., None]
+    rows = beats.beat_rows(x)
+    assert rows.shape == (3, *beats.ROWS)
+    for row, signal in zip(rows, x, strict=True):
+        found = features.find_beats(signal[:, 0])
+        assert row[:, -1].sum() == len(found)
+        expected = 3 * np.log(np.diff(found) / RATE / 0.8)
+        np.testing.assert_allclose(row[1 : len(found), -beats.TIMES - 1], expected, rtol=1e-5)
+
+
+def test_a_batch_of_beats_depends_on_the_seed_alone_and_is_that_of_the_recording(synthetic):
+    def batch(seed, **trouble):
+        crops = training.BeatCrops(
+            synthetic.train.x[:9], synthetic.train.y[:9], 8, seed=seed, **trouble
+        )
+        return next(crops)
+
+    (x, labels), (again, same) = batch(1), batch(1)
+    assert x.shape == (8, *beats.ROWS)
+    assert np.isfinite(x).all()
+    np.testing.assert_array_equal(x, again)
+    np.testing.assert_array_equal(labels, same)
+    assert not np.array_equal(x, batch(2)[0])
+    whole = [recording(1, 10, 4)]
+    plain = training.BeatCrops(whole, [1], 1, stretch=0.0, noise=0.0, upside_down=0.0)
+    np.testing.assert_array_equal(next(plain)[0], beats.beat_rows(np.array(whole)[..., None]))
+
+
+def test_averages_settle_on_the_batches_that_they_are_given(synthetic):
+    model = models.cnn(**SMALL)
+    layer = next(one for one in model.layers if hasattr(one, "moving_mean"))
+    crops = training.Crops(synthetic.train.x, synthetic.train.y, 4, length=600)
+    batches = [next(crops) for _ in range(5)]
+    training.settle(model, iter(batches), len(batches))
+    before = keras.Model(model.inputs[0], layer.input)
+    means = [keras.ops.convert_to_numpy(before(x)).mean(axis=(0, 1)) for x, _ in batches]
+    settled = keras.ops.convert_to_numpy(layer.moving_mean)
+    np.testing.assert_allclose(settled, np.mean(means, axis=0), atol=1e-5)
+    assert layer.momentum == 0.9
+
+
 @pytest.mark.slow
 def test_training_lowers_the_loss_and_tells_what_the_input_cost(synthetic):
     keras.utils.set_random_seed(0)
@@ -322,7 +411,12 @@ def test_a_recording_is_the_same_from_every_kind_of_file(tmp_path, name):
     signal = recording()
     found, remarks = detector.read_recording(written(tmp_path, name, signal))
     np.testing.assert_allclose(found, signal, atol=1.1e-3)
-    assert remarks == []
+    assert remarks == ([] if name == "x.mat" else [said_of_the_rate()])
+    assert detector.read_recording(tmp_path / name, RATE)[1] == []
+
+
+def said_of_the_rate():
+    return "taken for 300 samples a second, as the file does not say (--rate)"
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,12 @@ chapter = Chapter(
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "beats": ["beat_rows"],
         "detector": ["Detector", "read_recording", "together"],
         "experts": ["Expert", "logistic_regression", "random_forest"],
         "features": ["expert_features", "find_beats"],
-        "models": ["acrnn", "attention", "cardiologist", "cnn", "crnn", "mina"],
+        "models": ["acrnn", "attention", "beat_reader", "cardiologist", "cnn", "crnn", "mina"],
         "protocol": ["bootstrap", "by_recording", "scores", "windows"],
-        "training": ["Crops", "fit"],
+        "training": ["BeatCrops", "Crops", "fit"],
     },
 )

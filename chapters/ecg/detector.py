@@ -1,15 +1,18 @@
-"""The detector that is shipped: a network that corrects an expert, and what it says of a file."""
+"""The detector that is shipped: three kinds of reader who are asked at once, and reading files."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
+from chapters.ecg.beats import beat_rows
 from chapters.ecg.features import RATE, expert_features
 from chapters.ecg.protocol import AF, LENGTH, STRIDE, by_recording
 from companion.errors import UserError
 
 CLASSES = ("normal", "atrial fibrillation", "other rhythm", "too noisy")
+# What a reader reads; the other networks read samples.
+KINDS = {"beat_reader": "beats", "expert": "features", "logistic_regression": "features"}
 SHORTEST = 9.0  # s: the shortest recording that the detector was trained on
 NOT_A_DEVICE = (
     "This is a lesson, not a medical device: it was tested on one data set only, and it must not "
@@ -18,11 +21,11 @@ NOT_A_DEVICE = (
 
 
 class Detector:
-    """Networks and an expert who are asked at once: their probabilities are multiplied.
+    """Three kinds of reader who are asked at once: their probabilities are multiplied.
 
-    That is the mean of their scores, made probabilities again. A network reads shapes well and
-    counts badly; the expert's features count well and see few shapes. The networks have one half
-    of the say, whatever their number, and the expert has the other.
+    That is the mean of their scores, made probabilities again. Networks that read the samples see
+    shapes well and count badly; one that reads the beats in a row knows their rhythm; the expert's
+    features sum it up. Each kind has the same say, whatever its number.
 
     Args:
         networks: Models of `chapters.ecg.models`.
@@ -36,10 +39,11 @@ class Detector:
 
     def classes(self, x):
         """Return the probability of each class for windows of shape ``(n, samples, 1)``."""
-        found = together(*(one.predict(x, batch_size=128, verbose=0) for one in self.networks))
-        if self.expert is None:
-            return found
-        return together(found, self.expert(np.stack([expert_features(window) for window in x])))
+        found = [(network.name, asked(network, x)) for network in self.networks]
+        if self.expert is not None:
+            features = np.stack([expert_features(window) for window in x])
+            found.append(("expert", self.expert(features)))
+        return by_kind(found)
 
     def recording(self, signal, stride=STRIDE):
         """Return what the detector says of one recording.
@@ -73,8 +77,8 @@ class Detector:
             record: What is known of the run that made them, as plain values.
         """
         weights = {
-            f"{network.name}_{number:03d}": weight.astype("float16")
-            for network in self.networks
+            f"network{place}_{number:03d}": weight.astype("float16")
+            for place, network in enumerate(self.networks)
             for number, weight in enumerate(network.get_weights())
         }
         expert = {
@@ -97,9 +101,10 @@ class Detector:
         with np.load(path) as kept:
             arrays = dict(kept)
         networks = []
-        for name in record["networks"]:
+        for place, name in enumerate(record["networks"]):
             networks.append(getattr(models, name)())
-            weights = [arrays[key] for key in sorted(arrays) if key.rpartition("_")[0] == name]
+            own = sorted(key for key in arrays if key.startswith(f"network{place}_"))
+            weights = [arrays[key] for key in own]
             networks[-1].set_weights([weight.astype("float32") for weight in weights])
         numbers = {
             name.removeprefix("expert_"): array
@@ -116,7 +121,25 @@ def together(*opinions):
     return mean / mean.sum(axis=1, keepdims=True)
 
 
+def by_kind(opinions):
+    """Return what all say together, each kind of reader with the same say.
+
+    Args:
+        opinions: ``(name, classes)`` of each reader, the name as in `KINDS` or a network's.
+    """
+    kinds = {}
+    for name, classes in opinions:
+        kinds.setdefault(KINDS.get(name, "samples"), []).append(classes)
+    return together(*(together(*same) for same in kinds.values()))
+
+
 # --8<-- [end:together]
+
+
+def asked(network, x):
+    """Return a network's probabilities for windows; a `beat_reader` is given their beats."""
+    x = beat_rows(x) if network.name == "beat_reader" else x
+    return network.predict(x, batch_size=128, verbose=0)
 
 
 def as_windows(signal, stride=STRIDE):
@@ -168,7 +191,10 @@ def read_recording(path, rate=None):
             rate = rate_of(header)
     else:
         values = table(path)
-    return usable(np.asarray(values, "float64"), float(rate or RATE))
+    samples, remarks = usable(np.asarray(values, "float64"), float(rate or RATE))
+    if rate is None and path.suffix != ".mat":
+        remarks.append(f"taken for {RATE} samples a second, as the file does not say (--rate)")
+    return samples, remarks
 
 
 def rate_of(header):

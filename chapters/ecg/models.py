@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from chapters.ecg.beats import AROUND, ROWS
+
 RATE = 300  # Hz
 WINDOW = (3000, 1)  # ten seconds, as Hong et al. (2019) cut them
 
@@ -300,6 +302,43 @@ def cardiologist(input_shape=WINDOW, classes=4, filters=32, kernel=16, dropout=0
 # --8<-- [end:cardiologist]
 
 
+# ---- beats in a row -----------------------------------------------------------------------------
+
+
+# --8<-- [start:beat_reader]
+def beat_reader(input_shape=ROWS, classes=4, units=32, dropout=0.3):
+    """Build a network that reads beats one after the other, as `chapters.ecg.beats` finds them.
+
+    It need not find the beats nor learn to count: it is told when they come, as the expert is, and
+    sees them in their order, as the expert's averages do not.
+
+    Args:
+        input_shape: ``(beats, numbers)``, the last number 1 where there is a beat and 0 elsewhere.
+        classes: Number of classes.
+        units: Width of the GRU, each way.
+        dropout: Share of the pooled features that training silences.
+    """
+    inputs = keras.Input(input_shape)
+    waves, times, there = inputs[..., : len(AROUND)], inputs[..., len(AROUND) :], inputs[..., -1:]
+    shape = layers.Dense(48, activation="relu")(layers.Dropout(0.1)(waves))
+    shape = layers.Dense(24, activation="relu")(shape)
+    x = layers.Dense(48, activation="relu")(layers.Concatenate()([shape, times]))
+    x = layers.Dropout(0.1)(x)
+    x = layers.Bidirectional(layers.GRU(units, return_sequences=True))(x, mask=there[..., 0] > 0)
+    energy = layers.Dense(1, use_bias=False)(layers.Dense(32, activation="tanh")(x))
+    weights = layers.Softmax(axis=1, dtype="float32", name="attention")(energy, mask=there > 0)
+    pooled = (
+        layers.Dot(axes=1, dtype="float32")([weights, x])[:, 0],
+        ops.sum(x * there, axis=1) / (ops.sum(there, axis=1) + 1e-3),
+        ops.max(x * there, axis=1),
+    )
+    x = layers.Concatenate(dtype="float32")(pooled)
+    return classified(inputs, x, classes, dropout, "beat_reader")
+
+
+# --8<-- [end:beat_reader]
+
+
 # ---- reading attention --------------------------------------------------------------------------
 
 
@@ -307,23 +346,24 @@ def attention(model, x):
     """Return what a model's attention weighs: ``{layer's name: weights}``.
 
     Args:
-        model: An `acrnn` or a `mina`.
-        x: Signals of shape ``(n, samples, 1)``.
+        model: An `acrnn`, a `mina` or a `beat_reader`.
+        x: What it reads: signals of shape ``(n, samples, 1)``, or rows of beats.
 
     Returns:
-        For an `acrnn`, ``attention`` of shape ``(n, steps)``. For a `mina`, ``beat_k`` of shape
+        For an `acrnn`, ``attention`` of shape ``(n, steps)``; for a `beat_reader`, ``attention`` of
+        shape ``(n, beats)``. For a `mina`, ``beat_k`` of shape
         ``(n, segments, places)`` and ``rhythm_k`` of shape ``(n, segments)`` for each channel k,
         and ``frequency`` of shape ``(n, 4)``. Along the last axis they sum to 1.
     """
-    chosen = [layer for layer in model.layers if isinstance(layer, layers.Softmax)]
-    if not chosen:
-        raise ValueError(f"{model.name} has no attention. `acrnn` and `mina` have.")
-    reader = keras.Model(model.inputs[0], [layer.output for layer in chosen])
-    weights = [ops.convert_to_numpy(found) for found in reader(x, training=False)]
+    outputs = {
+        layer.name: layer.output for layer in model.layers if isinstance(layer, layers.Softmax)
+    }
+    if not outputs:
+        raise ValueError(f"{model.name} has no attention. `acrnn`, `mina` and `beat_reader` have.")
+    found = keras.Model(model.inputs[0], outputs)(x, training=False)
+    weights = {name: ops.convert_to_numpy(one)[..., 0] for name, one in found.items()}
     # Beat attention has a row for each segment of each signal.
     return {
-        layer.name: found[..., 0].reshape(
-            (len(x), -1, found.shape[1]) if layer.name.startswith("beat") else (len(x), -1)
-        )
-        for layer, found in zip(chosen, weights, strict=True)
+        name: one.reshape((len(x), -1, one.shape[1]) if name.startswith("beat_") else (len(x), -1))
+        for name, one in weights.items()
     }

@@ -90,11 +90,7 @@ def attended(detector, signal, windows):
     from chapters.ecg.detector import LENGTH, as_windows
     from chapters.ecg.models import attention
 
-    lookers = [
-        network
-        for network in detector.networks
-        if "attention" in {layer.name for layer in network.layers}
-    ]
+    lookers = [network for network in detector.networks if network.name == "acrnn"]
     if not lookers:
         return None
     most = int(np.argmax([window["probability"] for window in windows]))

@@ -13,13 +13,12 @@ from companion.data_files import data_folder
 from companion.studies.records import machine
 from companion.studies.runner import versions
 
-ROW = "acrnn + crnn + cnn + logistic_regression"
 SEED = 0
 
 
 def ship():
     """Write ``data/weights/ecg.npz`` and ``ecg.json`` and return the detector."""
-    *names, expert_name = ROW.split(" + ")
+    *names, expert_name = studies.BEST.split(" + ")
     of = studies.material(False)
     keras.utils.clear_session()
     networks = []
@@ -28,7 +27,7 @@ def ship():
         with np.load(studies.kept(name, SEED) / "weights.npz") as kept:
             networks[-1].set_weights([kept[key].astype("float32") for key in kept.files])
     expert = Expert.of(studies.fitted_expert(expert_name, of))
-    classes, took = studies.opinions(ROW, SEED, of)
+    classes, took = studies.opinions(studies.BEST, SEED, of)
     values, thresholds = studies.judged({part: p[:, 1] for part, p in classes.items()}, of)
     detector = Detector(networks, expert, thresholds)
     folder = data_folder() / "weights"
@@ -37,7 +36,7 @@ def ship():
         folder / "ecg.npz",
         {
             "chapter": "ecg",
-            "row": ROW,
+            "row": studies.BEST,
             "seed": SEED,
             "data": "cinc2017",
             "recordings": {part: len(getattr(of.data, part)) for part in ("train", *studies.PARTS)},

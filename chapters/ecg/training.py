@@ -5,6 +5,7 @@ import time
 import keras
 import numpy as np
 
+from chapters.ecg.beats import AROUND, Line
 from chapters.ecg.models import RATE
 from chapters.ecg.protocol import LENGTH
 
@@ -13,8 +14,47 @@ from chapters.ecg.protocol import LENGTH
 SHARES = (0.25, 0.33, 0.34, 0.08)
 
 
+# --8<-- [start:balanced]
+class Balanced:
+    """An endless stream of batches in which each class has its share.
+
+    Args:
+        labels: The classes of the recordings.
+        batch_size: Recordings in a batch.
+        seed: Decides everything.
+        shares: How often a batch holds each class; a class that is not there has no share.
+    """
+
+    def __init__(self, labels, batch_size, seed=0, shares=SHARES):
+        self.labels, self.batch_size = np.asarray(labels), batch_size
+        self.rng = np.random.default_rng(seed)
+        here = np.bincount(self.labels, minlength=len(shares)) > 0
+        self.shares = np.where(here, shares, 0) / np.where(here, shares, 0).sum()
+        self.members = [np.flatnonzero(self.labels == c) for c in range(len(shares))]
+        self.waiting = [np.arange(0) for _ in shares]
+
+    def __iter__(self):
+        return self
+
+    def chosen(self):
+        """Return the recordings of the next batch."""
+        counts = self.rng.multinomial(self.batch_size, self.shares)
+        return np.concatenate([self.some(c, count) for c, count in enumerate(counts)])
+
+    def some(self, label, count):
+        """Return so many recordings of one class; each comes once before any comes again."""
+        while len(self.waiting[label]) < count:
+            again = self.rng.permutation(self.members[label])
+            self.waiting[label] = np.concatenate([self.waiting[label], again])
+        chosen, self.waiting[label] = np.split(self.waiting[label], [count])
+        return chosen
+
+
+# --8<-- [end:balanced]
+
+
 # --8<-- [start:crops]
-class Crops:
+class Crops(Balanced):
     """An endless stream of batches: random crops, each stretched, turned over, noisy or masked.
 
     All of a batch is made at once, by interpolation in one long array of all recordings.
@@ -46,33 +86,17 @@ class Crops:
         upside_down=0.2,
         masked=0.3,
     ):
+        super().__init__(labels, batch_size, seed, shares)
         self.samples = np.concatenate(recordings).astype("float32")
         self.lengths = np.array([len(recording) for recording in recordings])
         self.starts = np.cumsum(self.lengths) - self.lengths
-        self.labels, self.batch_size, self.length = np.asarray(labels), batch_size, length
-        self.rng = np.random.default_rng(seed)
-        here = np.bincount(self.labels, minlength=len(shares)) > 0
-        self.shares = np.where(here, shares, 0) / np.where(here, shares, 0).sum()
-        self.members = [np.flatnonzero(self.labels == c) for c in range(len(shares))]
-        self.waiting = [np.arange(0) for _ in shares]
+        self.length = length
         self.stretch, self.noise = stretch, noise
         self.upside_down, self.masked = upside_down, masked
 
-    def __iter__(self):
-        return self
-
     def __next__(self):
-        counts = self.rng.multinomial(self.batch_size, self.shares)
-        chosen = np.concatenate([self.some(c, count) for c, count in enumerate(counts)])
+        chosen = self.chosen()
         return self.troubled(self.cropped(chosen))[..., None], self.labels[chosen]
-
-    def some(self, label, count):
-        """Return so many recordings of one class; each comes once before any comes again."""
-        while len(self.waiting[label]) < count:
-            again = self.rng.permutation(self.members[label])
-            self.waiting[label] = np.concatenate([self.waiting[label], again])
-        chosen, self.waiting[label] = np.split(self.waiting[label], [count])
-        return chosen
 
     def cropped(self, chosen):
         """Return a stretch of each chosen recording, read faster or slower."""
@@ -111,12 +135,62 @@ class Crops:
 # --8<-- [end:crops]
 
 
+# --8<-- [start:beat_crops]
+class BeatCrops(Balanced):
+    """An endless stream of batches like `Crops`, as rows of beats: stretched, turned over, noisy.
+
+    Args:
+        recordings: Signals in mV, each of shape ``(samples,)``.
+        labels: Their classes.
+        batch_size: Crops in a batch.
+        seed: Decides everything.
+        shares: How often a batch holds each class.
+        stretch: Time runs up to this much faster or slower (natural logarithm).
+        noise: Greatest standard deviation of added noise, in those of a beat.
+        upside_down: How often the electrodes are swapped.
+    """
+
+    def __init__(
+        self,
+        recordings,
+        labels,
+        batch_size=64,
+        *,
+        seed=0,
+        shares=SHARES,
+        stretch=0.15,
+        noise=0.3,
+        upside_down=0.2,
+    ):
+        super().__init__(labels, batch_size, seed, shares)
+        self.line = Line(recordings)
+        self.stretch, self.noise, self.upside_down = stretch, noise, upside_down
+
+    def __next__(self):
+        rng, chosen = self.rng, self.chosen()
+        lengths = self.line.lengths[chosen]
+        speed = np.exp(rng.uniform(-self.stretch, self.stretch, len(chosen)))
+        length = np.minimum((LENGTH * speed).astype(int), lengths)
+        start = rng.random(len(chosen)) * (lengths - length)
+        rows = self.line.crops(chosen, start, length, speed[:, None])
+        waves, there = rows[..., : len(AROUND)], rows[..., -1:]
+        waves *= np.where(rng.random((len(chosen), 1, 1)) < self.upside_down, -1, 1)
+        hiss = rng.uniform(0, self.noise, (len(chosen), 1, 1))
+        hiss *= rng.random((len(chosen), 1, 1)) < 0.5
+        waves += hiss * there * rng.standard_normal(waves.shape, "float32")
+        return rows, self.labels[chosen]
+
+
+# --8<-- [end:beat_crops]
+
+
 # --8<-- [start:fit]
 def fit(model, crops, steps, *, learning_rate=1.5e-3, warmup=0.06, smoothing=0.05, log=None):
     """Train a classifier with AdamW on a cosine, and leave it with its averaged weights.
 
     The weights that are kept are a running mean of those along the way (momentum 0.998), which
-    is quieter than any of them. The labels are smoothed, as experts disagree on them too.
+    is quieter than any of them; `settle` fits batch normalization to them. The labels are
+    smoothed, as experts disagree on them too.
 
     Args:
         model: A classifier with a softmax.
@@ -149,12 +223,34 @@ def fit(model, crops, steps, *, learning_rate=1.5e-3, warmup=0.06, smoothing=0.0
         if log and step % max(1, steps // 10) == 0:
             log(f"step {step} of {steps}: loss {np.mean(losses[-max(1, steps // 10) :]):.4f}")
     optimizer.finalize_variable_values(model.trainable_variables)
+    settle(model, crops)
     seconds = time.perf_counter() - began
     return {
         "seconds": seconds,
         "input_share": waited / seconds,
         "loss": float(np.mean(losses[-max(1, steps // 10) :])),
     }
+
+
+def settle(model, crops, batches=50):
+    """Take the averages of batch normalization anew, for the weights that the model has now.
+
+    Those from training belong to weights that have changed since (Izmailov et al., 2018, do
+    likewise after they have averaged weights).
+
+    Args:
+        model: A trained model.
+        crops: Batches, as `Crops` gives them.
+        batches: How many of them to average over, each with the same weight.
+    """
+    normalizations = [one for one in model.layers if hasattr(one, "moving_mean")]
+    usual = [one.momentum for one in normalizations]
+    for number in range(batches if normalizations else 0):
+        for one in normalizations:
+            one.momentum = number / (number + 1)
+        model(next(crops)[0], training=True)
+    for one, momentum in zip(normalizations, usual, strict=True):
+        one.momentum = momentum
 
 
 # --8<-- [end:fit]

@@ -1,0 +1,100 @@
+"""Beats in a row: what comes before each, what it looks like, and when the next one comes."""
+
+import numpy as np
+
+from chapters.ecg.features import RATE, band_pass, find_beats
+
+BEATS = 40  # rows for a window: at most 240 beats a minute in ten seconds
+AROUND = np.arange(-int(0.3 * RATE), int(0.4 * RATE) + 1, 3)  # a beat, 100 samples a second
+TIMES = 5  # numbers on the time between beats
+ROWS = (BEATS, len(AROUND) + TIMES + 1)
+
+
+def cleaned(x):
+    """Return a recording without wander and hum, and the sample numbers of its beats."""
+    x = np.asarray(x, float).reshape(-1)
+    return band_pass(x - np.median(x), 0.5, 40), find_beats(x)
+
+
+# --8<-- [start:describe]
+def describe(samples, beats, there, start, stop, speed=1.0):
+    """Return one row of numbers for each beat of some crops.
+
+    Args:
+        samples: A long line of filtered signal that the crops are part of, shape ``(n,)``.
+        beats: Where the R peaks are in it, shape ``(crops, BEATS)``.
+        there: Which of them there are, shape ``(crops, BEATS)``.
+        start: Where each crop begins in `samples`, shape ``(crops, 1)``.
+        stop: Where it ends.
+        speed: How much faster than real time it is read, shape ``(crops, 1)`` or a number.
+
+    Returns:
+        float32 of shape ``(crops, *ROWS)``: 0.7 s of signal around each R peak, in units of the
+        crop's mean deviation; the logarithms of the RR interval before and after it, of the one
+        before over the median, and of the one after over the one before; +1 for the first beat and
+        −1 for the last; and 1 where there is a beat. The rest is 0.
+    """
+    places = np.clip(beats[..., None] + AROUND, start[..., None], stop[..., None] - 1)
+    spread = [
+        1.25 * np.abs(samples[a:b]).mean() for a, b in zip(start[:, 0], stop[:, 0], strict=True)
+    ]
+    waves = np.clip(samples[places] / (np.reshape(spread, (-1, 1, 1)) + 1e-3), -8, 8)
+    follows = there[:, 1:] & there[:, :-1]
+    rr = np.where(follows, np.diff(beats, axis=1) / RATE / speed, np.nan)
+    some = follows.any(axis=1, keepdims=True)
+    usual = np.nanmedian(np.where(some, rr, 1.0), axis=1, keepdims=True)
+    rr = np.where(follows, rr, usual)
+    before = np.concatenate([usual, rr], axis=1)
+    after = np.concatenate([rr, usual], axis=1)
+    edge = np.zeros(beats.shape)
+    edge[:, 0] = 1
+    edge[np.arange(len(beats)), np.maximum(there.sum(axis=1) - 1, 0)] -= 1
+    times = (
+        3 * np.log(before / 0.8),
+        3 * np.log(after / 0.8),
+        5 * np.log(before / usual),
+        5 * np.log(after / before),
+        edge,
+        np.ones(beats.shape),
+    )
+    found = np.concatenate([waves, np.stack(times, axis=2)], axis=2)
+    return np.where(there[..., None], found, 0).astype("float32")
+
+
+# --8<-- [end:describe]
+
+
+def beat_rows(x):
+    """Return the rows of beats of some windows: float32 of shape ``(n, *ROWS)``.
+
+    Args:
+        x: Samples in mV at 300 Hz, shape ``(n, samples, 1)``.
+    """
+    line = Line(list(x))
+    return line.crops(np.arange(len(x)), np.zeros(len(x)), line.lengths, 1.0)
+
+
+class Line:
+    """Recordings laid end to end, with their beats.
+
+    Args:
+        recordings: Signals in mV, each of shape ``(samples,)``.
+    """
+
+    def __init__(self, recordings):
+        signals, beats = zip(*map(cleaned, recordings), strict=True)
+        self.samples = np.concatenate(signals).astype("float32")
+        self.lengths = np.array([len(signal) for signal in signals])
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.beats = np.concatenate(
+            [own + start for own, start in zip(beats, self.starts, strict=True)]
+        )
+
+    def crops(self, chosen, start, length, speed):
+        """Return the rows of beats of a stretch of each chosen recording."""
+        start = (self.starts[chosen] + start).astype(int)[:, None]
+        stop = start + np.asarray(length, int).reshape(-1, 1)
+        first, last = np.searchsorted(self.beats, start), np.searchsorted(self.beats, stop)
+        number = first + np.arange(BEATS)
+        beats = self.beats[np.minimum(number, len(self.beats) - 1)]
+        return describe(self.samples, beats, number < last, start, stop, speed)
