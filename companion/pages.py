@@ -1,6 +1,7 @@
 """What the site's pages print at build time: nothing on them is listed by hand."""
 
 import base64
+import gzip
 import json
 
 from companion import catalogue, data_files
@@ -17,8 +18,10 @@ LECTURES = {
 
 
 def chapter_map() -> str:
-    """Return the chapters in reading order, with the question of each and the decks it follows."""
+    """Return the decks, then the chapters in order: the question of each, and its decks."""
     lines = [
+        *(f"**{deck}** {name}  " for deck, name in LECTURES.items()),
+        "",
         f"| chapter | the question it answers | {' | '.join(LECTURES)} |",
         "|---|---|" + ":-:|" * len(LECTURES),
     ]
@@ -27,7 +30,16 @@ def chapter_map() -> str:
         marks = " | ".join("●" if deck in card.lectures else " " for deck in LECTURES)
         title = f"{card.number} [{card.title}]({found.name}/index.html)"
         lines.append(f"| {title} | {card.question} | {marks} |")
-    return "\n".join([*lines, "", *(f"{deck}: {name}  " for deck, name in LECTURES.items())])
+    return "\n".join(lines)
+
+
+def references() -> str:
+    """Return a list of the chapters' pages of reference."""
+    chapters = ((found.name, found.card.title) for found in catalogue.discover())
+    return "\n".join(
+        f"- [{title}]({name}/reference.html): `from chapters.{name} import …`"
+        for name, title in chapters
+    )
 
 
 def exercises(chapter: str) -> str:
@@ -50,17 +62,21 @@ def exercises(chapter: str) -> str:
 
 
 def download(chapter: str) -> str:
-    """Return a link that holds the lesson as a Jupyter notebook, made from it just now.
+    """Return a link that holds the lesson as a Jupyter notebook, and one to its reference.
+
+    The notebook is made just now, and packed to a third of its size; `assets/book.js` unpacks it
+    for whoever follows the link.
 
     Args:
         chapter: The chapter's name.
     """
     text = json.dumps(notebook(chapter), ensure_ascii=False)
-    encoded = base64.b64encode(text.encode()).decode()
+    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
     return (
-        f'<a class="md-button" download="{chapter}.ipynb" '
-        f'href="data:application/x-ipynb+json;base64,{encoded}">'
-        "Take this lesson with you as a Jupyter notebook</a>"
+        f'<a class="md-button" download="{chapter}.ipynb.gz" '
+        f'href="data:application/gzip;base64,{packed}">'
+        "Take this lesson with you as a Jupyter notebook</a> "
+        '<a class="md-button" href="reference.html">Its functions</a>'
     )
 
 
@@ -75,13 +91,13 @@ def data_cards() -> str:
 
 def records() -> str:
     """Return what is recorded: the question, the command that answers it, and how long it took."""
-    lines = ["| recorded | question | made by | minutes |", "|---|---|---|--:|"]
+    lines = ["| recorded | its question, and what made it | minutes |", "|---|---|--:|"]
     for path in sorted((data_files.data_folder() / "results").glob("*.json")):
         record = data_files.read(path.stem)
-        question = record.get("question", "what its figures need from Keras")
+        question = record.get("question", "What its figures need from Keras.")
         seconds = record.get("seconds")
         if isinstance(seconds, dict):
             seconds = seconds.get("full")
         minutes = f"{seconds / 60:,.1f}" if seconds else ""
-        lines.append(f"| `{path.stem}` | {question} | `{record['command']}` | {minutes} |")
+        lines.append(f"| `{path.stem}` | {question}<br>`{record['command']}` | {minutes} |")
     return "\n".join(lines)

@@ -24,9 +24,13 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
-# Kilobytes, uncompressed: of a page with all that it loads for itself. What every page shares
-# (the theme, its search, KaTeX) the browser keeps.
+# Kilobytes, uncompressed, of all that a page loads until a reader has come to its end: HTML, the
+# theme's scripts and styles, fonts, figures.
 ARTICLE, WIDGET_PAGE = 700, 1100
+# How large each figure is shown; its text, ten points high, must be read on a phone too.
+PIXELS_PER_POINT = """[...document.querySelectorAll(".figure svg")].map(
+  (svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width
+)"""
 DOCS = Path(__file__).parents[1] / "chapters"
 
 
@@ -40,8 +44,15 @@ def page_names():
 PAGES = list(page_names())
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A file server that keeps its log to itself."""
+class Server(http.server.SimpleHTTPRequestHandler):
+    """A file server that keeps a list of what it served, in bytes, and its log to itself."""
+
+    sent = []  # noqa: RUF012
+
+    def copyfile(self, source, outputfile):
+        content = source.read()
+        self.sent.append((self.path, len(content)))
+        outputfile.write(content)
 
     def log_message(self, *_):
         pass
@@ -50,7 +61,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def address(site):
     server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=site)
+        ("127.0.0.1", 0), functools.partial(Server, directory=site)
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -73,29 +84,50 @@ def visit(chromium, url, **how):
     """Open a page and give it, with what it said and asked for; all loaded, all figures mounted."""
     context = chromium.new_context(**{"viewport": {"width": 1400, "height": 900}, **how})
     page = context.new_page()
-    page.said, page.asked, page.bytes = [], [], {}
+    page.said, page.asked = [], []
     page.on("console", lambda said: page.said.append(f"{said.type}: {said.text}"))
     page.on("pageerror", lambda error: page.said.append(str(error)))
     page.on("request", lambda request: page.asked.append(request.url))
-    page.on("response", functools.partial(weigh, page.bytes))
     page.goto(url)
     settle(page)
     yield page
     context.close()
 
 
-def weigh(weights, response):
-    """Note how many bytes came."""
-    with contextlib.suppress(Exception):  # a redirect has no body
-        weights[response.url] = len(response.body())
-
-
 def settle(page):
-    """Wait until mathematics is set and figures stand."""
+    """Wait until fonts have come and figures stand."""
+    page.evaluate("document.fonts.ready")
     page.wait_for_function(
-        "() => [...document.querySelectorAll('.arithmatex')].every(e => e.querySelector('.katex'))"
-        " && [...document.querySelectorAll('[data-figure]')].every(e => e.querySelector('button'))"
+        "() => [...document.querySelectorAll('[data-figure]')]"
+        ".every((figure) => figure.querySelector('button'))"
     )
+
+
+def read_to_the_end(page):
+    """Scroll down as a reader does, and wait for whatever comes."""
+    page.evaluate(
+        """async () => {
+          for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
+            scrollTo(0, y);
+            await new Promise(requestAnimationFrame);
+          }
+        }"""
+    )
+    page.wait_for_load_state("networkidle")
+
+
+def fonts_of_formulas(page):
+    """The names of the fonts that the browser sets a page's formulas in, signs and letters."""
+    tools = page.context.new_cdp_session(page)
+    for domain in ("DOM", "CSS"):
+        tools.send(f"{domain}.enable")
+    root = tools.send("DOM.getDocument")["root"]["nodeId"]
+    signs = {"nodeId": root, "selector": "math :is(mi, mo, mn, mtext:not(:has(code)))"}
+    return {
+        font["familyName"]
+        for sign in tools.send("DOM.querySelectorAll", signs)["nodeIds"]
+        for font in tools.send("CSS.getPlatformFontsForNode", {"nodeId": sign})["fonts"]
+    }
 
 
 @pytest.fixture(scope="module")
@@ -118,24 +150,28 @@ def barriers(page, axe):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_over_http(name, address, chromium, axe):
+    Server.sent.clear()
     with visit(chromium, f"{address}/{name}", color_scheme="light") as page:
         light = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert [url for url in page.asked if not url.startswith(address)] == []
         assert barriers(page, axe) == []
         assert page.said == []
 
-        mathematics = page.locator(".arithmatex").count() > 0
-        assert any("katex.min.js" in url for url in page.asked) == mathematics
-        shell = ("/assets/javascripts/", "/assets/stylesheets/", "/search/", "/katex/")
-        own = sum(size for url, size in page.bytes.items() if not any(s in url for s in shell))
+        mathematics = page.locator("math").count() > 0
+        assert any("companion-math" in url for url in page.asked) == mathematics
+        assert fonts_of_formulas(page) == ({"Companion Math"} if mathematics else set())
+
+        read_to_the_end(page)
         limit = WIDGET_PAGE if page.locator("[data-figure]").count() else ARTICLE
-        assert own <= limit * 1000
+        assert {f"/{name}", "/assets/site.css"} <= {path for path, _ in Server.sent}
+        assert sum(size for _, size in Server.sent) <= 1000 * limit
 
     with visit(chromium, f"{address}/{name}", color_scheme="dark") as page:
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
         assert barriers(page, axe) == []
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert all(pixels >= 1 for pixels in page.evaluate(PIXELS_PER_POINT))
         assert page.said == []
 
 
@@ -146,21 +182,26 @@ def test_a_page_from_disk(name, site, chromium):
         assert page.said == []
 
 
-def test_search_finds_padding(address, chromium):
+def test_search_finds_padding_and_waits_until_it_is_sought(address, chromium):
     with visit(chromium, f"{address}/index.html") as page:
+        page.wait_for_load_state("networkidle")
+        assert not any("search_index" in url or "/workers/" in url for url in page.asked)
         page.keyboard.press("/")
         page.keyboard.type("padding")
         page.locator(".md-search-result__item", has_text="Padding").first.wait_for()
         assert page.said == []
 
 
-def test_a_lesson_can_be_taken_along_as_a_notebook(address, chromium, tmp_path):
+@pytest.mark.parametrize("from_disk", [False, True])
+def test_a_lesson_can_be_taken_along_as_a_notebook(address, site, chromium, tmp_path, from_disk):
     import nbformat
 
-    with visit(chromium, f"{address}/convolution/index.html") as page:
+    base = site.as_uri() if from_disk else address
+    with visit(chromium, f"{base}/convolution/index.html") as page:
         with page.expect_download() as coming:
             page.get_by_text("as a Jupyter notebook").click()
         coming.value.save_as(tmp_path / coming.value.suggested_filename)
+        assert page.said == []
         taken = nbformat.read(tmp_path / "convolution.ipynb", as_version=4)
         assert taken.cells[0].source.startswith("# Convolution")
 

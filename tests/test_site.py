@@ -8,28 +8,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import site_gates
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown import Markdown
+from matplotlib.figure import Figure
 
-from companion import catalogue, pages
+from companion import catalogue, pages, plots
 from companion.lesson import notebook
 
 ROOT = Path(__file__).parents[1]
-needs_node = pytest.mark.skipif(
-    not shutil.which("node"), reason="no Node.js here (Debian: apt install nodejs)"
-)
 
 
 @pytest.mark.slow
 @pytest.mark.site
-@pytest.mark.parametrize(
-    "gate",
-    [
-        pytest.param(gate, marks=[needs_node] if gate is site_gates.bad_formulas else [])
-        for gate in site_gates.SITE_GATES
-    ],
-    ids=lambda gate: gate.__name__,
-)
+@pytest.mark.parametrize("gate", site_gates.SITE_GATES, ids=lambda gate: gate.__name__)
 def test_the_site_passes(gate, site):
     assert gate(site) == []
 
@@ -42,10 +37,11 @@ def page(folder, body, name="index.html"):
 
 
 BAD = {
-    "bad_formulas": [
-        r'<span class="arithmatex">\(\frac{1}\)</span>',
-        r'<div class="arithmatex">\[\undefined x\]</div>',
-        r'<div class="arithmatex">\[\text{×}\]</div>',
+    "formulas_left_as_tex": [
+        r'<span class="arithmatex">\(a\)</span>',
+        r'<div class="arithmatex">\[a\]</div>',
+        "<p>the weight $ w$ and</p>",
+        r"<p>half, \frac{1}{2}, of it</p>",
     ],
     "pictures_without_text": [
         '<img src="a.png">',
@@ -69,18 +65,15 @@ BAD = {
 GOOD = """
 <h2 id="here">x</h2> <a href="#here">x</a> <a href="https://elsewhere.org">x</a>
 <a href="index.html#here">x</a> <a href="data:text/plain,x">x</a> <script src="there.js"></script>
-<img src="there.png" alt="A finding."> <span class="arithmatex">\\(a^2\\)</span>
+<img src="there.png" alt="A finding."> <math><mi>a</mi></math> <code>$x$ \\frac{1}{2}</code>
+a sandwich for $5
 <div role="img" aria-label="A finding."><svg></svg></div>
 """
 
 
 @pytest.mark.parametrize(
     ("gate", "sample"),
-    [
-        pytest.param(gate, sample, marks=[needs_node] if gate == "bad_formulas" else [])
-        for gate, samples in BAD.items()
-        for sample in samples
-    ],
+    [(gate, sample) for gate, samples in BAD.items() for sample in samples],
 )
 def test_a_gate_stops_a_bad_sample(gate, sample, tmp_path):
     assert getattr(site_gates, gate)(page(tmp_path, sample))
@@ -88,11 +81,70 @@ def test_a_gate_stops_a_bad_sample(gate, sample, tmp_path):
 
 @pytest.mark.parametrize("gate", BAD)
 def test_a_gate_lets_a_good_page_pass(gate, tmp_path):
-    if gate == "bad_formulas" and not shutil.which("node"):
-        pytest.skip("no Node.js here (Debian: apt install nodejs)")
     for name in ("there.js", "there.png"):
         (tmp_path / name).touch()
     assert getattr(site_gates, gate)(page(tmp_path, GOOD)) == []
+
+
+@pytest.mark.parametrize(
+    ("tex", "said"),
+    [
+        (r"\frac{1}", r"Received: \frac{1}. At character 8: Expected argument"),
+        (r"2 \undefined x", r'At character 2: Unknown command "\undefined"'),
+        ("{x", "At character"),
+    ],
+)
+def test_a_bad_formula_stops_the_build(tex, said):
+    for written in (f"A formula ${tex}$.", f"$$\n{tex}\n$$"):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            as_page(written)
+
+
+def test_a_formula_is_typeset_wherever_it_stands():
+    page = as_page(
+        "# On $w$\n\nIf $a < b$ then `$a$`.\n\n$$\na < b\n$$\n\n| $c$ |\n|---|\n| $d$ |\n"
+    )
+    assert [page.count(f"<mi>{letter}</mi>") for letter in "wabcd"] == [1, 2, 2, 1, 1]
+    assert page.count('<math display="block"><mi>a</mi><mo>&lt;</mo>') == 1
+    assert "<code>$a$</code>" in page
+
+
+def as_page(markdown):
+    """Return Markdown as the site makes HTML of it."""
+    extensions = ["tables", "toc", "pymdownx.arithmatex", "companion.mathematics"]
+    generic = {"pymdownx.arithmatex": {"generic": True}}
+    return Markdown(extensions=extensions, extension_configs=generic).convert(markdown)
+
+
+@given(st.lists(st.tuples(*[st.floats(-1e3, 1e3)] * 2), min_size=1, max_size=30))
+def test_a_path_written_in_steps_ends_each_step_where_it_should(points):
+    there = "L".join(f" {x:.6f} {y:.6f} " for x, y in points)
+    steps = re.findall(r"-?[\d.]+", plots._steps(f"M{there}", 10))
+    here = np.cumsum(np.array(steps, float).reshape(-1, 2), axis=0)
+    np.testing.assert_allclose(here, points, atol=0.051)
+
+
+def test_a_figure_is_written_lean_and_whole():
+    def picture():
+        """Bars and a line."""
+        figure = Figure()
+        axes = figure.subplots()
+        axes.bar([0, 1], [1, 2], hatch="//", color="white", edgecolor="black")
+        axes.plot([0, 1], [0, 2], "o-", label="black", color="k")
+        axes.imshow(np.random.default_rng(0).random((9, 9)), extent=(0, 1, 0, 1))
+        axes.set(title="$x^2$ & y", xlabel="first")
+        axes.legend()
+        return figure
+
+    drawn = plots.svg(picture)
+    asked = re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', drawn)
+    assert {one or other for one, other in asked} == set(re.findall(r' id="([^"]+)"', drawn))
+    assert not re.search(r"#000|black;| style=\"[^-]|<g/?>|font-family|NaN", drawn)
+    for part in (">first<", "&amp;", ">black<", "data:image/webp", 'stroke="currentColor"'):
+        assert part in drawn
+    for tag in ("svg", "g", "defs", "pattern", "clipPath", "text"):
+        opened = len(re.findall(rf"<{tag}[ >][^>]*(?<!/)>|<{tag}>", drawn))
+        assert opened == drawn.count(f"</{tag}>"), tag
 
 
 def test_a_missing_font_of_a_style_is_found(tmp_path):
@@ -100,11 +152,12 @@ def test_a_missing_font_of_a_style_is_found(tmp_path):
     assert site_gates.missing_assets(tmp_path) == ["style.css: fonts/gone.woff2"]
 
 
-def test_a_page_outside_the_navigation_is_found(tmp_path):
+def test_a_page_that_nothing_leads_to_is_found(tmp_path):
     page(tmp_path, '<a class="md-nav__link" href="a.html">A</a>')
-    page(tmp_path, "", "a.html")
-    page(tmp_path / "b", "", "lost.html")
-    assert site_gates.pages_outside_navigation(tmp_path) == ["b/lost.html"]
+    page(tmp_path, '<a href="b/led.html">x</a>', "a.html")
+    page(tmp_path / "b", "", "led.html")
+    page(tmp_path / "b", '<a href="lost.html">itself</a>', "lost.html")
+    assert site_gates.pages_nothing_leads_to(tmp_path) == ["b/lost.html"]
 
 
 def test_the_strict_build_stops_at_a_page_outside_the_navigation_and_at_a_dead_link(tmp_path):
@@ -150,8 +203,9 @@ def test_the_navigation_follows_the_catalogue():
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     listed = re.findall(r"^ +- (\d+) .*: (\w+)/README\.md$", settings, re.MULTILINE)
     assert listed == [(str(found.card.number), found.name) for found in catalogue.discover()]
-    described = re.findall(r"^ +- .*: (\w+)/reference\.md$", settings, re.MULTILINE)
-    assert described == [found.name for found in catalogue.discover()]
+    for found in catalogue.discover():
+        assert f"({found.name}/reference.html)" in pages.references()
+        assert 'href="reference.html"' in pages.download(found.name)
 
 
 def public_names():
@@ -177,7 +231,8 @@ def test_the_same_settings_build_on_zensical(tmp_path, site):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for name, there in site_gates.pages(site).items():
         here = site_gates.Page(tmp_path / "site" / name)
-        assert len(here.formulas) == len(there.formulas), name
+        assert here.formulas == there.formulas, name
+        assert here.tex == []
         assert {link for link in there.ids if "." in link} <= here.ids, name
     figures = (tmp_path / "site" / "convolution" / "index.html").read_text().count('role="img"')
     assert figures == (site / "convolution" / "index.html").read_text().count('role="img"') > 0

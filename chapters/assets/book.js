@@ -1,4 +1,4 @@
-// Brings to a page what it needs, and to no other: KaTeX for mathematics, scripts for its figures.
+// Brings to a page the scripts of its figures, and to no other; mends what the theme leaves out.
 
 const book = (() => {
   const assets = new URL(".", document.currentScript.src);
@@ -18,31 +18,27 @@ const book = (() => {
     return arriving.get(url);
   };
 
-  const typeset = async () => {
-    const formulas = document.querySelectorAll(".arithmatex:not([data-typeset])");
-    if (!formulas.length) return;
-    for (const element of formulas) element.dataset.typeset = "";
-    if (!document.querySelector("link[data-katex]")) {
-      const style = Object.assign(document.createElement("link"), {
-        rel: "stylesheet", href: new URL("katex/katex.min.css", assets),
-      });
-      style.dataset.katex = "";
-      document.head.append(style);
-    }
-    await script("katex/katex.min.js");
-    for (const element of formulas) {
-      const source = element.textContent.trim().replace(/^\\[([]|\\[)\]]$/g, "");
-      katex.render(source, element, { displayMode: element.tagName === "DIV", throwOnError: false });
-      // What is wider than a phone can be scrolled, also by keyboard.
-      element.querySelector(".katex-display")?.setAttribute("tabindex", "0");
-    }
-  };
-
   /** What the theme leaves out: what scrolls takes the keyboard, and the search has a name. */
   const mend = () => {
-    for (const wide of document.querySelectorAll("pre > code, .figure")) wide.tabIndex = 0;
+    for (const wide of document.querySelectorAll("pre > code, .figure, div.arithmatex")) {
+      wide.tabIndex = 0;
+    }
     document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
   };
+
+  /** A notebook lies packed in its link: give it unpacked to whoever follows the link. */
+  const unpack = async (event) => {
+    const link = event.target.closest?.('a[download$=".gz"]');
+    if (!link || !window.DecompressionStream) return;
+    event.preventDefault();
+    const packed = await fetch(link.href);
+    const unpacked = new Response(packed.body.pipeThrough(new DecompressionStream("gzip")));
+    const href = URL.createObjectURL(await unpacked.blob());
+    const download = link.download.replace(/\.gz$/, "");
+    Object.assign(document.createElement("a"), { href, download }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  };
+  addEventListener("click", unpack);
 
   const makers = new Map();
 
@@ -64,7 +60,6 @@ const book = (() => {
 
   const open = () => {
     mend();
-    typeset();
     mount();
   };
   // Instant navigation puts the next page in place without loading it anew, and says so.

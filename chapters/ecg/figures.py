@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from chapters.ecg.studies import BEST
@@ -129,7 +130,8 @@ def shade(axes, when, weights, signal, start=0.0):
         weights[None],
         aspect="auto",
         extent=(start, start + seconds, low, high),
-        cmap="Oranges",
+        # from nothing, so that a dark page shows through
+        cmap=LinearSegmentedColormap.from_list("attention", [(*to_rgb(ORANGE), 0), ORANGE]),
         vmin=0,
         vmax=1.6 * weights.max(),
     )
