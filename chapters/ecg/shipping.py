@@ -18,13 +18,14 @@ SEED = 0
 
 def ship():
     """Write ``data/weights/ecg.npz`` and ``ecg.json`` and return the detector."""
-    *names, expert_name = studies.BEST.split(" + ")
+    *readers, (expert_name, _) = studies.members(studies.BEST, SEED)
+    names = [name for name, _ in readers]
     of = studies.material(False)
     keras.utils.clear_session()
     networks = []
-    for name in names:
+    for name, seed in readers:
         networks.append(getattr(models, name)())
-        with np.load(studies.kept(name, SEED) / "weights.npz") as kept:
+        with np.load(studies.kept(name, seed) / "weights.npz") as kept:
             networks[-1].set_weights([kept[key].astype("float32") for key in kept.files])
     expert = Expert.of(studies.fitted_expert(expert_name, of))
     classes, took = studies.opinions(studies.BEST, SEED, of)

@@ -21,7 +21,7 @@ from companion.studies.study import Study
 RUNS = Path("runs") / "ecg"
 PARTS = ("validation", "test")
 EXPERTS = ("logistic_regression", "random_forest")
-BEST = "acrnn + crnn + cnn + beat_reader + logistic_regression"
+BEST = "acrnn + crnn + 3 beat_reader + logistic_regression"
 # Steps, and what the builder is told. MINA's second round lets go of most of its dropout.
 ROUNDS = {
     "acrnn": ((9000, {}),),
@@ -161,7 +161,17 @@ def say(line):
 
 def kept(level, seed):
     """Return the folder that a row's model and probabilities are kept in."""
-    return RUNS / f"{level.replace(' + ', '-and-')}-seed{seed}"
+    return RUNS / f"{level}-seed{seed}"
+
+
+def members(level, seed):
+    """Return the readers that a row asks, with their seeds; ``3 beat_reader`` has three of them.
+
+    >>> members("acrnn + 2 beat_reader", 0)
+    [('acrnn', 0), ('beat_reader', 0), ('beat_reader', 1)]
+    """
+    parts = [part.rpartition(" ") for part in level.split(" + ")]
+    return [(name, seed + k) for count, _, name in parts for k in range(int(count or 1))]
 
 
 def opinions(level, seed, of):
@@ -173,13 +183,14 @@ def opinions(level, seed, of):
     from chapters.ecg.detector import asked, by_kind
 
     if " + " in level:
-        members = [(name, *opinions(name, seed, of)) for name in level.split(" + ")]
-        found = {
-            part: by_kind([(name, theirs[part]) for name, theirs, _ in members]) for part in PARTS
-        }
-        seconds = sum(took["seconds"] for *_, took in members)
-        waited = sum(took["seconds"] * took["input_share"] for *_, took in members)
-        return found, {"seconds": seconds, "input_share": waited / seconds}
+        found, took = zip(*(opinions(*one, of) for one in members(level, seed)), strict=True)
+        names = [name for name, _ in members(level, seed)]
+        seconds = sum(one["seconds"] for one in took)
+        waited = sum(one["seconds"] * one["input_share"] for one in took)
+        return {
+            part: by_kind(list(zip(names, (one[part] for one in found), strict=True)))
+            for part in PARTS
+        }, {"seconds": seconds, "input_share": waited / seconds}
     made = kept(level, seed) / "classes.npz"
     if not of.quick and made.exists():
         with np.load(made) as file:
