@@ -226,8 +226,8 @@ def costs():
     seconds = sum(row["training_seconds"] for row in apart)
     share = max(row["input_share"] for row in rows.values())
     return (
-        f"To train all rows took {seconds / 60:.0f} minutes of one core; the networks waited for their "
-        f"batches during at most {share:.1%} of it."
+        f"To train all rows took {seconds / 60:.0f} minutes of one core; the networks waited for "
+        f"their batches during at most {share:.1%} of it."
     )
 
 
