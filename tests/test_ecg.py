@@ -257,6 +257,13 @@ def test_attention_has_a_row_for_each_signal_that_sums_to_one(model, shape, step
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
 
 
+def test_the_beat_reader_has_a_fourteenth_of_the_parameters_of_the_acrnn():
+    cell = 2 * 3 * 32 * (48 + 32 + 2)  # a GRU each way, with two biases
+    dense = (71 * 48 + 48) + (48 * 24 + 24) + (30 * 48 + 48) + (64 * 32 + 32) + 32 + (192 * 4 + 4)
+    assert models.beat_reader().count_params() == cell + dense == 24_748
+    assert round(338_820 / 24_748) == 14
+
+
 @pytest.mark.slow
 def test_mina_attends_to_beats_rhythm_and_frequency():
     model = models.mina(input_shape=(300, 1))
