@@ -1,13 +1,16 @@
 """Several processes as one: who may take part, equal results, and what happens to a lost one."""
 
+import contextlib
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -270,6 +273,56 @@ def test_a_lost_process_ends_the_run_with_a_state_to_go_on_from(processes):
     assert len(kept) == 2
     assert len(run.history) == 4
     np.testing.assert_allclose(run.history[LOSSES][:2], kept[LOSSES])
+
+
+@pytest.fixture
+def line(monkeypatch):
+    """Both ends of a line, and the folders of the watches that have lost the other one."""
+    monkeypatch.setattr(machines, "HEARTBEAT", 1.0)
+    monkeypatch.setattr(machines, "GRACE", 1.0)
+    lost = queue.Queue()
+    monkeypatch.setattr(machines, "abandon", lost.put)
+    here, there = socket.socketpair()
+    with here, there:
+        yield here, there, lost
+
+
+def test_a_process_that_takes_leave_is_not_lost(line):
+    here, there, lost = line
+    one, other = machines.Watch([here], "one"), machines.Watch([there], "other")
+    time.sleep(1.5)  # longer than either would wait for a word
+    for watch in (one, other):
+        watch.end()
+    for listener in (*one._listeners, *other._listeners):
+        listener.join(5)
+        assert not listener.is_alive()
+    assert lost.empty()
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_line_that_breaks_or_falls_silent_is_a_loss(line, silent):
+    here, there, lost = line
+    watch = machines.Watch([here], "one")
+    if not silent:
+        there.close()
+    assert lost.get(timeout=5) == "one"
+    watch.end()
+
+
+def test_a_process_that_fails_is_lost_to_the_others_but_not_where_all_fail(line):
+    here, there, lost = line
+    one, other = machines.Watch([here], "one"), machines.Watch([there], "other")
+    other.fail()
+    assert lost.get(timeout=5) == "one"
+    one.end()
+    with contextlib.ExitStack() as stack:
+        pair = [stack.enter_context(end) for end in socket.socketpair()]
+        both = [machines.Watch([end], "both") for end in pair]
+        for watch in both:
+            watch.fail()
+        for watch in both:
+            watch.end()
+    assert lost.empty()
 
 
 STEPS = """
