@@ -185,7 +185,17 @@ class BeatCrops(Balanced):
 
 
 # --8<-- [start:fit]
-def fit(model, crops, steps, *, learning_rate=1.5e-3, warmup=0.06, smoothing=0.05, log=None):
+def fit(
+    model,
+    crops,
+    steps,
+    *,
+    learning_rate=1.5e-3,
+    warmup=0.06,
+    smoothing=0.05,
+    jit_compile="auto",
+    log=None,
+):
     """Train a classifier with AdamW on a cosine, and leave it with its averaged weights.
 
     The weights that are kept are a running mean of those along the way (momentum 0.998), which
@@ -199,6 +209,7 @@ def fit(model, crops, steps, *, learning_rate=1.5e-3, warmup=0.06, smoothing=0.0
         learning_rate: The peak rate.
         warmup: Share of the steps in which the rate climbs.
         smoothing: Share of each label that is spread over all classes.
+        jit_compile: Whether the step is compiled as a whole, as `keras.Model.compile` takes it.
         log: A function that is told ten times how it goes.
 
     Returns:
@@ -213,7 +224,8 @@ def fit(model, crops, steps, *, learning_rate=1.5e-3, warmup=0.06, smoothing=0.0
     optimizer = keras.optimizers.AdamW(
         rate, weight_decay=0.02, clipnorm=1.0, use_ema=True, ema_momentum=0.998
     )
-    model.compile(optimizer, keras.losses.CategoricalCrossentropy(label_smoothing=smoothing))
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+    model.compile(optimizer, loss, jit_compile=jit_compile)
     began, waited, losses = time.perf_counter(), 0.0, []
     for step in range(1, steps + 1):
         asked = time.perf_counter()
@@ -244,11 +256,14 @@ def settle(model, crops, batches=50):
         batches: How many of them to average over, each with the same weight.
     """
     normalizations = [one for one in model.layers if hasattr(one, "moving_mean")]
+    if not normalizations:
+        return
+    front = keras.Model(model.inputs[0], [one.output for one in normalizations])  # no GRU
     usual = [one.momentum for one in normalizations]
-    for number in range(batches if normalizations else 0):
+    for number in range(batches):
         for one in normalizations:
             one.momentum = number / (number + 1)
-        model(next(crops)[0], training=True)
+        front(next(crops)[0], training=True)
     for one, momentum in zip(normalizations, usual, strict=True):
         one.momentum = momentum
 
