@@ -82,16 +82,18 @@ def download(chapter: str) -> str:
 
 def data_cards() -> str:
     """Return the data sets: what they hold, who made them, under which licence."""
-    lines = ["| name | what | licence | source | download |", "|---|---|---|---|--:|"]
+    lines = ["| name | download | what, under which licence, and whose |", "|---|--:|---|"]
     for card in CARDS.values():
-        size = f"{card.megabytes:,.0f} MB" if card.host else "none"
-        lines.append(f"| `{card.name}` | {card.title} | {card.licence} | {card.source} | {size} |")
+        digits = 0 if card.megabytes >= 1 else 1
+        size = f"{card.megabytes:,.{digits}f} MB" if card.host else "none"
+        what = f"{card.title}<br>{card.licence}<br>{card.source}"
+        lines.append(f"| `{card.name}` | {size} | {what} |")
     return "\n".join(lines)
 
 
 def records() -> str:
     """Return what is recorded: the question, the command that answers it, and how long it took."""
-    lines = ["| recorded | its question, and what made it | minutes |", "|---|---|--:|"]
+    lines = ["| minutes | what was recorded, its question, and what made it |", "|--:|---|"]
     for path in sorted((data_files.data_folder() / "results").glob("*.json")):
         record = data_files.read(path.stem)
         question = record.get("question", "What its figures need from Keras.")
@@ -99,5 +101,5 @@ def records() -> str:
         if isinstance(seconds, dict):
             seconds = seconds.get("full")
         minutes = f"{seconds / 60:,.1f}" if seconds else ""
-        lines.append(f"| `{path.stem}` | {question}<br>`{record['command']}` | {minutes} |")
+        lines.append(f"| {minutes} | **{path.stem}**<br>{question}<br>`{record['command']}` |")
     return "\n".join(lines)

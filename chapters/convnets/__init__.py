@@ -99,6 +99,7 @@ chapter = Chapter(
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "pattern": ["PatternError", "parse"],
         "models": [
             "alexnet",
             "conv1d_classifier",
@@ -112,12 +113,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "zfnet",
         ],
         "visualize": [
+            "activation_map",
             "activation_maximization",
+            "activations",
             "class_activation_map",
+            "exciting_image",
             "feature_maps",
             "grad_cam",
+            "gradient_map",
             "kernels",
             "occlusion",
+            "occlusion_map",
         ],
     },
 )

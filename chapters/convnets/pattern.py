@@ -183,7 +183,9 @@ def from_pattern(
     before it, ``?`` marks what may be left out, brackets group. The last FC is the output: one
     unit a class, with a softmax. White space and case do not matter.
 
-    from_pattern("INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC", N=2, M=3, K=1)
+    >>> pattern = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
+    >>> from_pattern(pattern, N=2, M=2, K=1).count_params()
+    230186
 
     Args:
         pattern: The pattern.

@@ -70,7 +70,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "experts": ["Expert", "logistic_regression", "random_forest"],
         "features": ["expert_features", "find_beats"],
         "models": ["acrnn", "attention", "beat_reader", "cardiologist", "cnn", "crnn", "mina"],
-        "protocol": ["bootstrap", "by_recording", "scores", "windows"],
-        "training": ["BeatCrops", "Crops", "fit"],
+        "protocol": ["best_threshold", "bootstrap", "by_recording", "scores", "windows"],
+        "training": ["Balanced", "BeatCrops", "Crops", "fit", "settle"],
     },
 )

@@ -21,8 +21,11 @@ chapter = Chapter(
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "text": ["Vocabulary", "words"],
         "models": ["bidirectional", "forecaster", "sentence_classifier", "simple_rnn"],
         "scratch": [
+            "Parameters",
+            "Trace",
             "backward",
             "clip_by_global_norm",
             "forward",

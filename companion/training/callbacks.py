@@ -30,9 +30,9 @@ class EarlyStoppingReport(keras.callbacks.Callback):
     Courville, 2016, Deep Learning, algorithm 7.1; the rule of `keras.callbacks.EarlyStopping`).
     When training ends the model gets its best weights back.
 
-    stopping = EarlyStoppingReport(patiences=(2, 5, 10))
-    model.fit(x, y, epochs=100, validation_split=0.2, callbacks=[stopping])
-    pandas.DataFrame(stopping.report())
+        stopping = EarlyStoppingReport(patiences=(2, 5, 10))
+        model.fit(x, y, epochs=100, validation_split=0.2, callbacks=[stopping])
+        pandas.DataFrame(stopping.report())
 
     Attributes:
         history: One dict for each epoch: ``epoch``, the monitored value under its own name,
