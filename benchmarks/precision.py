@@ -49,7 +49,15 @@ POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 MATRIX = 8192
 MOST_SEEDS = 8
 # Steps of 32 examples: more where a model has not settled by then, fewer where each takes seconds.
-STEPS = {"alexnet": 60, "zfnet": 60, "googlenet": 60, "conv1d_classifier": 1200}
+STEPS = {
+    "alexnet": 60,
+    "zfnet": 60,
+    "googlenet": 60,
+    "conv1d_classifier": 1200,
+    "conv3d_classifier": 480,
+    "pyramid_rnn": 1200,
+    **dict.fromkeys(("vgg_a", "vgg_b", "vgg_c", "vgg_d", "vgg_e"), 720),
+}
 USUAL_STEPS = 240
 # As large as the digits need, where the tests can afford more.
 SMALLER = {
