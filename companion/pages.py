@@ -82,12 +82,12 @@ def download(chapter: str) -> str:
 
 def data_cards() -> str:
     """Return the data sets: what they hold, who made them, under which licence."""
-    lines = ["| name | download | what, under which licence, and whose |", "|---|--:|---|"]
+    lines = ["| download | name, what, under which licence, and whose |", "|--:|---|"]
     for card in CARDS.values():
         digits = 0 if card.megabytes >= 1 else 1
         size = f"{card.megabytes:,.{digits}f} MB" if card.host else "none"
-        what = f"{card.title}<br>{card.licence}<br>{card.source}"
-        lines.append(f"| `{card.name}` | {size} | {what} |")
+        what = (f"`{card.name}`", card.title, card.licence, card.source)
+        lines.append(f"| {size} | {'<br>'.join(what)} |")
     return "\n".join(lines)
 
 
