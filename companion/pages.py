@@ -101,5 +101,5 @@ def records() -> str:
         if isinstance(seconds, dict):
             seconds = seconds.get("full")
         minutes = f"{seconds / 60:,.1f}" if seconds else ""
-        lines.append(f"| {minutes} | **{path.stem}**<br>{question}<br>`{record['command']}` |")
+        lines.append(f"| {minutes} | `{path.stem}`<br>{question}<br>`{record['command']}` |")
     return "\n".join(lines)
