@@ -99,7 +99,6 @@ chapter = Chapter(
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "pattern": ["PatternError", "parse"],
         "models": [
             "alexnet",
             "conv1d_classifier",
@@ -112,6 +111,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "vgg_small",
             "zfnet",
         ],
+        "pattern": ["PatternError", "parse"],
         "visualize": [
             "activation_map",
             "activation_maximization",

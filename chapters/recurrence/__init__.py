@@ -21,7 +21,6 @@ chapter = Chapter(
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "text": ["Vocabulary", "words"],
         "models": ["bidirectional", "forecaster", "sentence_classifier", "simple_rnn"],
         "scratch": [
             "Parameters",
@@ -36,5 +35,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "rnn_step",
             "sensitivity",
         ],
+        "text": ["Vocabulary", "words"],
     },
 )
