@@ -139,7 +139,17 @@ def by_kind(opinions):
 def asked(network, x):
     """Return a network's probabilities for windows; a `beat_reader` is given their beats."""
     x = beat_rows(x) if network.name == "beat_reader" else x
-    return network.predict(x, batch_size=128, verbose=0)
+    return predicted(network, x)
+
+
+def predicted(network, x, batch_size=128):
+    """Return a network's probabilities for what it reads.
+
+    `keras.Model.predict` gives the same and then waits for TensorFlow's input pipeline to end,
+    which can take as long again.
+    """
+    batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
+    return np.concatenate([network.predict_on_batch(batch) for batch in batches])
 
 
 def as_windows(signal, stride=STRIDE):

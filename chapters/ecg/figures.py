@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
-from chapters.ecg.studies import BEST, members
+from chapters.ecg.studies import BEATS, BEST, members
 from companion.data_files import read, recorded
 from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain
 
@@ -23,6 +23,7 @@ NAMES = {
     "acrnn": "ACRNN",
     "mina": "MINA",
     "beat_reader": "beat reader (ours)",
+    BEATS: "three beat readers (ours)",
     BEST: "three kinds together (ours)",
 }
 # COMP7015 lecture 8, after Hong et al. (2019), table 3: ROC-AUC, PR-AUC, F1.

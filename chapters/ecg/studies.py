@@ -21,6 +21,7 @@ from companion.studies.study import Study
 RUNS = Path("runs") / "ecg"
 PARTS = ("validation", "test")
 EXPERTS = ("logistic_regression", "random_forest")
+BEATS = "3 beat_reader"
 BEST = "acrnn + crnn + 3 beat_reader + logistic_regression"
 # Steps, and what the builder is told. MINA's second round lets go of most of its dropout.
 ROUNDS = {
@@ -84,6 +85,13 @@ class Material:
             yield cut(getattr(self.data, part).x, where[:, start : start + size])
 
     @cache  # noqa: B019  (there are two materials at most)
+    def rows(self, part):
+        """Return the beats of a split's windows, as a `beat_reader` reads them."""
+        from chapters.ecg.beats import beat_rows
+
+        return [beat_rows(batch) for batch in self.batches(part)]
+
+    @cache  # noqa: B019
     def features(self, part):
         """Return the expert's features of a split's windows; they are kept in the runs' folder."""
         from chapters.ecg.features import NAMES, expert_features
@@ -181,12 +189,12 @@ def members(level, seed):
 def opinions(level, seed, of):
     """Return a row's class probabilities of all validation and test windows, and what it took.
 
-    They are read where they have been made before. Networks and an expert are asked as
+    They are read where they have been made before. Several readers are asked as
     `chapters.ecg.detector.Detector` asks them.
     """
-    from chapters.ecg.detector import asked, by_kind
+    from chapters.ecg.detector import by_kind, predicted
 
-    if " + " in level:
+    if level not in (*ROUNDS, *EXPERTS):
         found, took = zip(*(opinions(*one, of) for one in members(level, seed)), strict=True)
         names = [name for name, _ in members(level, seed)]
         seconds = sum(one["seconds"] for one in took)
@@ -206,8 +214,9 @@ def opinions(level, seed, of):
         found = {part: model.predict_proba(of.features(part)) for part in PARTS}
     else:
         network, took = trained_network(level, of, seed)
+        read = of.rows if level == "beat_reader" else of.batches
         found = {
-            part: np.concatenate([asked(network, batch) for batch in of.batches(part)])
+            part: np.concatenate([predicted(network, batch) for batch in read(part)])
             for part in PARTS
         }
     if not of.quick:
@@ -267,8 +276,11 @@ atrial_fibrillation = Study(
     question="Which model of the lecture's table finds atrial fibrillation in ten seconds of a "
     "single lead?",
     factor="model",
-    # The longest first, so that two workers end together; the last is made of rows before it.
-    levels=("acrnn", "crnn", "random_forest", "mina", "beat_reader", "cnn", EXPERTS[0], BEST),
+    # The longest first, so that two workers end together; the last two are made of rows before.
+    levels=(
+        *("acrnn", "crnn", "mina", BEATS, "random_forest", "cnn"),
+        *("logistic_regression", "beat_reader", BEST),
+    ),
     quick_levels=("logistic_regression", "cnn"),
     seeds=(0,),
     quick_seeds=(0, 1),
