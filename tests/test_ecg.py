@@ -99,6 +99,12 @@ def test_features_are_finite_for_a_line_without_beats(signal):
     assert np.isfinite(features.expert_features(signal)).all()
 
 
+def test_windows_have_the_same_features_together_and_one_by_one():
+    windows = np.stack([recording(rhythm, 10, seed) for rhythm in (0, 1) for seed in range(3)])
+    one_by_one = [features.expert_features(window) for window in windows]
+    np.testing.assert_array_equal(features.features_of(windows), one_by_one)
+
+
 def test_a_builder_for_tensorflow_datasets_passes_its_own_tests(tmp_path):
     """TensorFlow Datasets' test case for builders, on five recordings."""
     import tensorflow_datasets as tfds
@@ -358,10 +364,8 @@ def test_rows_of_beats_are_those_that_the_expert_finds():
 
 def test_a_batch_of_beats_depends_on_the_seed_alone_and_is_that_of_the_recording(synthetic):
     def batch(seed, **trouble):
-        crops = training.BeatCrops(
-            synthetic.train.x[:9], synthetic.train.y[:9], 8, seed=seed, **trouble
-        )
-        return next(crops)
+        line = beats.Line.of(synthetic.train.x[:9])
+        return next(training.BeatCrops(line, synthetic.train.y[:9], 8, seed=seed, **trouble))
 
     (x, labels), (again, same) = batch(1), batch(1)
     assert x.shape == (8, *beats.ROWS)
@@ -370,7 +374,8 @@ def test_a_batch_of_beats_depends_on_the_seed_alone_and_is_that_of_the_recording
     np.testing.assert_array_equal(labels, same)
     assert not np.array_equal(x, batch(2)[0])
     whole = [recording(1, 10, 4)]
-    plain = training.BeatCrops(whole, [1], 1, stretch=0.0, noise=0.0, upside_down=0.0)
+    line = beats.Line.of(whole)
+    plain = training.BeatCrops(line, [1], 1, stretch=0.0, noise=0.0, upside_down=0.0)
     np.testing.assert_array_equal(next(plain)[0], beats.beat_rows(np.array(whole)[..., None]))
 
 
@@ -392,8 +397,8 @@ def test_training_lowers_the_loss_and_tells_what_the_input_cost(synthetic):
     keras.utils.set_random_seed(0)
     model = models.cnn(**SMALL)
     crops = training.Crops(synthetic.train.x, synthetic.train.y, 8, length=600)
-    first = training.fit(model, crops, 2)
-    later = training.fit(model, crops, 40)
+    first = training.fit(model, crops, 2, jit_compile=False)
+    later = training.fit(model, crops, 40, jit_compile=False)
     assert later["loss"] < first["loss"]
     assert 0 < later["input_share"] < 1
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chapters.ecg.features import RATE, band_pass, find_beats
+from chapters.ecg.features import RATE, band_pass, peaks
 
 BEATS = 40  # rows for a window: at most 240 beats a minute in ten seconds
 AROUND = np.arange(-int(0.3 * RATE), int(0.4 * RATE) + 1, 3)  # a beat, 100 samples a second
@@ -11,9 +11,17 @@ ROWS = (BEATS, len(AROUND) + TIMES + 1)
 
 
 def cleaned(x):
-    """Return a recording without wander and hum, and the sample numbers of its beats."""
-    x = np.asarray(x, float).reshape(-1)
-    return band_pass(x - np.median(x), 0.5, 40), find_beats(x)
+    """Return recordings of one length without wander and hum, and the beats of each.
+
+    Args:
+        x: Samples in mV at 300 Hz, shape ``(recordings, samples)``.
+
+    Returns:
+        ``(signals, beats)``: the filtered `x`, and a list of the sample numbers of the R peaks.
+    """
+    x = np.asarray(x, float)
+    signals = band_pass(x - np.median(x, axis=1, keepdims=True), 0.5, 40)
+    return signals, [peaks(steep) for steep in band_pass(x, 5, 20)]
 
 
 # --8<-- [start:describe]
@@ -70,7 +78,7 @@ def beat_rows(x):
     Args:
         x: Samples in mV at 300 Hz, shape ``(n, samples, 1)``.
     """
-    line = Line(list(x))
+    line = Line(*cleaned(np.reshape(x, (len(x), -1))))
     return line.crops(np.arange(len(x)), np.zeros(len(x)), line.lengths, 1.0)
 
 
@@ -78,11 +86,17 @@ class Line:
     """Recordings laid end to end, with their beats.
 
     Args:
-        recordings: Signals in mV, each of shape ``(samples,)``.
+        signals: What `cleaned` leaves of each, of shape ``(samples,)``.
+        beats: The sample numbers of the R peaks of each.
     """
 
-    def __init__(self, recordings):
-        signals, beats = zip(*map(cleaned, recordings), strict=True)
+    @classmethod
+    def of(cls, recordings):
+        """Lay recordings of any lengths end to end, in mV, each of shape ``(samples,)``."""
+        each = [cleaned(recording[None]) for recording in recordings]
+        return cls([signal for (signal,), _ in each], [beats for _, (beats,) in each])
+
+    def __init__(self, signals, beats):
         self.samples = np.concatenate(signals).astype("float32")
         self.lengths = np.array([len(signal) for signal in signals])
         self.starts = np.cumsum(self.lengths) - self.lengths

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from chapters.ecg.beats import beat_rows
-from chapters.ecg.features import RATE, expert_features
+from chapters.ecg.features import RATE, features_of
 from chapters.ecg.protocol import AF, LENGTH, STRIDE, by_recording
 from companion.errors import UserError
 
@@ -41,8 +41,7 @@ class Detector:
         """Return the probability of each class for windows of shape ``(n, samples, 1)``."""
         found = [(network.name, asked(network, x)) for network in self.networks]
         if self.expert is not None:
-            features = np.stack([expert_features(window) for window in x])
-            found.append(("expert", self.expert(features)))
+            found.append(("expert", self.expert(features_of(x))))
         return by_kind(found)
 
     def recording(self, signal, stride=STRIDE):

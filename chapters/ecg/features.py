@@ -58,7 +58,11 @@ def find_beats(x, rate=RATE):
         x: Samples in mV, shape ``(n,)``.
         rate: Samples per second.
     """
-    steep = band_pass(x, 5, 20, rate)
+    return peaks(band_pass(x, 5, 20, rate), rate)
+
+
+def peaks(steep, rate=RATE):
+    """Return where the R peaks are in what the band-pass has left."""
     energy = uniform_filter1d(np.gradient(steep) ** 2, int(0.1 * rate))
     seconds = energy[: len(energy) // rate * rate].reshape(-1, rate).max(axis=1)
     level = np.median(seconds)
@@ -67,7 +71,7 @@ def find_beats(x, rate=RATE):
     places, _ = find_peaks(energy, height=0.2 * level, distance=int(REFRACTORY * rate))
     # A place is the middle of a complex; its R peak is the largest deflection within 80 ms.
     reach = np.arange(-int(0.08 * rate), int(0.08 * rate) + 1)
-    near = np.clip(places[:, None] + reach, 0, len(x) - 1)
+    near = np.clip(places[:, None] + reach, 0, len(steep) - 1)
     return np.unique(near[np.arange(len(places)), np.abs(steep[near]).argmax(axis=1)])
 
 
@@ -245,12 +249,29 @@ def expert_features(x):
     Returns:
         float32 of shape ``(len(NAMES),)``; finite for any finite `x`.
     """
-    x = np.asarray(x, float).reshape(-1)
-    x = x - np.median(x)
-    beats = find_beats(x)
+    return features_of(np.reshape(x, (1, -1)))[0]
+
+
+def features_of(windows):
+    """Return the expert's numbers for windows of one length; the filters read all at once.
+
+    Args:
+        windows: Samples in mV at 300 Hz, shape ``(windows, n)`` or ``(windows, n, 1)``.
+
+    Returns:
+        float32 of shape ``(windows, len(NAMES))``.
+    """
+    x = np.reshape(windows, (len(windows), -1)).astype(float)
+    x = x - np.median(x, axis=1, keepdims=True)
     clean = band_pass(x, 0.5, 40)
-    spread = 1.4826 * np.median(np.abs(clean)) + 1e-3
+    spread = 1.4826 * np.median(np.abs(clean), axis=1, keepdims=True) + 1e-3
     clean = np.clip(clean / spread, -50, 50)
+    beats = map(peaks, band_pass(x, 5, 20))
+    return np.stack([described(*one) for one in zip(x, clean, beats, strict=True)])
+
+
+def described(x, clean, beats):
+    """Return the numbers of one window: its samples, those between 0.5 and 40 Hz, its beats."""
     found = rhythm(beats) | shape(clean, beats) | spectrum(clean, beats)
     standard = (clean - clean.mean()) / (clean.std() + 1e-6)
     found |= {

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
-from chapters.ecg.studies import BEATS, BEST, members
+from chapters.ecg.studies import BEATS, BEST
 from companion.data_files import read, recorded
 from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain
 
@@ -222,9 +222,8 @@ def table_in_markdown(unit):
 def costs():
     """Return a sentence on what the rows took, from the record."""
     rows = table_rows()
-    readers = {name for name, _ in members(BEST, 0)}
-    apart = [row for level, row in rows.items() if level not in readers]  # the best among them
-    seconds = sum(row["training_seconds"] for row in apart)
+    apart = set(rows) - {"beat_reader", BEST}  # the first of three, and what is made of others
+    seconds = sum(rows[level]["training_seconds"] for level in apart)
     share = max(row["input_share"] for row in rows.values())
     return (
         f"To train all rows took {seconds / 60:.0f} minutes of one core; the networks waited for "

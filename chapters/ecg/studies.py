@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +27,8 @@ BEST = "acrnn + crnn + 3 beat_reader + logistic_regression"
 ROUNDS = {
     "acrnn": ((4000, {}),),
     "crnn": ((4000, {}),),
-    "mina": ((1500, {}), (3000, {"dropout": 0.1})),
-    "cnn": ((1200, {}),),
+    "mina": ((1000, {}), (2000, {"dropout": 0.1})),
+    "cnn": ((800, {}),),
     "beat_reader": ((4000, {}),),
 }
 BATCH_SIZE = {"beat_reader": 64}  # 32 for the others
@@ -84,6 +84,13 @@ class Material:
         for start in range(0, where.shape[1], size):
             yield cut(getattr(self.data, part).x, where[:, start : start + size])
 
+    @cached_property
+    def line(self):
+        """The training recordings end to end, with their beats."""
+        from chapters.ecg.beats import Line
+
+        return Line.of(self.data.train.x)
+
     @cache  # noqa: B019  (there are two materials at most)
     def rows(self, part):
         """Return the beats of a split's windows, as a `beat_reader` reads them."""
@@ -94,16 +101,14 @@ class Material:
     @cache  # noqa: B019
     def features(self, part):
         """Return the expert's features of a split's windows; they are kept in the runs' folder."""
-        from chapters.ecg.features import NAMES, expert_features
+        from chapters.ecg.features import NAMES, features_of
 
         kept = RUNS / f"features-{part}.npy"
         if not self.quick and kept.exists():
             found = np.load(kept)
             if found.shape == (self.where[part].shape[1], len(NAMES)):
                 return found
-        found = np.stack(
-            [expert_features(window) for batch in self.batches(part) for window in batch]
-        )
+        found = np.concatenate([features_of(batch) for batch in self.batches(part)])
         if not self.quick:
             kept.parent.mkdir(parents=True, exist_ok=True)
             draft = kept.with_name(f"draft-{part}.npy")
@@ -145,11 +150,15 @@ def trained_network(name, of, seed):
             network = getattr(models, name)(**arguments)
             if weights:
                 network.set_weights(weights)
-            kind = training.BeatCrops if name == "beat_reader" else training.Crops
             train, batch_size = of.data.train, BATCH_SIZE.get(name, 32)
-            crops = kind(train.x, train.y, batch_size, seed=seed + number)
+            crops = (
+                training.BeatCrops(of.line, train.y, batch_size, seed=seed + number)
+                if name == "beat_reader"
+                else training.Crops(train.x, train.y, batch_size, seed=seed + number)
+            )
             steps, rate = QUICK_STEPS if of.quick else steps, LEARNING_RATE.get(name, 1.5e-3)
-            jit = JIT_COMPILE.get(name, keras.backend.backend() == "tensorflow" or "auto")
+            on_tensorflow = keras.backend.backend() == "tensorflow"
+            jit = JIT_COMPILE.get(name, not of.quick) if on_tensorflow else "auto"
             rounds.append(
                 training.fit(network, crops, steps, learning_rate=rate, jit_compile=jit, log=say)
             )

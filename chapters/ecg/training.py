@@ -5,7 +5,7 @@ import time
 import keras
 import numpy as np
 
-from chapters.ecg.beats import AROUND, Line
+from chapters.ecg.beats import AROUND
 from chapters.ecg.models import RATE
 from chapters.ecg.protocol import LENGTH
 
@@ -140,7 +140,7 @@ class BeatCrops(Balanced):
     """An endless stream of batches like `Crops`, as rows of beats: stretched, turned over, noisy.
 
     Args:
-        recordings: Signals in mV, each of shape ``(samples,)``.
+        line: The recordings, as `chapters.ecg.beats.Line.of` lays them end to end.
         labels: Their classes.
         batch_size: Crops in a batch.
         seed: Decides everything.
@@ -152,7 +152,7 @@ class BeatCrops(Balanced):
 
     def __init__(
         self,
-        recordings,
+        line,
         labels,
         batch_size=64,
         *,
@@ -163,7 +163,7 @@ class BeatCrops(Balanced):
         upside_down=0.2,
     ):
         super().__init__(labels, batch_size, seed, shares)
-        self.line = Line(recordings)
+        self.line = line
         self.stretch, self.noise, self.upside_down = stretch, noise, upside_down
 
     def __next__(self):
