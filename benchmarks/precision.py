@@ -8,10 +8,10 @@ Both take --json FILE, and run on the backend that KERAS_BACKEND names.
 *accuracy* trains every model of the catalogue for a short while under float32, mixed_float16 and
 mixed_bfloat16, from the same first weights and on the same batches, and compares the accuracy on
 all examples that it was not trained on; half precision should stay within half a point. A model
-that is large by default is built small, as for the tests. Two trainings that round differently
-part ways like two seeds, so a difference comes with its standard error over the seeds, of which
-each model gets as many as fit into --seconds, two at least. It needs no GPU: a CPU emulates the
-formats, on JAX without much delay.
+that is large by default is built small. Two trainings that round differently part ways like two
+seeds, so a difference comes with its standard error over the seeds, of which each model gets as
+many as fit into --seconds, two at least. It needs no GPU: a CPU emulates the formats, on JAX
+without much delay.
 
 *speed* needs a GPU, and no table of it is recorded yet: `KERAS_BACKEND=jax python
 benchmarks/precision.py speed --json speed.json` on a machine that has one makes it. For vgg("D")
@@ -61,8 +61,8 @@ class Setting:
 
 
 VGG = Setting(720, 1e-3, {"input_shape": (32, 32, 1), "filters": 16, "units": 128})
-ECG = Setting(480, 3e-3, {"input_shape": (1500, 1), "stages": ((8, 1, 7), (12, 1, 7), (16, 1, 5))})
-# Of a size and a length at which a model settles: two that have not part ways at any rounding.
+ECG = {"input_shape": (1500, 1), "stages": ((8, 1, 7), (12, 1, 7), (16, 1, 5))}
+# Sizes and lengths at which a model settles: two that have not part ways at any rounding.
 SETTINGS = {
     "from_pattern": Setting(build={"input_shape": (8, 8, 1)}),
     "gap_classifier": Setting(720, build={"input_shape": (16, 16, 1)}),
@@ -73,8 +73,9 @@ SETTINGS = {
     "googlenet": Setting(240, 1e-3),
     **dict.fromkeys(("vgg_a", "vgg_b", "vgg_c", "vgg_d", "vgg_e"), VGG),
     "pyramid_rnn": Setting(1200, 1e-3),
-    **dict.fromkeys(("cnn", "crnn", "acrnn"), ECG),
-    "mina": Setting(480, 3e-3, {"input_shape": (1500, 1)}),
+    "cnn": Setting(480, 3e-3, ECG),
+    **dict.fromkeys(("crnn", "acrnn"), Setting(480, 3e-3, {**ECG, "units": 8})),
+    "mina": Setting(480, 3e-3, {"input_shape": (1500, 1), "edges": (0.5, 50.0)}),
     "cardiologist": Setting(480, 1e-3, {"input_shape": (1024, 1), "filters": 4, "kernel": 8}),
 }
 
