@@ -67,16 +67,16 @@ ECG = {"input_shape": (1500, 1), "stages": ((8, 1, 7), (12, 1, 7), (16, 1, 5))}
 SETTINGS = {
     "from_pattern": Setting(build={"input_shape": (8, 8, 1)}),
     "gap_classifier": Setting(720, build={"input_shape": (16, 16, 1)}),
-    "conv1d_classifier": Setting(1200),
-    "conv3d_classifier": Setting(480, build={"input_shape": (4, 8, 8, 1), "filters": 8}),
+    "conv1d_classifier": Setting(600, before=2),
+    "conv3d_classifier": Setting(build={"input_shape": (4, 8, 8, 1), "filters": 8}, before=3),
     "alexnet": Setting(240, 1e-3),
     "zfnet": Setting(240, 1e-3),
     "googlenet": Setting(240, 1e-3),
     **dict.fromkeys(("vgg_a", "vgg_b", "vgg_c", "vgg_d", "vgg_e"), VGG),
-    "pyramid_rnn": Setting(1200, 1e-3),
+    "pyramid_rnn": Setting(600, 1e-3, before=3),
     "cnn": Setting(240, 3e-3, ECG, before=2),
     **dict.fromkeys(("crnn", "acrnn"), Setting(480, 3e-3, {**ECG, "units": 8})),
-    "mina": Setting(480, 3e-3, {"input_shape": (1500, 1), "edges": (0.5, 50.0)}),
+    "mina": Setting(240, 3e-3, {"input_shape": (1500, 1), "edges": (0.5, 50.0)}, before=3),
     "cardiologist": Setting(
         240, 1e-3, {"input_shape": (512, 1), "filters": 8, "kernel": 8, "dropout": 0.0}, before=4
     ),
