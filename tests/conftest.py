@@ -57,6 +57,17 @@ ARITHMETIC = textwrap.dedent(
 ).lstrip()
 
 
+@pytest.fixture(autouse=True)
+def no_cover_below(request, monkeypatch):
+    """Count no lines in the processes of a test marked `no_cover` either.
+
+    Counting takes half as long again. The tests that train a chapter's networks show nothing of
+    the engine that its own tests do not.
+    """
+    if request.node.get_closest_marker("no_cover"):
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @pytest.fixture(scope="session")
 def arithmetic(tmp_path_factory):
     """The path of an instructor's exercises: `double` (1 point) and `total` (2 points)."""

@@ -393,6 +393,7 @@ def test_averages_settle_on_the_batches_that_they_are_given(synthetic):
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 def test_training_lowers_the_loss_and_tells_what_the_input_cost(synthetic):
     keras.utils.set_random_seed(0)
     model = models.cnn(**SMALL)
