@@ -67,11 +67,13 @@ VGG = {"input_shape": (32, 32, 1), "filters": 8, "units": 128}
 ECG = {"input_shape": (1500, 1), "stages": ((8, 1, 7), (12, 1, 7), (16, 1, 5))}
 # Sizes and lengths at which a model settles; one that has not tells nothing about precision.
 SETTINGS = {
+    "augmented_cnn": Setting(before=3),
     "from_pattern": Setting(build={"input_shape": (8, 8, 1)}),
     "gap_classifier": Setting(720, build={"input_shape": (16, 16, 1)}),
     "conv1d_classifier": Setting(600, before=2),
     "conv3d_classifier": Setting(build={"input_shape": (4, 8, 8, 1), "filters": 8}, before=3),
-    **dict.fromkeys(("alexnet", "zfnet"), Setting(60, 5e-4, {"units": 512}, before=8, he=True)),
+    "alexnet": Setting(60, 5e-4, {"units": 512}, before=8, he=True),
+    "zfnet": Setting(30, 5e-4, {"units": 512}, before=16, he=True),
     "googlenet": Setting(80, 5e-4, before=15, he=True),
     **dict.fromkeys(("vgg_a", "vgg_b"), Setting(240, 1e-3, VGG, before=4)),
     **dict.fromkeys(("vgg_c", "vgg_d", "vgg_e"), Setting(240, 1e-3, VGG, before=4, he=True)),
