@@ -22,7 +22,7 @@ from chapters.convnets import (
 from companion.errors import UserError
 from companion.training.heads import feature_extractor, svm_accuracy
 
-pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # large networks
+pytestmark = pytest.mark.slow  # large networks
 
 
 @pytest.fixture(scope="module")
