@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from companion import data_files
+from companion import data_files, files
 from companion.errors import UserError
 from companion.studies.results import Results, plain
 from companion.studies.runner import Row, Rows, available_cores, code_of, run_study, versions
@@ -43,10 +43,7 @@ def record(study: Study, chapter: str, folder: Path, workers: int | None = None)
     )
     if lost := full.lost + quick.lost:
         raise UserError(f"{len(lost)} rows were lost, so nothing is recorded. Run it again.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(readable(contents(chapter, full, quick)) + "\n", encoding="utf-8")
-    draft.replace(path)
+    files.write(path, readable(contents(chapter, full, quick)) + "\n")
     return path
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from companion import files
 from companion.console import err
 from companion.errors import UserError
 from companion.studies.study import Level, Study
@@ -379,14 +380,14 @@ class Folder:
             raise UserError(f"{path} is a file; a study needs a folder of its own.")
         # Another process may be a step ahead: it has made `rows` and is writing its card.
         others = path.is_dir() and any(
-            entry.name != "rows" and not entry.name.startswith(".study.json")
+            entry.name != "rows" and not entry.name.endswith("-study.json")
             for entry in path.iterdir()
         )
         if others and not (path / "study.json").exists():
             raise UserError(f"{path} holds other things; give the study a new or empty folder.")
         try:
             (path / "rows").mkdir(parents=True, exist_ok=True)
-            begun = publish(path / "study.json", card)
+            begun = files.publish(path / "study.json", json.dumps(card, ensure_ascii=False))
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}.") from None
         if not begun:
@@ -427,7 +428,7 @@ class Folder:
                 f"measure must return the outcome {self.study.outcome!r}. "
                 f"Received: {', '.join(row.values) or 'nothing'}."
             )
-        publish(self.file((row.level, row.seed)), asdict(row))
+        files.publish(self.file((row.level, row.seed)), json.dumps(asdict(row), ensure_ascii=False))
 
     def claims(self) -> "Claims":
         """Return the claims that processes at work in this folder make on its rows."""
@@ -471,22 +472,6 @@ class Claims:
 
             command = fcntl.LOCK_EX | fcntl.LOCK_NB if take else fcntl.LOCK_UN
             fcntl.lockf(self.file, command, 1, place)
-
-
-def publish(path: Path, content: Mapping[str, Any]) -> bool:
-    """Write JSON under `path` in one step unless something is there; say whether it was done."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)  # unlike a rename, a link never replaces what is there
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    return True
 
 
 def fingerprint(study: Study, quick: bool) -> dict[str, Any]:
