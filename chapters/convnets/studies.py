@@ -11,6 +11,7 @@ import numpy as np
 
 import companion
 from companion.studies.study import Study
+from companion.training.seeding import fresh_start
 
 BATCH = 50
 
@@ -32,14 +33,6 @@ def few(split, examples, seed):
     """Return so many examples of a split, drawn by the seed: images and labels."""
     chosen = np.random.default_rng(seed).permutation(len(split))[:examples]
     return split.x[chosen], split.y[chosen]
-
-
-def start(seed):
-    """Forget the models before this one and set every seed."""
-    import keras
-
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
 
 
 def fit(model, images, labels, *, seed, steps, learning_rate=3e-3):
@@ -74,7 +67,7 @@ def small_kernels_row(level, seed, *, quick):
     import keras
     from keras import layers
 
-    start(seed)
+    fresh_start(seed)
     data = digits(side=16)
     x = images = keras.Input((16, 16, 1))
     x = layers.Conv2D(DEPTH, 3, padding="same", activation="relu")(x)
@@ -135,7 +128,7 @@ def shift_errors(pooling, seed):
     import keras
     from keras import layers
 
-    start(seed)
+    fresh_start(seed)
     data = digits(side=16, frame=4)  # no shift pushes ink over the edge
     x = images = keras.Input((24, 24, 1))
     for filters in (8, 16):
@@ -189,7 +182,7 @@ def weight_sharing_row(level, seed, *, quick):
     from keras import layers
 
     network, examples = level
-    start(seed)
+    fresh_start(seed)
     data = digits()
     x = images = keras.Input((8, 8, 1))
     if network == "convolutional":

@@ -17,6 +17,7 @@ import numpy as np
 import companion
 from companion.datasets import Split
 from companion.studies.study import Study
+from companion.training.seeding import fresh_start
 
 RUNS = Path("runs") / "ecg"
 PARTS = ("validation", "test")
@@ -141,8 +142,7 @@ def trained_network(name, of, seed):
     from chapters.ecg import models, training
     from companion.training import hardware
 
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
+    fresh_start(seed)
     weights, rounds = None, []
     # float32: some processors are quicker in bfloat16, but most have to emulate it and take ages.
     with hardware.following(hardware.plan("float32", "cpu")):

@@ -6,6 +6,8 @@ nothing can be learnt by heart; what is reported comes from 1,000 sequences of t
 
 import numpy as np
 
+from companion.training.seeding import fresh_start
+
 BATCH = 64
 BLOCK = 100  # steps of training between two looks at the error
 SOLVED = 0.01  # mean squared error; saying 1 every time gives 1/6
@@ -56,8 +58,7 @@ def adder(cell, seed, lag, steps):
     import keras
     from keras import layers
 
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
+    fresh_start(seed)
     rng = np.random.default_rng(seed)
     held_out = adding_problem(256, lag, rng)
     memory = getattr(layers, cell.removesuffix(", open"))(UNITS, name="memory")

@@ -11,6 +11,7 @@ import numpy as np
 import companion
 from chapters.memory.adding import adding_row
 from companion.studies.study import Study
+from companion.training.seeding import fresh_start
 
 # ---- the adding problem -------------------------------------------------------------------------
 
@@ -56,8 +57,7 @@ def pyramid_row(level, seed, *, quick):
     name, joined = level
     data = recordings(name)
     epochs = 12 if quick else 8
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
+    fresh_start(seed)
     model = pyramid_rnn(classes=data.classes, **PYRAMIDS[joined])
     whole = len(data.train) // BATCH * BATCH
     rate = keras.optimizers.schedules.CosineDecay(5e-3, epochs * whole // BATCH)

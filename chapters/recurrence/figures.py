@@ -14,6 +14,7 @@ from companion.data_files import read, recorded
 from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, plain
 from companion.studies.records import recorded_results
 from companion.studies.results import Results
+from companion.training.seeding import fresh_start
 
 # What Keras made for the figures, kept so that a page is built without Keras.
 KEPT = "recurrence_figures"
@@ -279,7 +280,7 @@ def belief_after_each_row() -> dict[str, Any]:
     import companion
     from companion import training
 
-    studies.start(seed=0)
+    fresh_start(seed=0)
     model = training.train("simple_rnn", "digits", seed=0, show_progress=False).model
     split = companion.load("digits").validation
     image = split.x[0, ..., 0]
@@ -296,7 +297,7 @@ def belief_after_each_row() -> dict[str, Any]:
 
 def one_forecast() -> dict[str, Any]:
     """Return one stretch of the test part and what came after it, said and true."""
-    studies.start(seed=0)
+    fresh_start(seed=0)
     train, validation, test = studies.standardized(
         studies.seasonal_series(np.random.default_rng(0))
     )

@@ -8,15 +8,7 @@ import numpy as np
 
 import companion
 from companion.studies.study import Study
-
-
-def start(seed):
-    """Forget the models before this one and set every seed."""
-    import keras
-
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-
+from companion.training.seeding import fresh_start
 
 # ---- digits, row by row -------------------------------------------------------------------------
 
@@ -27,7 +19,7 @@ def digits_by_rows_row(level, seed, *, quick):
     """Run `companion train simple_rnn --seed N`, or the same of `bidirectional`."""
     from companion import training
 
-    start(seed)
+    fresh_start(seed)
     run = training.train(ROW_READERS[level], "digits", seed=seed, show_progress=False)
     return {
         "test_error": 1 - run.metrics["accuracy"],
@@ -135,7 +127,7 @@ def sentiment_errors(data, level):
 
 def sentence_sentiment_row(level, seed, *, quick):
     """Split the sentences by the seed, and learn to tell praise from blame."""
-    start(seed)
+    fresh_start(seed)
     return sentiment_errors(companion.load("sentiment_sentences", seed=seed), level)
 
 
@@ -242,7 +234,7 @@ def recurrent_predictor(cell, train, validation, horizon, epochs=25):
 
 def seasonal_forecast_row(level, seed, *, quick):
     """Forecast the next 24 hours from the last 48, on a series of the seed's own."""
-    start(seed)
+    fresh_start(seed)
     train, validation, test = standardized(seasonal_series(np.random.default_rng(seed)))
     forecast = predictor(level, train, validation, DAY)
     return {
@@ -301,7 +293,7 @@ def anomaly_scores(level, seed):
             absolute error is the score.
         seed: Decides the series and its faults.
     """
-    start(seed)
+    fresh_start(seed)
     rng = np.random.default_rng(seed)
     train, validation, test = standardized(seasonal_series(rng))
     test, faulty = with_faults(test, rng)

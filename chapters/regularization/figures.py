@@ -12,6 +12,7 @@ from companion.data_files import read, recorded
 from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain
 from companion.studies.records import recorded_results
 from companion.studies.results import Results
+from companion.training.seeding import fresh_start
 
 # What Keras made for the figures, kept so that a page is built without Keras.
 KEPT = "regularization_figures"
@@ -410,7 +411,7 @@ def overfitting_curve(epochs: int = 60) -> dict[str, list[float]]:
 
     from chapters.regularization.models import regularized_mlp
 
-    studies.start(seed=0)
+    fresh_start(seed=0)
     model = regularized_mlp()
     model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
     held_out = companion.load("digits").validation

@@ -12,6 +12,7 @@ import numpy as np
 import companion
 from companion.datasets import Split
 from companion.studies.study import Study
+from companion.training.seeding import fresh_start
 
 BATCH = 50
 EPOCHS = 100
@@ -69,14 +70,6 @@ def errors(model, images, labels):
     }
 
 
-def start(seed):
-    """Forget the models before this one and set every seed."""
-    import keras
-
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-
-
 # ---- weight decay -------------------------------------------------------------------------------
 
 # The decades in which each penalty acts, for plain SGD (η = 0.2) and Adam (η = 0.003).
@@ -97,7 +90,7 @@ def weight_decay_row(level, seed, *, quick):
     from chapters.regularization.models import regularized_mlp
 
     optimizer_name, penalty, strength = level
-    start(seed)
+    fresh_start(seed)
     images, labels = few_digits(seed)
     model = regularized_mlp(
         l1=strength if penalty == "L1" else 0.0, l2=strength if penalty == "L2" else 0.0
@@ -166,7 +159,7 @@ def early_stopping_row(level, seed, *, quick):
 
     from chapters.regularization.models import regularized_mlp
 
-    start(seed)
+    fresh_start(seed)
     images, labels = few_digits(seed)
     held_out = digits().validation
     model = regularized_mlp()
@@ -217,7 +210,7 @@ def dropout_row(level, seed, *, quick):
 
     from chapters.regularization.models import regularized_mlp
 
-    start(seed)
+    fresh_start(seed)
     images, labels = few_digits(seed)
     model = regularized_mlp(dropout=level, seed=seed)
     fit(model, keras.optimizers.Adam(3e-3), images, labels, seed=seed)
@@ -247,7 +240,7 @@ def augmentation_row(level, seed, *, quick):
 
     from chapters.regularization.models import regularized_cnn
 
-    start(seed)
+    fresh_start(seed)
     images, labels = few_digits(seed, examples=100, mislabelled=0.0)
     transforms = () if level == "none" else tuple(level.split(" + "))
     model = regularized_cnn(transforms=transforms, seed=seed)

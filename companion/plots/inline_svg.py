@@ -1,34 +1,18 @@
-"""Figure primitives: drawn with Matplotlib, returned and never shown."""
+"""A Matplotlib figure as inline SVG: in the page's own ink, a fraction of the size."""
 
 import base64
 import html
 import io
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 from zlib import crc32
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
 from PIL import Image
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-# Okabe and Ito (2008): told apart by every kind of colour vision.
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-)
 
 STYLES = {"fill", "stroke", "stroke-linecap", "stroke-linejoin", "stroke-opacity", "stroke-width"}
 # What styles are where nothing is said; `lean` says the size of text once, for a whole figure.
@@ -39,78 +23,6 @@ DEFAULTS = {
     ("stroke-linejoin", "round"),
     ("text-anchor", "start"),
 }
-
-
-def plain(axes: Any) -> Any:
-    """Take the box's top and right side off `axes` and return them."""
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
-
-
-def learning_curve(history: "pd.DataFrame") -> Figure:
-    """Loss and accuracy by epoch, for training and validation.
-
-    Args:
-        history: A `Run.history`: columns ``loss``, ``val_loss``, ``accuracy``, ``val_accuracy``,
-            indexed by epoch.
-    """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for axes, column, name in ((left, "loss", "loss [nats]"), (right, "accuracy", "accuracy")):
-        plain(axes).set(xlabel="epoch", ylabel=name)
-        if not len(history):
-            continue
-        for name, colour, label in (
-            (column, BLUE, "training"),
-            (f"val_{column}", VERMILION, "validation"),
-        ):
-            axes.plot(history.index, history[name], ".-", color=colour, label=label, markersize=4)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if len(history):
-        best = history["val_loss"].idxmin()
-        reached = history["val_accuracy"].to_numpy()[history["val_loss"].argmin()]
-        left.set_yscale("log")
-        left.set_title(f"Validation loss is lowest after epoch {best}")
-        right.set_title(f"Validation accuracy there: {reached:.3f}")
-        for axes in (left, right):
-            axes.axvline(best, color="0.6", linewidth=0.8, linestyle=":")
-            axes.legend(frameon=False)
-    return figure
-
-
-def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, class_names: Sequence[str]) -> Figure:
-    """How often each class was taken for each other; mistakes stand off the diagonal.
-
-    Args:
-        labels: True labels of shape ``(n,)``.
-        predicted: Predicted labels of shape ``(n,)``.
-        class_names: One name for each label.
-    """
-    from sklearn.metrics import confusion_matrix as count
-
-    counts = count(labels, predicted, labels=range(len(class_names)))
-    wrong = int(counts.sum() - counts.trace())
-    side = 1.6 + 0.44 * len(class_names)
-    figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.subplots()
-    # The diagonal would drown the mistakes: colour what is off it.
-    mistakes = counts.copy()
-    np.fill_diagonal(mistakes, 0)
-    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(1, 2 * mistakes.max()))
-    for row, line in enumerate(counts):
-        for column, number in enumerate(line):
-            if number:
-                on = row == column
-                axes.text(
-                    column, row, number, ha="center", va="center", color="0.45" if on else "k"
-                )
-    ticks = range(len(class_names))
-    turned = 90 if max(map(len, class_names)) > 3 else 0
-    axes.set_xticks(ticks, class_names, rotation=turned)
-    axes.set_yticks(ticks, class_names)
-    axes.set(xlabel="predicted class", ylabel="true class")
-    axes.set_title(f"{wrong} of {counts.sum():,} examples are misread")
-    return figure
 
 
 def svg(draw: Callable[[], Figure]) -> str:
