@@ -49,6 +49,8 @@ class Chapter:
         question: The question that the chapter answers, in one sentence.
         lectures: Letters of the lecture decks it follows, e.g. ``"ABDE"``.
         models: The chapter's builders, in the lesson's order.
+        pages: The lesson's pages after ``README.md``, in order, e.g. ``"02-padding.md"``.
+        builds_on: Names of the chapters that it builds on.
         reader: The chapter's module that reads files for `companion predict`, where it has one. It
             holds ``NOTICE``, a sentence that is printed with every answer, and ``reader(path)``,
             which returns a function of a file and a rate (samples per second, or None) for the
@@ -62,4 +64,6 @@ class Chapter:
     question: str
     lectures: str
     models: tuple[Model, ...] = ()
+    pages: tuple[str, ...] = ()
+    builds_on: tuple[str, ...] = ()
     reader: str = ""

@@ -1,5 +1,6 @@
 """A lesson as a Jupyter notebook: made from the page, so that there is one text to keep."""
 
+import ast
 import contextlib
 import importlib
 import io
@@ -8,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import chapters
 from companion import catalogue
+from companion.listing import listing
 
-ROOT = Path(chapters.__path__[0]).parent
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```\n", re.MULTILINE | re.DOTALL)
 # Links into the site lead nowhere from a notebook; anchors and addresses of the web stay.
 SITE_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]+\)")
@@ -19,26 +19,43 @@ FIGURE = re.compile(r"^<div data-figure=.*?^</div>\n", re.MULTILINE | re.DOTALL)
 FOLDED = re.compile(r'^(?:!!!|\?\?\?\+?) \w+ "(.*)"\n((?:\n|    .*\n?)*)', re.MULTILINE)
 
 
-def notebook(chapter: str) -> dict[str, Any]:
-    """Return a chapter's lesson as a notebook of format 4.
-
-    Prose becomes Markdown and code becomes cells to run. Code included from the chapter's files is
-    shown where the page shows it, and what the page draws at build time is drawn by a cell.
+def page_files(chapter: str) -> tuple[Path, ...]:
+    """Return the files of a chapter's pages in order, ``README.md`` first.
 
     Args:
         chapter: The chapter's name.
     """
-    catalogue.find_chapter(chapter)
-    text = (ROOT / "chapters" / chapter / "README.md").read_text(encoding="utf-8")
+    entry = catalogue.find_chapter(chapter)
+    folder = Path(importlib.import_module(f"chapters.{chapter}").__path__[0])
+    return tuple(folder / name for name in ("README.md", *entry.card.pages))
+
+
+def text(chapter: str) -> str:
+    """Return a chapter's pages as one text, as its author wrote them.
+
+    Args:
+        chapter: The chapter's name.
+    """
+    return "\n".join(file.read_text(encoding="utf-8") for file in page_files(chapter))
+
+
+def notebook(chapter: str) -> dict[str, Any]:
+    """Return a chapter's pages, in order, as one notebook of format 4.
+
+    Prose becomes Markdown and code becomes cells to run. A listing of the chapter's files is a cell
+    that defines what it lists; what a page draws at build time is drawn by a cell.
+
+    Args:
+        chapter: The chapter's name.
+    """
+    written = text(chapter)
     cells: list[dict[str, Any]] = []
-    prose, place = "", 0
-    for fence in FENCE.finditer(text):
-        prose += text[place : fence.start()]
-        place = fence.end()
+    prose, end = "", 0
+    for fence in FENCE.finditer(written):
+        prose += written[end : fence.start()]
+        end = fence.end()
         info, body = fence["info"], fence["body"]
-        if "--8<--" in body:
-            prose += f"```python\n{included(body)}\n```\n"
-        elif info == "python" or info.startswith('python exec="true"'):
+        if info == "python" or info.startswith('python exec="true"'):
             if "pages.download" in body:
                 continue
             _add(cells, "markdown", for_notebook(prose))
@@ -46,27 +63,11 @@ def notebook(chapter: str) -> dict[str, Any]:
             prose = ""
         else:
             prose += fence[0]
-    _add(cells, "markdown", for_notebook(prose + text[place:]))
+    _add(cells, "markdown", for_notebook(prose + written[end:]))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     for number, cell in enumerate(cells):
         cell["id"] = f"{chapter}-{number}"
     return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-
-
-def included(line: str) -> str:
-    """Return the part of a file that ``--8<-- "path:section"`` names.
-
-    >>> included('--8<-- "chapters/convolution/scratch.py:output_size"').splitlines()[0]
-    'def output_size('
-    """
-    path, section = line.split('"')[1].split(":")
-    source = (ROOT / path).read_text(encoding="utf-8")
-    marks = rf"^\s*# --8<-- \[start:{section}\]\n(.*?)^\s*# --8<-- \[end:{section}\]"
-    found = re.search(marks, source, re.MULTILINE | re.DOTALL)
-    assert found, f"{path} has no section {section}"
-    lines = [line for line in found[1].splitlines() if "# --8<--" not in line]
-    indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    return "\n".join(line[indent:] for line in lines).strip("\n")
 
 
 def for_notebook(markdown: str) -> str:
@@ -105,13 +106,40 @@ def _quoted(found: re.Match[str]) -> str:
 
 
 def _runnable(info: str, body: str) -> str:
+    r"""Return a block of a page as a cell: a listing as what it lists, what is printed as shown.
+
+    >>> print(_runnable('python exec="true"', "from math import (\n    pi,\n)\nprint(pi)\n"))
+    from companion import pages
+    from companion.lesson import shown
+    from math import (
+        pi,
+    )
+    <BLANKLINE>
+    with shown("markdown"):
+        print(pi)
+    """
     if "exec" not in info:
         return body
+    lines, tree = body.splitlines(), ast.parse(body)
+    listed = [
+        listing(ast.literal_eval(name))
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pages.code"
+        for name in call.args
+    ]
+    if listed:
+        imports = dict.fromkeys(line for one in listed for line in one.imports.splitlines())
+        return "\n\n\n".join(["\n".join(imports), *(one.whole for one in listed)])
     kind = "html" if 'html="true"' in info else "markdown"
-    imports = [line for line in body.splitlines() if line.startswith(("import ", "from "))]
-    rest = [line for line in body.splitlines() if line.strip() and line not in imports]
-    head = ["from companion.lesson import shown", *imports, "", f'with shown("{kind}"):']
-    return "\n".join([*head, *(f"    {line}" for line in rest)])
+    head = ["from companion import pages", "from companion.lesson import shown"]
+    rest = []
+    for node in tree.body:
+        part = lines[node.lineno - 1 : node.end_lineno]
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            head += [line for line in part if line not in head]
+        else:
+            rest += part
+    return "\n".join([*head, "", f'with shown("{kind}"):', *(f"    {line}" for line in rest)])
 
 
 def _add(cells: list[dict[str, Any]], kind: str, source: str) -> None:

@@ -2,11 +2,17 @@
 
 import base64
 import gzip
+import html
 import json
+import textwrap
 
 from companion import catalogue, data_files
 from companion.datasets.sources import CARDS
 from companion.lesson import notebook
+from companion.listing import as_markdown, listing
+
+# A listing of more lines is folded.
+SHORT = 25
 
 LECTURES = {
     "A": "CS3244 Machine Learning, week 10",
@@ -40,6 +46,40 @@ def references() -> str:
         f"- [{title}]({name}/reference.html): `from chapters.{name} import …`"
         for name, title in chapters
     )
+
+
+def code(*names: str) -> str:
+    """Return the source of objects as one listing that is copied whole.
+
+    Docstrings are folded, each under its first sentence; a listing of more than 25 lines is folded
+    with them. In a notebook it is a cell that defines the objects.
+
+    Args:
+        names: Whole names of functions, classes, methods or constants, e.g.
+            ``convolution.scratch.output_size`` or ``companion.training.heads.svm_accuracy``.
+    """
+    shown = [listing(name) for name in names]
+    whole = "\n\n\n".join(one.whole for one in shown)
+    short = "\n\n\n".join(one.short for one in shown)
+    titles = ", ".join(f"`{one.name}`" for one in shown)
+    if len(short.splitlines()) > SHORT:
+        lines = len(whole.splitlines())
+        return _folded(f"{titles}: {lines} lines", f"```python\n{whole}\n```")
+    parts = [
+        f'<div class="listing" data-copy="{html.escape(whole)}" markdown>\n\n'
+        f"```python\n{short}\n```\n\n</div>"
+    ]
+    for one in shown:
+        first, _, rest = one.doc.partition("\n\n")
+        if rest:
+            parts.append(_folded(f"`{one.name}`: {first}", as_markdown(f"\n\n{rest}")))
+    return "\n\n".join(parts)
+
+
+def _folded(title: str, body: str) -> str:
+    """Return Markdown under a title that opens it."""
+    title = " ".join(title.split()).replace('"', "'")
+    return f'??? abstract "{title}"\n\n{textwrap.indent(body, "    ")}'
 
 
 def exercises(chapter: str) -> str:

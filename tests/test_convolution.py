@@ -368,8 +368,6 @@ def test_the_code_of_the_lesson_runs_and_prints_what_it_says():
     blocks = re.findall(r"^```python\n(.*?)^```", lesson, re.DOTALL | re.MULTILINE)
     names, promised = {}, 0
     for block in blocks:
-        if "--8<--" in block:
-            continue
         expected = re.findall(r"(?:^print.*  |^)# (.+)$", block, re.MULTILINE)
         with redirect_stdout(io.StringIO()) as printed:
             exec(compile(block, str(LESSON), "exec"), names)

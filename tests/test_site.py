@@ -290,6 +290,6 @@ def test_a_code_block_that_does_not_run_is_found(tmp_path):
 def test_a_notebook_holds_all_code_and_no_trace_of_the_site(found):
     cells = notebook(found.name)["cells"]
     prose = "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
-    for trace in ("--8<--", "README.md", "data-figure", "!!! ", 'exec="true"'):
+    for trace in ("pages.code", "README.md", "data-figure", "!!! ", 'exec="true"'):
         assert trace not in prose
     assert all(compile(c["source"], "cell", "exec") for c in cells if c["cell_type"] == "code")

@@ -11,7 +11,6 @@ from keras import layers, ops
 from companion.errors import UserError
 
 
-# --8<-- [start:normalization]
 @keras.saving.register_keras_serializable("lecture-companion")
 class LocalResponseNormalization(layers.Layer):
     """Divide each activation by the size of its neighbours at the same place, in nearby maps.
@@ -36,10 +35,6 @@ class LocalResponseNormalization(layers.Layer):
         return ops.cast(wide / (self.k + self.alpha * total) ** self.beta, x.dtype)
 
 
-# --8<-- [end:normalization]
-
-
-# --8<-- [start:alexnet]
 def alexnet(input_shape=(227, 227, 3), classes=1000, *, units=4096):
     """Build AlexNet (Krizhevsky, Sutskever and Hinton, 2012), its two halves as groups.
 
@@ -71,9 +66,6 @@ def alexnet(input_shape=(227, 227, 3), classes=1000, *, units=4096):
     x = layers.Conv2D(256, 3, padding="same", groups=2, activation="relu", name="conv5")(x)
     x = layers.MaxPooling2D(3, 2, name="pool5")(x)
     return keras.Model(images, _classifier(x, units, classes), name="alexnet")
-
-
-# --8<-- [end:alexnet]
 
 
 def zfnet(input_shape=(224, 224, 3), classes=1000, *, units=4096):
@@ -109,7 +101,6 @@ def zfnet(input_shape=(224, 224, 3), classes=1000, *, units=4096):
     return keras.Model(images, _classifier(x, units, classes), name="zfnet")
 
 
-# --8<-- [start:vgg]
 # The kernels of each block's convolutions; the blocks are 64, 128, 256, 512 and 512 maps wide.
 VGG = {
     "A": ((3,), (3,), (3, 3), (3, 3), (3, 3)),
@@ -158,9 +149,6 @@ def vgg(config="D", input_shape=(224, 224, 3), classes=1000, *, filters=64, unit
     return keras.Model(images, _classifier(x, units, classes), name=f"vgg_{config.lower()}")
 
 
-# --8<-- [end:vgg]
-
-# --8<-- [start:googlenet]
 # Maps of each inception module (Szegedy et al., 2015, table 1): 1×1; 3×3 after its reduction;
 # 5×5 after its reduction; 1×1 after pooling.
 INCEPTION = {
@@ -239,9 +227,6 @@ def googlenet(input_shape=(224, 224, 3), classes=1000, *, auxiliary=False):
     x = layers.Dropout(0.4, name="dropout")(x)
     output = layers.Dense(classes, activation="softmax", dtype="float32", name="output")(x)
     return keras.Model(images, [output, *extra] if extra else output, name="googlenet")
-
-
-# --8<-- [end:googlenet]
 
 
 def _auxiliary(x, classes, name):

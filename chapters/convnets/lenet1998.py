@@ -74,7 +74,6 @@ class TrainableSubsampling(layers.Layer):
         return self.coefficient * (4 * ops.average_pool(x, 2, 2)) + self.bias
 
 
-# --8<-- [start:table_convolution]
 @keras.saving.register_keras_serializable("lecture-companion")
 class TableConv2D(layers.Layer):
     """C3: a 5×5 convolution in which each map reads only the maps that table I grants it.
@@ -108,9 +107,6 @@ class TableConv2D(layers.Layer):
         place = ops.cast(self.place, self.compute_dtype)
         kernel = ops.reshape(ops.matmul(self.kernel, place), (5, 5, sources, targets))
         return ops.conv(x, kernel) + self.bias
-
-
-# --8<-- [end:table_convolution]
 
 
 @keras.saving.register_keras_serializable("lecture-companion")

@@ -67,7 +67,6 @@ def lenet5(input_shape=(28, 28, 1), classes=10, *, variant="modern"):
     return keras.Model(images, _as_published(x, classes), name="lenet5_1998")
 
 
-# --8<-- [start:modern]
 def _modern(x, classes):
     x = layers.Conv2D(6, 5, activation="relu", name="C1")(x)
     x = layers.MaxPooling2D(2, name="S2")(x)
@@ -79,10 +78,6 @@ def _modern(x, classes):
     return layers.Dense(classes, activation="softmax", dtype="float32", name="output")(x)
 
 
-# --8<-- [end:modern]
-
-
-# --8<-- [start:as_published]
 def _as_published(x, classes):
     if classes > len(digit_drawings()):
         raise ValueError(
@@ -104,10 +99,6 @@ def _as_published(x, classes):
     return layers.Softmax(dtype="float32", name="probabilities")(-distance)
 
 
-# --8<-- [end:as_published]
-
-
-# --8<-- [start:vgg_small]
 def vgg_small(input_shape=(16, 16, 1), classes=10, *, filters=16):
     """Build VGG's plan in small: three blocks of two 3×3 convolutions, then one hidden layer.
 
@@ -133,10 +124,6 @@ def vgg_small(input_shape=(16, 16, 1), classes=10, *, filters=16):
     return keras.Model(images, output, name="vgg_small")
 
 
-# --8<-- [end:vgg_small]
-
-
-# --8<-- [start:gap_classifier]
 def gap_classifier(input_shape=(28, 28, 1), classes=10, *, filters=16):
     """Build a convnet whose last maps are averaged, not flattened (Zhou et al., 2016).
 
@@ -160,10 +147,6 @@ def gap_classifier(input_shape=(28, 28, 1), classes=10, *, filters=16):
     return keras.Model(images, output, name="gap_classifier")
 
 
-# --8<-- [end:gap_classifier]
-
-
-# --8<-- [start:conv1d_classifier]
 def conv1d_classifier(input_shape=(64, 1), classes=10, *, filters=32, kernel=5):
     """Build a convnet for signals: kernels that slide along time only.
 
@@ -186,10 +169,6 @@ def conv1d_classifier(input_shape=(64, 1), classes=10, *, filters=32, kernel=5):
     return keras.Model(signals, output, name="conv1d_classifier")
 
 
-# --8<-- [end:conv1d_classifier]
-
-
-# --8<-- [start:conv3d_classifier]
 def conv3d_classifier(input_shape=(8, 16, 16, 1), classes=10, *, filters=16, kernel=3):
     """Build a convnet for clips and volumes: kernels that slide along three axes.
 
@@ -212,6 +191,3 @@ def conv3d_classifier(input_shape=(8, 16, 16, 1), classes=10, *, filters=16, ker
     x = layers.GlobalAveragePooling3D(name="average")(x)
     output = layers.Dense(classes, activation="softmax", dtype="float32", name="output")(x)
     return keras.Model(clips, output, name="conv3d_classifier")
-
-
-# --8<-- [end:conv3d_classifier]

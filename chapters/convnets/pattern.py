@@ -52,7 +52,6 @@ class Token:
     place: int
 
 
-# --8<-- [start:parser]
 class Parser:
     """Reads a pattern from left to right: one method for each rule of the grammar.
 
@@ -136,8 +135,6 @@ class Parser:
             self.too_many(self.tokens[self.next - 1])
         return found + more
 
-    # --8<-- [end:parser]
-
     @property
     def here(self):
         """The token that is to be read next."""
@@ -165,7 +162,6 @@ class Parser:
         raise PatternError(self.pattern, token.place, f"expected {expected}. {came}")
 
 
-# --8<-- [start:from_pattern]
 def from_pattern(
     pattern,
     input_shape=(28, 28, 1),
@@ -251,9 +247,6 @@ def from_pattern(
             layer = layers.Dense(classes, activation="softmax", dtype="float32", name="output")
         x = layer(x)
     return keras.Model(images, x, name="from_pattern")
-
-
-# --8<-- [end:from_pattern]
 
 
 def parse(pattern, *, optional=True, **repeats):

@@ -146,7 +146,6 @@ def activations(model, image, layer):
     return ops.convert_to_numpy(front(np.asarray(image)[None], training=False))[0]
 
 
-# --8<-- [start:activation_map]
 def activation_map(model, image, label):
     """Return a class activation map, of the size of the model's last maps.
 
@@ -168,10 +167,6 @@ def activation_map(model, image, label):
     return maps @ ops.convert_to_numpy(last.kernel)[:, label]
 
 
-# --8<-- [end:activation_map]
-
-
-# --8<-- [start:gradient_map]
 def gradient_map(model, image, label, layer=None):
     """Return Grad-CAM (Selvaraju et al., 2017), of the size of the layer's maps, never negative."""
     layer = _convolution(model, layer, first=False)
@@ -181,10 +176,6 @@ def gradient_map(model, image, label, layer=None):
     return np.maximum(maps @ gradient.mean(axis=(0, 1)), 0)
 
 
-# --8<-- [end:gradient_map]
-
-
-# --8<-- [start:occlusion_map]
 def occlusion_map(model, image, label, patch=9, stride=2):
     """Return how much a class's probability falls with a grey patch at each place.
 
@@ -205,10 +196,6 @@ def occlusion_map(model, image, label, patch=9, stride=2):
     return (whole - left_over).reshape(len(rows), len(columns))
 
 
-# --8<-- [end:occlusion_map]
-
-
-# --8<-- [start:exciting_image]
 def exciting_image(model, label, steps=200, *, learning_rate=0.02, decay=1e-2, seed=0):
     """Return the image that gradient ascent finds for a class: its score, less a penalty.
 
@@ -243,9 +230,6 @@ class Canvas(layers.Layer):
     def call(self, inputs):
         # `inputs` is one zero, which Keras wants to be fed.
         return self.answer(self.value + 0 * ops.sum(inputs))
-
-
-# --8<-- [end:exciting_image]
 
 
 def gradient_at(model, layer, value, label):

@@ -21,7 +21,6 @@ Side = int | str | tuple[int, int]
 """Padding of one axis: of each side, ``"valid"`` or ``"same"``, or (before, after)."""
 
 
-# --8<-- [start:output_size]
 def output_size(
     size: int, kernel: int, *, padding: Side = 0, stride: int = 1, dilation: int = 1
 ) -> int:
@@ -61,10 +60,6 @@ def output_size(
     return (before + size + after - reach) // stride + 1
 
 
-# --8<-- [end:output_size]
-
-
-# --8<-- [start:padding_sides]
 def padding_sides(
     size: int, kernel: int, padding: Side, *, stride: int = 1, dilation: int = 1
 ) -> tuple[int, int]:
@@ -97,10 +92,6 @@ def padding_sides(
     return before, after
 
 
-# --8<-- [end:padding_sides]
-
-
-# --8<-- [start:counts]
 def parameter_count(
     window: Sequence[int], channels: int, filters: int, *, bias: bool = True
 ) -> int:
@@ -143,10 +134,6 @@ def multiply_count(
     return prod(positions) * prod(window) * channels * filters
 
 
-# --8<-- [end:counts]
-
-
-# --8<-- [start:receptive_field]
 def receptive_field(layers: Iterable[Sequence[int]]) -> int:
     """Return how many places of the input one output of a stack of layers looks at, on one axis.
 
@@ -166,9 +153,6 @@ def receptive_field(layers: Iterable[Sequence[int]]) -> int:
         field += (kernel - 1) * dilation * step
         step *= stride
     return field
-
-
-# --8<-- [end:receptive_field]
 
 
 def per_axis(setting: Any, axes: int) -> tuple[Any, ...]:
@@ -259,7 +243,6 @@ def walk_over(images: Array, kernel: Array, padding: Any, stride: Any, dilation:
     return Walk.over(images, kernel.shape[:-2], padding, stride, dilation)
 
 
-# --8<-- [start:convolution_loops]
 def convolution_loops(
     images: Array,
     kernel: Array,
@@ -294,10 +277,6 @@ def convolution_loops(
     return maps
 
 
-# --8<-- [end:convolution_loops]
-
-
-# --8<-- [start:convolution_loops_backward]
 def convolution_loops_backward(
     gradient: Array,
     images: Array,
@@ -334,10 +313,6 @@ def convolution_loops_backward(
     return walk.crop(to_padded), to_kernel, to_bias
 
 
-# --8<-- [end:convolution_loops_backward]
-
-
-# --8<-- [start:windows]
 def windows(images: Array, walk: Walk) -> Array:
     """Return all windows of the padded images as one view: no number is copied.
 
@@ -353,10 +328,6 @@ def windows(images: Array, walk: Walk) -> Array:
     return np.moveaxis(taken, axes + 1, -1)
 
 
-# --8<-- [end:windows]
-
-
-# --8<-- [start:convolution]
 def convolution(
     images: Array,
     kernel: Array,
@@ -381,10 +352,6 @@ def convolution(
     return np.add(sums, bias)
 
 
-# --8<-- [end:convolution]
-
-
-# --8<-- [start:convolution_backward]
 def convolution_backward(
     gradient: Array,
     images: Array,
@@ -423,10 +390,6 @@ def lay_back(to_windows: Array, images: Array, walk: Walk) -> Array:
     return walk.crop(to_padded)
 
 
-# --8<-- [end:convolution_backward]
-
-
-# --8<-- [start:cross_correlate]
 def cross_correlate(
     image: ArrayLike, kernel: ArrayLike, *, padding: Any = 0, stride: Any = 1, dilation: Any = 1
 ) -> Array:
@@ -491,10 +454,6 @@ def convolve(image: ArrayLike, kernel: ArrayLike, *, padding: Any = 0, stride: A
     return cross_correlate(image, np.flip(kernel), padding=padding, stride=stride)
 
 
-# --8<-- [end:cross_correlate]
-
-
-# --8<-- [start:convolution_matrix]
 def convolution_matrix(
     kernel: Array, shape: Sequence[int], *, padding: Any = 0, stride: Any = 1, dilation: Any = 1
 ) -> Array:
@@ -529,12 +488,9 @@ def convolution_matrix(
     return matrix[..., 1:].reshape(-1, pixels)
 
 
-# --8<-- [end:convolution_matrix]
-
 SUMMARIES: dict[str, Callable[..., Array]] = {"max": np.max, "average": np.mean, "min": np.min}
 
 
-# --8<-- [start:pool]
 def pool(images: Array, size: Any = 2, *, stride: Any = None, summary: str = "max") -> Array:
     """Return images that keep one number of each window: its largest, its mean or its smallest.
 
@@ -561,9 +517,6 @@ def pool(images: Array, size: Any = 2, *, stride: Any = None, summary: str = "ma
         raise UserError(f"summary is one of {', '.join(SUMMARIES)}. Received: {summary!r}.")
     walk = pooling_walk(images, size, stride)
     return SUMMARIES[summary](windows(images, walk), axis=window_axes(images))
-
-
-# --8<-- [end:pool]
 
 
 def pool_backward(

@@ -24,7 +24,6 @@ def cleaned(x):
     return signals, [peaks(steep) for steep in band_pass(x, 5, 20)]
 
 
-# --8<-- [start:describe]
 def describe(samples, beats, there, start, stop, speed=1.0):
     """Return one row of numbers for each beat of some crops.
 
@@ -67,9 +66,6 @@ def describe(samples, beats, there, start, stop, speed=1.0):
     )
     found = np.concatenate([waves, np.stack(times, axis=2)], axis=2)
     return np.where(there[..., None], found, 0).astype("float32")
-
-
-# --8<-- [end:describe]
 
 
 def beat_rows(x):

@@ -113,7 +113,6 @@ class Detector:
         return cls(networks, Expert(**numbers), record["thresholds"])
 
 
-# --8<-- [start:together]
 def together(*opinions):
     """Return the normalized geometric mean of several opinions, each ``(n, classes)``."""
     mean = np.exp(np.mean([np.log(np.clip(one, 1e-6, 1)) for one in opinions], axis=0))
@@ -130,9 +129,6 @@ def by_kind(opinions):
     for name, classes in opinions:
         kinds.setdefault(KINDS.get(name, "samples"), []).append(classes)
     return together(*(together(*same) for same in kinds.values()))
-
-
-# --8<-- [end:together]
 
 
 def asked(network, x):

@@ -8,7 +8,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer, StandardScaler
 
 
-# --8<-- [start:classifiers]
 def logistic_regression():
     """Build the lecture's ExpertLR: logistic regression, with a smooth curve for each feature.
 
@@ -28,9 +27,6 @@ def random_forest():
     return RandomForestClassifier(
         150, min_samples_leaf=4, max_features=0.2, max_samples=0.5, random_state=0
     )
-
-
-# --8<-- [end:classifiers]
 
 
 class Expert:

@@ -46,7 +46,6 @@ def sections(low, high, rate, order):
     return butter(order, (low, high), "bandpass", fs=rate, output="sos")
 
 
-# --8<-- [start:find_beats]
 def find_beats(x, rate=RATE):
     """Return where the R peaks of a single-lead recording are, as sample numbers.
 
@@ -73,9 +72,6 @@ def peaks(steep, rate=RATE):
     reach = np.arange(-int(0.08 * rate), int(0.08 * rate) + 1)
     near = np.clip(places[:, None] + reach, 0, len(steep) - 1)
     return np.unique(near[np.arange(len(places)), np.abs(steep[near]).argmax(axis=1)])
-
-
-# --8<-- [end:find_beats]
 
 
 def entropy(counts):
@@ -111,7 +107,6 @@ def coefficient_of_sample_entropy(rr, length=1):
     return float(-np.log((longer + 0.5) / (matches + 1)) + np.log(2 * r) - np.log(rr.mean()))
 
 
-# --8<-- [start:rhythm]
 def rhythm(beats, rate=RATE):
     """Return numbers on the time between beats: the rhythm of fibrillation has no rule.
 
@@ -166,9 +161,6 @@ def rhythm(beats, rate=RATE):
     for lag in LAGS:
         found[f"rr_autocorrelation_{lag}"] = (centred[lag:] * centred[:-lag]).sum() / power
     return {name: float(found[name]) for name in names}
-
-
-# --8<-- [end:rhythm]
 
 
 def shape(x, beats):

@@ -52,7 +52,6 @@ def convolution(x, filters, kernel, stride=1):
     )(x)
 
 
-# --8<-- [start:stack]
 def residual_block(x, filters, kernel, stride):
     """Add two convolutions to a shortcut; the shortcut is averaged where the stride skips."""
     shortcut = layers.AveragePooling1D(stride, padding="same")(x) if stride > 1 else x
@@ -75,10 +74,6 @@ def convolutions(x, stages=STAGES):
     return x
 
 
-# --8<-- [end:stack]
-
-
-# --8<-- [start:attention_pooling]
 def attention_pooling(x, units=32, name="attention"):
     """Average over time with weights that the network chooses.
 
@@ -91,9 +86,6 @@ def attention_pooling(x, units=32, name="attention"):
     return layers.Dot(axes=1, dtype="float32")([weights, x])[:, 0]
 
 
-# --8<-- [end:attention_pooling]
-
-
 def classified(inputs, x, classes, dropout, name):
     """End a network with dropout and a softmax in float32."""
     x = layers.Dropout(dropout, dtype="float32")(x)
@@ -101,7 +93,6 @@ def classified(inputs, x, classes, dropout, name):
     return keras.Model(inputs, outputs, name=name)
 
 
-# --8<-- [start:builders]
 def cnn(input_shape=WINDOW, classes=4, stages=STAGES, dropout=0.3):
     """Build the convolutional network: what is seen anywhere, averaged over time.
 
@@ -155,9 +146,6 @@ def acrnn(input_shape=WINDOW, classes=4, stages=STAGES, units=32, dropout=0.3):
     return classified(inputs, attention_pooling(x), classes, dropout, "acrnn")
 
 
-# --8<-- [end:builders]
-
-
 # ---- MINA ---------------------------------------------------------------------------------------
 
 
@@ -203,7 +191,6 @@ def knowing_attention(x, knowledge, units, name):
     return layers.Dot(axes=1, dtype="float32")([weights, x])[:, 0]
 
 
-# --8<-- [start:mina]
 def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5, edges=(0.5, 50.0)):
     """Build MINA, multilevel knowledge-guided attention (Hong et al., 2019).
 
@@ -247,9 +234,6 @@ def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5, edges=(0.5, 50.
     return keras.Model(inputs, outputs, name="mina")
 
 
-# --8<-- [end:mina]
-
-
 # ---- Hannun et al. ------------------------------------------------------------------------------
 
 
@@ -259,7 +243,6 @@ def pre_activated(x, dropout):
     return layers.Dropout(dropout)(x) if dropout else x
 
 
-# --8<-- [start:cardiologist]
 def cardiologist(input_shape=WINDOW, classes=4, filters=32, kernel=16, dropout=0.2):
     """Build the 34-layer residual network of Hannun et al. (2019).
 
@@ -299,13 +282,9 @@ def cardiologist(input_shape=WINDOW, classes=4, filters=32, kernel=16, dropout=0
     return keras.Model(inputs, outputs, name="cardiologist")
 
 
-# --8<-- [end:cardiologist]
-
-
 # ---- beats in a row -----------------------------------------------------------------------------
 
 
-# --8<-- [start:beat_reader]
 def beat_reader(input_shape=ROWS, classes=4, units=32, dropout=0.3):
     """Build a network that reads beats one after the other, as `chapters.ecg.beats` finds them.
 
@@ -334,9 +313,6 @@ def beat_reader(input_shape=ROWS, classes=4, units=32, dropout=0.3):
     )
     x = layers.Concatenate(dtype="float32")(pooled)
     return classified(inputs, x, classes, dropout, "beat_reader")
-
-
-# --8<-- [end:beat_reader]
 
 
 # ---- reading attention --------------------------------------------------------------------------

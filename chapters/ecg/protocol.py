@@ -9,7 +9,6 @@ AF_STRIDE = 50  # likewise, for recordings of atrial fibrillation
 RESAMPLES = 500
 
 
-# --8<-- [start:windows]
 def windows(recordings, labels, stride=STRIDE, af_stride=AF_STRIDE, length=LENGTH):
     """Cut recordings into overlapping windows, as Hong et al. (2019) do.
 
@@ -41,9 +40,6 @@ def cut(recordings, where, length=LENGTH):
     ).astype("float32")[..., None]
 
 
-# --8<-- [end:windows]
-
-
 def log_odds(probability):
     """Return log(p / (1 − p)), kept finite."""
     p = np.clip(probability, 1e-6, 1 - 1e-6)
@@ -65,7 +61,6 @@ def by_recording(probability, recording):
     return numbers, 1 / (1 + np.exp(-mean))
 
 
-# --8<-- [start:scores]
 def scores(is_af, probability, threshold, weight=None):
     """Return ROC-AUC, PR-AUC and F1 (scikit-learn's; PR-AUC is average precision).
 
@@ -94,9 +89,6 @@ def best_threshold(is_af, probability, weight=None):
     # is a peak of chance.
     near = thresholds[f1[:-1] >= f1.max() - 0.002]
     return float(np.median(near))
-
-
-# --8<-- [end:scores]
 
 
 def bootstrap(is_af, probability, recording, threshold, resamples=RESAMPLES, seed=0):

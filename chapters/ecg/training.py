@@ -14,7 +14,6 @@ from chapters.ecg.protocol import LENGTH
 SHARES = (0.25, 0.33, 0.34, 0.08)
 
 
-# --8<-- [start:balanced]
 class Balanced:
     """An endless stream of batches in which each class has its share.
 
@@ -50,10 +49,6 @@ class Balanced:
         return chosen
 
 
-# --8<-- [end:balanced]
-
-
-# --8<-- [start:crops]
 class Crops(Balanced):
     """An endless stream of batches: random crops, each stretched, turned over, noisy or masked.
 
@@ -132,10 +127,6 @@ class Crops(Balanced):
         return x.astype("float32")
 
 
-# --8<-- [end:crops]
-
-
-# --8<-- [start:beat_crops]
 class BeatCrops(Balanced):
     """An endless stream of batches like `Crops`, as rows of beats: stretched, turned over, noisy.
 
@@ -181,10 +172,6 @@ class BeatCrops(Balanced):
         return rows, self.labels[chosen]
 
 
-# --8<-- [end:beat_crops]
-
-
-# --8<-- [start:fit]
 def fit(
     model,
     crops,
@@ -266,6 +253,3 @@ def settle(model, crops, batches=50):
         front(next(crops)[0], training=True)
     for one, momentum in zip(normalizations, usual, strict=True):
         one.momentum = momentum
-
-
-# --8<-- [end:fit]

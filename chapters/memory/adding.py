@@ -14,7 +14,6 @@ SOLVED = 0.01  # mean squared error; saying 1 every time gives 1/6
 UNITS = 32
 
 
-# --8<-- [start:adding_problem]
 def adding_problem(count, lag, rng):
     """Draw sequences in which two numbers are marked, and their sums.
 
@@ -37,10 +36,6 @@ def adding_problem(count, lag, rng):
     return sequences, (numbers * marks).sum(1).astype("float32")
 
 
-# --8<-- [end:adding_problem]
-
-
-# --8<-- [start:adder]
 def adder(cell, seed, lag, steps):
     """Train one cell to add, until it can or for at most so many steps.
 
@@ -78,9 +73,6 @@ def adder(cell, seed, lag, steps):
         error = model.evaluate(*held_out, batch_size=256, verbose=0)
         done += BLOCK
     return first, model, done
-
-
-# --8<-- [end:adder]
 
 
 def adding_row(level, seed, *, quick):

@@ -6,7 +6,6 @@ from keras import layers, ops
 from companion.errors import UserError
 
 
-# --8<-- [start:recurrent]
 def lstm(input_shape=(8, 8), classes=10, **options):
     """Build a network of long short-term memory (Hochreiter and Schmidhuber, 1997).
 
@@ -79,9 +78,6 @@ def recurrent(
     return keras.Model(sequences, named(x, classes, dropout), name=name)
 
 
-# --8<-- [end:recurrent]
-
-
 def named(x, classes, dropout):
     """Put a softmax over the classes on top of states, some of them silenced in training."""
     if dropout:
@@ -89,7 +85,6 @@ def named(x, classes, dropout):
     return layers.Dense(classes, activation="softmax", dtype="float32", name="output")(x)
 
 
-# --8<-- [start:JoinFrames]
 @keras.saving.register_keras_serializable("memory")
 class JoinFrames(layers.Layer):
     """Lay neighbouring frames end to end: fewer steps, each as much wider.
@@ -136,10 +131,6 @@ class JoinFrames(layers.Layer):
         return ops.concatenate(parts, axis=-1)
 
 
-# --8<-- [end:JoinFrames]
-
-
-# --8<-- [start:pyramid_rnn]
 def pyramid_rnn(
     input_shape=(None, 40),
     classes=10,
@@ -189,6 +180,3 @@ def pyramid_rnn(
         blstm = keras.layers.LSTM(units, return_sequences=number < layers)
         x = keras.layers.Bidirectional(blstm, name=f"blstm{number}")(x)
     return keras.Model(frames, named(x, classes, dropout), name="pyramid_rnn")
-
-
-# --8<-- [end:pyramid_rnn]

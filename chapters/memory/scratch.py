@@ -13,7 +13,6 @@ KERAS_LSTM_ORDER = "ifCo"
 KERAS_GRU_ORDER = "zrh"
 
 
-# --8<-- [start:sigmoid]
 def sigmoid(a):
     """Return σ(a) = 1 / (1 + e⁻ᵃ), written so that no a overflows.
 
@@ -23,13 +22,9 @@ def sigmoid(a):
     return (1 + np.tanh(a / 2)) / 2
 
 
-# --8<-- [end:sigmoid]
-
-
 # ---- LSTM ---------------------------------------------------------------------------------------
 
 
-# --8<-- [start:lstm_step]
 def lstm_step(x, h, C, weights, forced=None):
     """Take one step of an LSTM.
 
@@ -77,10 +72,6 @@ def lstm_step(x, h, C, weights, forced=None):
     return {"f": f, "i": i, "candidate": candidate, "C": C, "o": o, "h": h}
 
 
-# --8<-- [end:lstm_step]
-
-
-# --8<-- [start:lstm_forward]
 def lstm_forward(inputs, weights, mask=None, forced=None):
     """Run an LSTM over a batch of sequences.
 
@@ -112,10 +103,6 @@ def lstm_forward(inputs, weights, mask=None, forced=None):
     return trace["h"], trace | {"inputs": inputs, "weights": weights, "mask": mask}
 
 
-# --8<-- [end:lstm_forward]
-
-
-# --8<-- [start:lstm_backward]
 def lstm_backward(upstream, trace):
     """Send a gradient back through every step of an LSTM (backpropagation through time).
 
@@ -164,10 +151,6 @@ def lstm_backward(upstream, trace):
     return gradients
 
 
-# --8<-- [end:lstm_backward]
-
-
-# --8<-- [start:lstm_from_keras]
 def lstm_from_keras(kernel, recurrent_kernel, bias):
     """Cut the three arrays of `keras.layers.LSTM` into the deck's eight.
 
@@ -188,9 +171,6 @@ def lstm_from_keras(kernel, recurrent_kernel, bias):
     return {f"W_{g}": W.T for g, W in matrices} | {f"b_{g}": b for g, b in biases}
 
 
-# --8<-- [end:lstm_from_keras]
-
-
 def lstm_to_keras(weights):
     """Return the kernel, the recurrent kernel and the bias that `keras.layers.LSTM` holds.
 
@@ -205,7 +185,6 @@ def lstm_to_keras(weights):
 # ---- GRU ----------------------------------------------------------------------------------------
 
 
-# --8<-- [start:gru_step]
 def gru_step(x, h, weights):
     """Take one step of a GRU, in the form that Keras and cuDNN compute (``reset_after=True``).
 
@@ -244,9 +223,6 @@ def gru_step(x, h, weights):
     return {"z": z, "r": r, "recall": recall, "candidate": candidate, "h": h}
 
 
-# --8<-- [end:gru_step]
-
-
 def gru_forward(inputs, weights, mask=None):
     """Run a GRU over a batch of sequences.
 
@@ -273,7 +249,6 @@ def gru_forward(inputs, weights, mask=None):
     return trace["h"], trace | {"inputs": inputs, "weights": weights, "mask": mask}
 
 
-# --8<-- [start:gru_backward]
 def gru_backward(upstream, trace):
     """Send a gradient back through every step of a GRU (backpropagation through time).
 
@@ -313,9 +288,6 @@ def gru_backward(upstream, trace):
     return gradients
 
 
-# --8<-- [end:gru_backward]
-
-
 def gru_from_keras(kernel, recurrent_kernel, bias):
     """Cut the three arrays of `keras.layers.GRU` into the matrices and biases of `gru_step`.
 
@@ -343,7 +315,6 @@ def gru_to_keras(weights):
 # ---- counting -----------------------------------------------------------------------------------
 
 
-# --8<-- [start:parameter_counts]
 def lstm_parameters(features, units):
     """Return the number of weights of an LSTM: four times those of a plain recurrent layer.
 
@@ -367,13 +338,9 @@ def gru_parameters(features, units, reset_after=True):
     return 3 * (units * (units + features) + (2 if reset_after else 1) * units)
 
 
-# --8<-- [end:parameter_counts]
-
-
 # ---- the pyramid --------------------------------------------------------------------------------
 
 
-# --8<-- [start:pyramid_length]
 def pyramid_length(steps, layers, reduction=2):
     """Return how many steps the top of a pyramid of `layers` recurrent layers has.
 
@@ -388,10 +355,6 @@ def pyramid_length(steps, layers, reduction=2):
     return steps
 
 
-# --8<-- [end:pyramid_length]
-
-
-# --8<-- [start:join_frames]
 def join_frames(frames, reduction=2):
     """Lay neighbouring frames end to end: half as many, twice as wide.
 
@@ -409,6 +372,3 @@ def join_frames(frames, reduction=2):
     steps, features = frames.shape
     padded = np.pad(frames, ((0, -steps % reduction), (0, 0)))
     return padded.reshape(-1, reduction * features)
-
-
-# --8<-- [end:join_frames]

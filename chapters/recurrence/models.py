@@ -8,7 +8,6 @@ from companion.errors import UnknownNameError
 CELLS = {"SimpleRNN": layers.SimpleRNN, "LSTM": layers.LSTM, "GRU": layers.GRU}
 
 
-# --8<-- [start:simple_rnn]
 def simple_rnn(
     input_shape=(8, 8),
     classes=10,
@@ -46,10 +45,6 @@ def simple_rnn(
     return keras.Model(sequences, _named(x, classes, dropout), name="simple_rnn")
 
 
-# --8<-- [end:simple_rnn]
-
-
-# --8<-- [start:bidirectional]
 def bidirectional(
     input_shape=(8, 8),
     classes=10,
@@ -92,9 +87,6 @@ def bidirectional(
     return keras.Model(sequences, _named(x, classes, dropout), name="bidirectional")
 
 
-# --8<-- [end:bidirectional]
-
-
 def _named(x, classes, dropout):
     if dropout:
         x = layers.Dropout(dropout, name="dropout")(x)
@@ -107,7 +99,6 @@ def _cell(name):
     return CELLS[name]
 
 
-# --8<-- [start:sentence_classifier]
 def sentence_classifier(vocabulary, classes=2, *, cell="GRU", embedding=32, units=32, dropout=0.5):
     """Build a network that reads a sentence word by word and names its class after the last.
 
@@ -133,10 +124,6 @@ def sentence_classifier(vocabulary, classes=2, *, cell="GRU", embedding=32, unit
     return keras.Model(words, _named(x, classes, dropout), name="sentence_classifier")
 
 
-# --8<-- [end:sentence_classifier]
-
-
-# --8<-- [start:forecaster]
 def forecaster(input_shape=(48, 1), horizon=24, *, cell="GRU", units=32):
     """Build a network that reads a stretch of a series and says what comes next.
 
@@ -155,6 +142,3 @@ def forecaster(input_shape=(48, 1), horizon=24, *, cell="GRU", units=32):
     past = keras.Input(input_shape, name="past")
     state = _cell(cell)(units, name="rnn")(past)
     return keras.Model(past, layers.Dense(horizon, dtype="float32", name="future")(state))
-
-
-# --8<-- [end:forecaster]

@@ -48,7 +48,6 @@ class Trace(NamedTuple):
     y_hat: Array
 
 
-# --8<-- [start:parameter_count]
 def parameter_count(features: int, units: int, outputs: int = 0) -> int:
     """Count the weights of a vanilla network; its number of steps is not asked for.
 
@@ -68,10 +67,6 @@ def parameter_count(features: int, units: int, outputs: int = 0) -> int:
     return units * (features + units + 1) + outputs * (units + 1)
 
 
-# --8<-- [end:parameter_count]
-
-
-# --8<-- [start:rnn_step]
 def rnn_step(h: ArrayLike, x: ArrayLike, U: ArrayLike, W: ArrayLike, b: ArrayLike) -> Array:
     """Return the next hidden state, of shape ``(batch, units)``   (COMP7015, "Vanilla RNN").
 
@@ -91,10 +86,6 @@ def rnn_step(h: ArrayLike, x: ArrayLike, U: ArrayLike, W: ArrayLike, b: ArrayLik
     return np.asarray(np.tanh(a))
 
 
-# --8<-- [end:rnn_step]
-
-
-# --8<-- [start:rnn_forward]
 def rnn_forward(
     x: Array,
     U: Array,
@@ -136,10 +127,6 @@ def rnn_forward(
     return h
 
 
-# --8<-- [end:rnn_forward]
-
-
-# --8<-- [start:rnn_backward]
 def rnn_backward(
     from_above: Array,
     x: Array,
@@ -188,10 +175,6 @@ def rnn_backward(
     return grad_x, grad_U, grad_W, grad_b, carried
 
 
-# --8<-- [end:rnn_backward]
-
-
-# --8<-- [start:network]
 def forward(x: Array, parameters: Parameters, mask: NDArray[np.bool_] | None = None) -> Trace:
     """Run the lecture's whole network: states, outputs, probabilities at every step.
 
@@ -257,10 +240,6 @@ def backward(
     return Parameters(grad_U, grad_W, grad_V, grad_b, grad_c)
 
 
-# --8<-- [end:network]
-
-
-# --8<-- [start:sensitivity]
 def sensitivity(h: Array, W: Array) -> Array:
     """Return how strongly the last state depends on each state before: ‖∂h⁽ᵀ⁾ / ∂h⁽ᵀ⁻ᵏ⁾‖₂.
 
@@ -284,10 +263,6 @@ def sensitivity(h: Array, W: Array) -> Array:
     return np.array(norms)
 
 
-# --8<-- [end:sensitivity]
-
-
-# --8<-- [start:clip_by_global_norm]
 def clip_by_global_norm(gradients: Sequence[ArrayLike], limit: float) -> list[Array]:
     """Shorten a gradient longer than `limit` and keep its direction   (Pascanu et al., 2013).
 
@@ -311,6 +286,3 @@ def clip_by_global_norm(gradients: Sequence[ArrayLike], limit: float) -> list[Ar
     norm = np.sqrt(sum(float(np.sum(part**2)) for part in parts))
     # g ← g · limit / ‖g‖   where ‖g‖ > limit
     return [part * min(1.0, limit / norm) if norm else part for part in parts]
-
-
-# --8<-- [end:clip_by_global_norm]

@@ -48,7 +48,6 @@ digits_by_rows = Study(
 MOST_WORDS = {"sentiment_sentences": 40, "imdb_reviews": 200}
 
 
-# --8<-- [start:bag_of_words]
 def bag_of_words(data):
     """Return validation and test accuracy of logistic regression on the counts of words.
 
@@ -76,10 +75,6 @@ def bag_of_words(data):
     )
 
 
-# --8<-- [end:bag_of_words]
-
-
-# --8<-- [start:recurrent_reader]
 def recurrent_reader(data, cell, *, epochs=20):
     """Return validation and test accuracy of a network that reads word by word.
 
@@ -116,9 +111,6 @@ def recurrent_reader(data, cell, *, epochs=20):
     return model.evaluate(*validation, verbose=0)[1], model.evaluate(*test, verbose=0)[1]
 
 
-# --8<-- [end:recurrent_reader]
-
-
 def sentiment_errors(data, level):
     """Return the errors of one reader, a cell's name or ``"bag of words"``, on a data set."""
     read = bag_of_words(data) if level == "bag of words" else recurrent_reader(data, level)
@@ -151,7 +143,6 @@ sentence_sentiment = Study(
 DAY, PAST, DAYS = 24, 48, 80
 
 
-# --8<-- [start:seasonal_series]
 def seasonal_series(rng, days=DAYS):
     """Return an hourly series: a daily shape of changing height, a wandering level, and noise.
 
@@ -169,9 +160,6 @@ def seasonal_series(rng, days=DAYS):
     # Both wander, and come back: x(t) = 0.99 x(t − 1) + a little.
     level, height = lfilter([1], [1, -0.99], 0.06 * rng.normal(size=(2, len(hours))))
     return np.exp(height) * shape + level + 0.15 * rng.normal(size=len(hours))
-
-
-# --8<-- [end:seasonal_series]
 
 
 def stretches(series, horizon):
@@ -205,7 +193,6 @@ def predictor(level, train, validation, horizon):
     return recurrent_predictor(level, train, validation, horizon)
 
 
-# --8<-- [start:recurrent_predictor]
 def recurrent_predictor(cell, train, validation, horizon, epochs=25):
     """Fit a recurrent network to the windows of a series; the best validation epoch is kept."""
     import keras
@@ -227,9 +214,6 @@ def recurrent_predictor(cell, train, validation, horizon, epochs=25):
         validation_batch_size=512, callbacks=[best], verbose=0,
     )  # fmt: skip
     return lambda past: model.predict(past[..., None].astype("float32"), 512, verbose=0)
-
-
-# --8<-- [end:recurrent_predictor]
 
 
 def seasonal_forecast_row(level, seed, *, quick):
@@ -266,7 +250,6 @@ seasonal_forecast = Study(
 FAULT = 0.8
 
 
-# --8<-- [start:with_faults]
 def with_faults(series, rng, share=0.08):
     """Return the series with some hours moved up or down, and which ones they are.
 
@@ -280,9 +263,6 @@ def with_faults(series, rng, share=0.08):
     faulty = rng.random(len(series)) < share
     faulty[:PAST] = False
     return series + FAULT * faulty * rng.choice([-1.0, 1.0], len(series)), faulty
-
-
-# --8<-- [end:with_faults]
 
 
 def anomaly_scores(level, seed):

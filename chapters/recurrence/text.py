@@ -12,7 +12,6 @@ PADDING, UNKNOWN = 0, 1
 WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[!?]")
 
 
-# --8<-- [start:words]
 def words(text: str) -> list[str]:
     """Return the words of a text in small letters; ! and ? count as words.
 
@@ -53,6 +52,3 @@ class Vocabulary:
         for row, numbers in zip(encoded, rows, strict=True):
             row[: len(numbers)] = numbers
         return encoded
-
-
-# --8<-- [end:words]

@@ -5,7 +5,6 @@ from keras import layers, ops
 
 from companion.errors import UserError
 
-# --8<-- [start:augmentations]
 # What each name does to an image in [0, 1]; what leaves the frame is filled with black.
 AUGMENTATIONS = {
     "horizontal_flip": lambda seed: [layers.RandomFlip("horizontal", seed=seed)],
@@ -57,10 +56,6 @@ def augmentation(input_shape=(8, 8, 1), transforms=("translation", "rotation"), 
     return keras.Sequential([keras.Input(input_shape, name="image"), *steps], name="augmentation")
 
 
-# --8<-- [end:augmentations]
-
-
-# --8<-- [start:regularized_mlp]
 def regularized_mlp(
     input_shape=(8, 8, 1),
     classes=10,
@@ -116,10 +111,6 @@ def regularized_mlp(
     return keras.Model(images, probabilities, name="regularized_mlp")
 
 
-# --8<-- [end:regularized_mlp]
-
-
-# --8<-- [start:regularized_cnn]
 def regularized_cnn(
     input_shape=(8, 8, 1),
     classes=10,
@@ -167,9 +158,6 @@ def regularized_cnn(
     return keras.Model(images, probabilities, name="regularized_cnn")
 
 
-# --8<-- [end:regularized_cnn]
-
-# --8<-- [start:autoaugment]
 # Five of the 25 sub-policies that the search found for house numbers (SVHN): two operations,
 # each with its probability and its magnitude on the paper's scale from 0 to 9.
 SVHN_SUB_POLICIES = (
@@ -251,9 +239,6 @@ class AutoAugment(layers.Layer):
     def get_config(self):
         """Return what makes the layer again."""
         return {**super().get_config(), "seed": self.seed}
-
-
-# --8<-- [end:autoaugment]
 
 
 def _check_penalties(l1, l2):

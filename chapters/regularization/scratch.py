@@ -17,7 +17,6 @@ W1 = np.array([1.0, 0.0, 0.0, 0.0])
 W2 = np.array([0.25, 0.25, 0.25, 0.25])
 
 
-# --8<-- [start:l2_penalty]
 def l2_penalty(weights: ArrayLike, strength: float = 1.0) -> float:
     """Return λ Σ w²   (COMP7015 lecture 8, "Parameter Norm Penalties").
 
@@ -42,10 +41,6 @@ def l2_gradient(weights: ArrayLike, strength: float = 1.0) -> Array:
     return np.asarray(2 * strength * np.asarray(weights, float))
 
 
-# --8<-- [end:l2_penalty]
-
-
-# --8<-- [start:l1_penalty]
 def l1_penalty(weights: ArrayLike, strength: float = 1.0) -> float:
     """Return λ Σ |w|   (COMP7015 lecture 8, "Parameter Norm Penalties").
 
@@ -70,10 +65,6 @@ def l1_gradient(weights: ArrayLike, strength: float = 1.0) -> Array:
     return np.asarray(strength * np.sign(np.asarray(weights, float)))
 
 
-# --8<-- [end:l1_penalty]
-
-
-# --8<-- [start:elastic_net_penalty]
 def elastic_net_penalty(weights: ArrayLike, strength: float = 1.0, beta: float = 1.0) -> float:
     """Return λ Σ (β w² + |w|)   (COMP7015 lecture 8; Zou and Hastie, 2005).
 
@@ -96,10 +87,6 @@ def elastic_net_gradient(weights: ArrayLike, strength: float = 1.0, beta: float 
     return l2_gradient(weights, strength * beta) + l1_gradient(weights, strength)
 
 
-# --8<-- [end:elastic_net_penalty]
-
-
-# --8<-- [start:soft_threshold]
 def soft_threshold(weights: ArrayLike, threshold: float) -> Array:
     """Move every weight towards zero by `threshold`, and stop at zero   (Tibshirani, 1996).
 
@@ -125,10 +112,6 @@ def shrink(weights: ArrayLike, threshold: float) -> Array:
     return np.asarray(weights, float) / (1 + 2 * threshold)
 
 
-# --8<-- [end:soft_threshold]
-
-
-# --8<-- [start:fit_linear]
 def fit_linear(
     features: Array, targets: Array, *, l1: float = 0.0, l2: float = 0.0, steps: int = 2000
 ) -> Array:
@@ -156,10 +139,6 @@ def fit_linear(
     return weights
 
 
-# --8<-- [end:fit_linear]
-
-
-# --8<-- [start:sgd_step]
 def sgd_step(
     weights: ArrayLike,
     gradient: ArrayLike,
@@ -192,10 +171,6 @@ def sgd_step(
     return np.asarray(weights - learning_rate * total - decay * weights)
 
 
-# --8<-- [end:sgd_step]
-
-
-# --8<-- [start:adam_step]
 class Moments(NamedTuple):
     """What Adam remembers of the gradients: running means of g and g², and the step count."""
 
@@ -258,10 +233,6 @@ def adam_step(
     return weights, Moments(first, second, step)
 
 
-# --8<-- [end:adam_step]
-
-
-# --8<-- [start:dropout]
 def dropout_mask(uniform: ArrayLike, rate: float) -> NDArray[np.bool_]:
     """Return which units stay: those whose draw from [0, 1) is at least `rate`.
 
@@ -284,10 +255,6 @@ def dropout(activations: ArrayLike, keep: ArrayLike, rate: float) -> Array:
     return np.where(keep, np.asarray(activations, float) / (1 - rate), 0.0)
 
 
-# --8<-- [end:dropout]
-
-
-# --8<-- [start:weight_scaling]
 def weight_scaling(weights: ArrayLike, rate: float) -> Array:
     """Return the weights to use at test time after training with unscaled masks.
 
@@ -322,10 +289,6 @@ def mean_over_masks(activations: ArrayLike, weights: ArrayLike, rate: float) -> 
     return float(probability @ (masks @ products))
 
 
-# --8<-- [end:weight_scaling]
-
-
-# --8<-- [start:spatial_dropout]
 def spatial_dropout_mask(
     uniform: ArrayLike, shape: Sequence[int], rate: float
 ) -> NDArray[np.bool_]:
@@ -343,10 +306,6 @@ def spatial_dropout_mask(
     return np.broadcast_to(dropout_mask(uniform, rate)[:, None, None, :], tuple(shape))
 
 
-# --8<-- [end:spatial_dropout]
-
-
-# --8<-- [start:early_stopping]
 class Stop(NamedTuple):
     """Where training ended and which epoch is kept, both counted from 1."""
 
@@ -388,10 +347,6 @@ def early_stopping(losses: Sequence[float], patience: int, min_delta: float = 0.
     return Stop(len(losses), best_epoch)
 
 
-# --8<-- [end:early_stopping]
-
-
-# --8<-- [start:augmentation]
 def flip(images: Array) -> Array:
     """Mirror images of shape (..., height, width, channels) left to right.
 
@@ -432,6 +387,3 @@ def color_jitter(images: Array, brightness: float = 0.0, contrast: float = 1.0) 
     mean = images.mean(axis=(-3, -2), keepdims=True)
     stretched = np.clip(mean + contrast * (images - mean), 0, 1)
     return np.asarray(np.clip(stretched + brightness, 0, 1))
-
-
-# --8<-- [end:augmentation]

@@ -18,7 +18,6 @@ PITCHES = ("low", "middle", "high")
 MELODIES = tuple("-".join(order) for order in permutations(PITCHES))
 
 
-# --8<-- [start:log_mel]
 def log_mel(recording: NDArray[Any], bands: int = 40) -> NDArray[np.float32]:
     """Return a recording as frames: how much sound there is in each band of pitch, every 10 ms.
 
@@ -52,9 +51,6 @@ def mel_triangles(bands: int) -> NDArray[np.float64]:
     falling = (edges[2:] - mel[:, None]) / (edges[2:] - edges[1:-1])
     triangles: NDArray[np.float64] = np.maximum(0, np.minimum(rising, falling))
     return triangles
-
-
-# --8<-- [end:log_mel]
 
 
 def as_frames(recordings: Sequence[NDArray[Any]], bands: int) -> NDArray[np.float32]:

@@ -35,7 +35,6 @@ def feature_extractor(model: keras.Model) -> keras.Model:
     raise UserError(f"{model.name} is all head: there is no layer before its output to read.")
 
 
-# --8<-- [start:svm_accuracy]
 def svm_accuracy(model: keras.Model, data: Dataset) -> float:
     """Return the test accuracy of a support vector machine on a trained model's features.
 
@@ -59,6 +58,3 @@ def svm_accuracy(model: keras.Model, data: Dataset) -> float:
     machine = make_pipeline(StandardScaler(), SVC())
     machine.fit(features(data.train.x[:MOST_EXAMPLES]), data.train.y[:MOST_EXAMPLES])
     return float(machine.score(features(data.test.x), data.test.y))
-
-
-# --8<-- [end:svm_accuracy]
