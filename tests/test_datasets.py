@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import companion
-from companion.datasets import CARDS, Dataset, dataset, ensure, find, sources
+from companion.datasets import CARDS, Dataset, Split, dataset, ensure, find, sources
 from companion.errors import UserError
 
 PREPARED = Path(os.environ.get("TFDS_DATA_DIR", "nowhere"))
@@ -154,15 +154,53 @@ def with_value(value):
         (with_value(np.inf), "Received: inf in example 7"),
         ((examples()[0], examples()[1] - 1), "Labels are integers from 0. Received: -1"),
         ((examples()[0], examples()[1] * 2), "Received: 0 of class 1"),
-        ((examples()[0], examples()[1] / 2), "Received: dtype float64"),
-        ((examples()[0][:-1], examples()[1]), "59 examples and labels of shape"),
-        ((examples()[0], np.eye(3)[examples()[1]]), r"labels of shape \(60, 3\)"),
+        (
+            (examples()[0], np.where(examples()[1] > 0, 1.0, np.nan)),
+            "Targets hold finite numbers. Received: nan in target 0",
+        ),
+        ((examples()[0], examples()[1].astype(str)), "Received: dtype <U21"),
+        ((examples()[0][:-1], examples()[1]), "59 examples and targets of shape"),
+        ((examples()[0], np.eye(3)[examples()[1]]), r"one-hot rows of shape \(60, 3\)"),
+        ((examples()[0], np.eye(3, dtype=int)[examples()[1]]), r"one-hot rows"),
         ((np.zeros((0, 6, 6, 1)), np.zeros(0, int)), "Expected examples. Received: none"),
     ],
 )
 def test_bad_arrays_are_told_in_the_readers_terms(arrays, said):
     with pytest.raises(UserError, match=said):
         Dataset.from_arrays(*arrays)
+
+
+@pytest.mark.parametrize("columns", [(), (3,)])
+def test_numbers_to_predict_are_split_and_keep_their_examples(columns):
+    x = np.arange(60.0)[:, None]
+    y = np.broadcast_to(2 * x if columns else 2 * x[:, 0], (60, *columns))
+    yours = Dataset.from_arrays(x, y)
+    assert yours.classes == 0
+    assert yours.train.y.dtype == np.float32
+    for part in (yours.train, yours.validation, yours.test):
+        assert part.y.shape == (len(part), *columns)
+        np.testing.assert_array_equal(part.y.reshape(len(part), -1)[:, :1], 2 * part.x)
+
+
+def test_classes_at_every_step_are_split_with_the_mask_of_their_steps():
+    x = np.random.default_rng(0).random((60, 4, 2))
+    y = (x[..., 0] > 0.5).astype(int)
+    mask = np.arange(4) < np.arange(60)[:, None] % 4 + 1
+    yours = Dataset.from_arrays(x, np.where(mask, y, -1), mask=mask)
+    assert yours.classes == 2
+    for part in (yours.train, yours.validation, yours.test):
+        assert part.y.shape == part.mask.shape == (len(part), 4)
+        np.testing.assert_array_equal(part.y, part.mask & (part.x[..., 0] > 0.5))
+    with pytest.raises(UserError, match=r"Received: \(60, 3\)"):
+        Dataset.from_arrays(x, y, mask=mask[:, :3])
+
+
+def test_a_split_keeps_what_belongs_to_its_examples():
+    split = Split(np.arange(4), np.arange(4) * 2, tuple("abcd"), np.eye(4, dtype=bool))
+    some = split[[3, 1]]
+    assert (some.x.tolist(), some.y.tolist(), some.names) == ([3, 1], [6, 2], ("d", "b"))
+    assert some.mask.argmax(1).tolist() == [3, 1]
+    assert len(split[split.y > 2]) == len(split[:2]) == 2
 
 
 def test_your_own_arrays_are_split_too():

@@ -1,5 +1,6 @@
 """A data set as the companion hands it over: three splits and where they come from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,6 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+Shape = tuple[int | None, ...]
+# How examples take the shape that a model reads; None where there is no way.
+Fit = Callable[["Dataset", Shape], "Dataset | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +22,9 @@ class Card:
     Attributes:
         name: What a user types.
         title: One line that says what an example is.
-        kind: ``"image"``, ``"text"``, ``"audio"`` or ``"ecg"``.
+        kind: What `companion data` calls an example, e.g. ``"image"`` or ``"audio"``.
         shape: Shape of one example; None where it varies.
-        class_names: One name for each label.
+        class_names: One name for each label; none where the targets are numbers.
         licence: The licence as its publisher states it.
         source: Who made it, and where it is published.
         host: The web host that it is fetched from; empty for embedded data.
@@ -28,7 +34,7 @@ class Card:
     name: str
     title: str
     kind: str
-    shape: tuple[int | None, ...]
+    shape: Shape
     class_names: tuple[str, ...]
     licence: str
     source: str
@@ -38,138 +44,40 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Examples and their labels.
+    """Examples and what is to be said of them.
 
     Attributes:
         x: Examples along the first axis: float32 images in [0, 1] of shape
-            ``(n, height, width, channels)``, or an object array of strings or recordings.
-        y: Labels from 0, int64, of shape ``(n,)``.
+            ``(n, height, width, channels)``, other arrays, or an object array of strings or
+            recordings.
+        y: Targets. Labels from 0, int64, of shape ``(n,)``, or ``(n, steps)`` where each step has
+            a class; numbers, float32, of shape ``(n,)`` or ``(n, k)``.
         names: What the publisher calls each example, where it has a name.
+        mask: Which steps count, bool of shape ``(n, steps)``; None where all do.
     """
 
     x: NDArray[Any]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
     names: tuple[str, ...] = ()
+    mask: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """Three splits that share no example.
-
-    Attributes:
-        card: What the data are, their licence and source.
-        train: What a model learns from.
-        validation: What its training is steered by.
-        test: What it is judged by, once.
-    """
-
-    card: Card
-    train: Split
-    validation: Split
-    test: Split
-
-    @property
-    def classes(self) -> int:
-        """Number of classes."""
-        return len(self.card.class_names)
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        """Shape of one example, without the batch axis."""
-        return self.card.shape
-
-    @classmethod
-    def from_arrays(
-        cls, x: Any, y: Any, *, name: str = "yours", test: Split | None = None, seed: int = 0
-    ) -> "Dataset":
-        """Check your own examples and labels, and split them.
-
-        Args:
-            x: Examples of shape ``(n, …)``; images have three axes more: height, width, channels.
-            y: Integer labels ``0 … classes − 1`` of shape ``(n,)``.
-            name: What to call the data in reports.
-            test: A test split of your own; a fifth of the examples otherwise.
-            seed: Decides which examples go where.
-
-        Raises:
-            UserError: If an example is not finite, or a label is not a class.
-        """
-        x, y = np.asarray(x), np.asarray(y)
-        check(x, y)
-        names = tuple(str(label) for label in range(int(y.max()) + 1))
-        card = Card(name, "your own data", "image", x.shape[1:], names, "yours", "yours")
-        pool = Split(x.astype("float32"), y.astype("int64"))
-        return split(card, pool, test, seed=seed)
-
-    def fitted_to(self, shape: tuple[int | None, ...]) -> "Dataset":
-        """Return these data with examples of the given shape.
-
-        Images are resized (bilinear) and grey becomes RGB; an example with as many numbers as
-        are wanted is reshaped, so that a network that reads rows or a flat vector takes images.
-        Recordings become log-mel frames, `shape[1]` bands of them, padded with zeros behind. ECGs
-        are cut into windows of `shape[0]` samples, one behind the other, each within its split.
-
-        Raises:
-            UserError: If there is no sensible way from one shape to the other.
-        """
-        have = self.shape
-        if len(have) == len(shape) and all(
-            want in (size, None) for size, want in zip(have, shape, strict=True)
-        ):
-            return self
-        if None not in (*have, *shape) and _count(have) == _count(shape):
-            return self._with(lambda x: x.reshape(len(x), *shape), shape)
-        if self.card.kind == "audio" and have == shape[:1] == (None,) and len(shape) == 2:
-            from companion.datasets.sound import as_frames
-
-            return self._with(lambda x: as_frames(x, shape[1] or 40), shape)
-        if self.card.kind == "ecg" and len(shape) == 2 and shape[0] and shape[1] == 1:
-            parts = {
-                part: windows(getattr(self, part), shape[0])
-                for part in ("train", "validation", "test")
-            }
-            return Dataset(replace(self.card, shape=shape), **parts)
-        if len(have) == len(shape) == 3 and None not in shape and have[2] in (1, shape[2]):
-            return self._with(lambda x: resize(x, shape), shape)  # type: ignore[arg-type]
-        raise UserError(
-            f"The model reads examples of shape {shape}; those of {self.card.name} have shape "
-            f"{have}. Build the model with input_shape={have}, or choose other data."
+    def __getitem__(self, rows: Any) -> "Split":
+        """Return some examples, given as a slice, numbers or truth values."""
+        names = tuple(np.asarray(self.names, object)[rows]) if self.names else ()
+        return Split(
+            self.x[rows], self.y[rows], names, None if self.mask is None else self.mask[rows]
         )
 
-    def _with(self, change: Any, shape: tuple[int | None, ...]) -> "Dataset":
-        parts = {
-            part: Split(change(getattr(self, part).x), getattr(self, part).y)
-            for part in ("train", "validation", "test")
-        }
-        return Dataset(replace(self.card, shape=shape), **parts)
 
-
-def _count(shape: tuple[int | None, ...]) -> int:
-    return int(np.prod([size or 0 for size in shape]))
-
-
-def windows(recordings: Split, length: int) -> Split:
-    """Cut recordings into windows that do not overlap; what is left at an end is left out.
-
-    Args:
-        recordings: An object array of signals with their labels.
-        length: Samples in a window.
-
-    Returns:
-        Windows of shape ``(n, length, 1)``, each with its recording's label and name.
-    """
-    places = [
-        (number, start)
-        for number, signal in enumerate(recordings.x)
-        for start in range(0, len(signal) - length + 1, length)
-    ]
-    x = np.stack([recordings.x[number][start : start + length] for number, start in places])
-    chosen = [number for number, _ in places]
-    names = tuple(recordings.names[number] for number in chosen) if recordings.names else ()
-    return Split(x.astype("float32")[..., None], recordings.y[chosen], names)
+def resized(data: "Dataset", shape: Shape) -> "Dataset | None":
+    """Return images of another size (bilinear), or None where these are none; grey becomes RGB."""
+    have = data.shape
+    if len(have) == len(shape) == 3 and None not in shape and have[2] in (1, shape[2]):
+        return data.changed(shape, lambda x: resize(x, shape))  # type: ignore[arg-type]
+    return None
 
 
 def resize(images: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -182,38 +90,169 @@ def resize(images: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[np.floa
     return np.repeat(resized, shape[2] // channels, axis=-1).astype("float32")
 
 
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Three splits that share no example.
+
+    Attributes:
+        card: What the data are, their licence and source.
+        train: What a model learns from.
+        validation: What its training is steered by.
+        test: What it is judged by, once.
+        fit: How examples take the shape that a model reads: a function of the data and the shape
+            that returns them so, or None where it knows no way. Images are resized by default.
+    """
+
+    card: Card
+    train: Split
+    validation: Split
+    test: Split
+    fit: Fit = resized
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; 0 where the targets are numbers."""
+        return len(self.card.class_names)
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one example, without the batch axis."""
+        return self.card.shape
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: Any,
+        y: Any,
+        *,
+        name: str = "yours",
+        test: Split | None = None,
+        mask: Any = None,
+        seed: int = 0,
+    ) -> "Dataset":
+        """Check your own examples and targets, and split them.
+
+        Args:
+            x: Examples of shape ``(n, …)``; images have three axes more: height, width, channels.
+            y: Integer labels ``0 … classes − 1`` of shape ``(n,)``, or ``(n, steps)`` for a class
+                at every step; floats of shape ``(n,)`` or ``(n, k)`` where numbers are predicted.
+            name: What to call the data in reports.
+            test: A test split of your own; a fifth of the examples otherwise.
+            mask: Which steps count, of shape ``(n, steps)``; all of them otherwise.
+            seed: Decides which examples go where.
+
+        Raises:
+            UserError: If an example is not finite, or a target is neither a class nor a number.
+        """
+        x, y = np.asarray(x), np.asarray(y)
+        if mask is not None:
+            mask = np.asarray(mask, bool)
+            if mask.shape != y.shape:
+                raise UserError(
+                    "A mask says of each step whether it counts: expected the shape of the "
+                    f"targets, {y.shape}. Received: {mask.shape}."
+                )
+            y = np.where(mask, y, 0)  # what stands where nothing counts must not stop a loss
+        check(x, y)
+        labels = np.issubdtype(y.dtype, np.integer)
+        names = tuple(str(label) for label in range(int(y.max()) + 1)) if labels else ()
+        kind = "image" if x.ndim == 4 else "array"
+        card = Card(name, "your own data", kind, x.shape[1:], names, "yours", "yours")
+        y = y.astype("int64" if labels else "float32")
+        return split(card, Split(x.astype("float32"), y, mask=mask), test, seed=seed)
+
+    def fitted_to(self, shape: Shape) -> "Dataset":
+        """Return these data with examples of the given shape.
+
+        An example with as many numbers as are wanted is reshaped, so that a network that reads
+        rows or a flat vector takes images. All else is the data's own way to `fit`.
+
+        Args:
+            shape: Shape of what the model reads, without the batch axis; None where it varies.
+
+        Raises:
+            UserError: If there is no sensible way from one shape to the other.
+        """
+        have = self.shape
+        if len(have) == len(shape) and all(
+            want in (size, None) for size, want in zip(have, shape, strict=True)
+        ):
+            return self
+        if None not in (*have, *shape) and _count(have) == _count(shape):
+            return self.changed(shape, lambda x: x.reshape(len(x), *shape))
+        fitted = self.fit(self, shape)
+        if fitted is None:
+            raise UserError(
+                f"The model reads examples of shape {shape}; those of {self.card.name} have shape "
+                f"{have}. Build the model with input_shape={have}, or choose other data."
+            )
+        return fitted
+
+    def changed(self, shape: Shape, change: Callable[[NDArray[Any]], NDArray[Any]]) -> "Dataset":
+        """Return these data with the examples of every split changed.
+
+        Args:
+            shape: The new shape of one example.
+            change: From examples to as many examples.
+        """
+        parts = {
+            name: replace(part, x=change(part.x))
+            for name in SPLITS
+            for part in [getattr(self, name)]
+        }
+        return replace(self, card=replace(self.card, shape=shape), **parts)
+
+
+def _count(shape: Shape) -> int:
+    return int(np.prod([size or 0 for size in shape]))
+
+
 def check(x: NDArray[Any], y: NDArray[Any]) -> None:
-    """Say what is wrong with examples and labels, if anything is.
+    """Say what is wrong with examples and targets, if anything is.
+
+    Args:
+        x: Examples of shape ``(n, …)``.
+        y: Labels of shape ``(n,)`` or ``(n, steps)``, or numbers of shape ``(n,)`` or ``(n, k)``.
 
     Raises:
-        UserError: On unequal lengths, fewer than three examples a class, labels that are not
-            integers from 0, or numbers that are not finite.
+        UserError: On unequal lengths, fewer than five examples a class, labels that do not count
+            from 0, one-hot rows, or numbers that are not finite.
     """
-    if len(x) != len(y) or y.ndim != 1:
+    if len(x) != len(y) or y.ndim not in (1, 2):
         raise UserError(
-            f"Expected one label for each example. Received: {len(x)} examples and labels of "
-            f"shape {y.shape}."
+            f"Expected one target for each example, or one row of them. Received: {len(x)} "
+            f"examples and targets of shape {y.shape}."
         )
-    if len(y) == 0:
+    if y.size == 0:
         raise UserError("Expected examples. Received: none.")
-    if not np.issubdtype(y.dtype, np.integer):
+    rows = y.ndim == 2 and y.shape[1:] != x.shape[1:2]  # not one target for each step
+    if rows and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
         raise UserError(
-            f"Labels are integers from 0 to classes − 1. Received: dtype {y.dtype}. If they are "
-            "one-hot rows, take their argmax."
+            "Labels are integers from 0 to classes − 1. Received: one-hot rows of shape "
+            f"{y.shape}; take their argmax."
         )
+    if np.issubdtype(y.dtype, np.integer):
+        _check_labels(y)
+    elif not np.issubdtype(y.dtype, np.floating):
+        raise UserError(f"Targets are integer labels or floats. Received: dtype {y.dtype}.")
+    for array, named, one in ((x, "Examples", "example"), (y, "Targets", "target")):
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            bad = np.argwhere(~np.isfinite(array))[0]
+            inside = f", at {tuple(int(index) for index in bad[1:])}" if len(bad) > 1 else ""
+            raise UserError(
+                f"{named} hold finite numbers. Received: {array[tuple(bad)]} in {one} "
+                f"{bad[0]}{inside}."
+            )
+
+
+def _check_labels(y: NDArray[Any]) -> None:
     if y.min() < 0:
         raise UserError(f"Labels are integers from 0. Received: {y.min()} at index {y.argmin()}.")
-    counts = np.bincount(y)
-    if counts.min() < 5:
+    counts, least = np.bincount(y.ravel()), 5 if y.ndim == 1 else 1
+    if counts.min() < least:
         raise UserError(
-            "Every class from 0 to the largest label needs at least five examples, to be found in "
-            f"every split. Received: {counts.min()} of class {counts.argmin()}."
-        )
-    if x.dtype != object and not np.isfinite(x).all():
-        bad = np.argwhere(~np.isfinite(x))[0]
-        raise UserError(
-            f"Examples hold finite numbers. Received: {x[tuple(bad)]} in example {bad[0]}, at "
-            f"{tuple(int(index) for index in bad[1:])}."
+            f"Every class from 0 to the largest label needs at least {least} examples, to be found "
+            f"in every split. Received: {counts.min()} of class {counts.argmin()}."
         )
 
 
@@ -224,20 +263,34 @@ def split(
     *,
     validation: float = 0.1,
     seed: int = 0,
+    fit: Fit = resized,
 ) -> Dataset:
-    """Split examples, keeping every class's share: a fifth to test unless a test split exists.
+    """Split examples: a fifth to test unless a test split exists.
 
-    The same seed gives the same splits.
+    Where each example has one class, every class keeps its share. The same seed gives the same
+    splits.
+
+    Args:
+        card: What the data are.
+        pool: Examples to split.
+        test: The publisher's test split, where there is one.
+        validation: Share of the remaining examples to hold out.
+        seed: Decides which examples go where.
+        fit: How examples take another shape.
     """
     from sklearn.model_selection import train_test_split
 
     def part(whole: Split, share: float) -> tuple[Split, Split]:
+        one_class = whole.y.ndim == 1 and np.issubdtype(whole.y.dtype, np.integer)
         kept, taken = train_test_split(
-            np.arange(len(whole)), test_size=share, stratify=whole.y, random_state=seed
+            np.arange(len(whole)),
+            test_size=share,
+            stratify=whole.y if one_class else None,
+            random_state=seed,
         )
-        return Split(whole.x[kept], whole.y[kept]), Split(whole.x[taken], whole.y[taken])
+        return whole[kept], whole[taken]
 
     if test is None:
         pool, test = part(pool, 0.2)
     train, held_out = part(pool, validation)
-    return Dataset(card, train, held_out, test)
+    return Dataset(card, train, held_out, test, fit)

@@ -15,12 +15,13 @@ a cardiologist reads off a strip:
 A detector that tells these apart has learnt this page. Its scores say nothing about patients.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.datasets.dataset import Card, Dataset, Split
+from companion.datasets.dataset import SPLITS, Card, Dataset, Shape, Split
 
 RATE = 300  # Hz
 NORMAL, AF, OTHER, NOISY = range(4)
@@ -148,7 +149,33 @@ def dataset(card: Card, seed: int = 0, recordings: int = 600) -> Dataset:
     names = np.array([f"S{number:05d}" for number in range(recordings)])
     ends = np.array([0.75, 0.85, 1]) * recordings
     parts = np.split(np.arange(recordings), ends[:2].astype(int))
-    return Dataset(
-        card,
-        *(Split(x[part], labels[part].astype("int64"), tuple(names[part])) for part in parts),
+    train, validation, test = (
+        Split(x[part], labels[part].astype("int64"), tuple(names[part])) for part in parts
     )
+    return Dataset(card, train, validation, test, windowed)
+
+
+def windowed(data: Dataset, shape: Shape) -> Dataset | None:
+    """Return recordings as windows of `shape[0]` samples, each within its split."""
+    if len(shape) == 2 and shape[0] and shape[1] == 1:
+        parts: dict[str, Any] = {name: windows(getattr(data, name), shape[0]) for name in SPLITS}
+        return replace(data, card=replace(data.card, shape=shape), **parts)
+    return None
+
+
+def windows(recordings: Split, length: int) -> Split:
+    """Cut recordings into windows that do not overlap; what is left at an end is left out.
+
+    Args:
+        recordings: An object array of signals with their labels.
+        length: Samples in a window.
+
+    Returns:
+        Windows of shape ``(n, length, 1)``, each with its recording's label and name.
+    """
+    rows, x = [], []
+    for row, signal in enumerate(recordings.x):
+        for start in range(0, len(signal) - length + 1, length):
+            rows.append(row)
+            x.append(signal[start : start + length])
+    return replace(recordings[rows], x=np.stack(x).astype("float32")[..., None])

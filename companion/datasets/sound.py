@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.datasets.dataset import Split
+from companion.datasets.dataset import Dataset, Shape, Split
 
 RATE = 8000  # samples in a second
 WINDOW, HOP, TRANSFORM = 200, 80, 512  # samples: 25 ms of sound, every 10 ms
@@ -53,7 +53,14 @@ def mel_triangles(bands: int) -> NDArray[np.float64]:
     return triangles
 
 
-def as_frames(recordings: Sequence[NDArray[Any]], bands: int) -> NDArray[np.float32]:
+def framed(data: Dataset, shape: Shape) -> Dataset | None:
+    """Return recordings as log-mel frames, `shape[1]` bands of them; None for another shape."""
+    if data.shape == shape[:1] == (None,) and len(shape) == 2:
+        return data.changed(shape, lambda x: as_frames(x, shape[1] or 40))
+    return None
+
+
+def as_frames(recordings: Sequence[NDArray[Any]] | NDArray[Any], bands: int) -> NDArray[np.float32]:
     """Return recordings of any length as log-mel frames in one array, padded with zeros behind.
 
     Args:

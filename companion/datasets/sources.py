@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from companion.datasets import sound
-from companion.datasets.dataset import Card, Dataset, Split, split
+from companion.datasets.dataset import Card, Dataset, Fit, Split, resized, split
 from companion.errors import UnknownNameError, UserError
 
 DIGITS = tuple("0123456789")
@@ -166,7 +166,7 @@ def load(name: str = "digits", *, seed: int = 0, validation: float = 0.1) -> Dat
         return dataset(card, seed)
     if not card.host:
         pool = sound.tones() if name == "tones" else _digits()
-        return split(card, pool, validation=validation, seed=seed)
+        return split(card, pool, validation=validation, seed=seed, fit=_fit(card))
     folder = ensure(name)
     assert folder is not None
     try:
@@ -327,7 +327,8 @@ def _read(card: Card, folder: Path, seed: int, validation: float) -> Dataset:
         return Split(x, labels)
 
     if card.kind == "ecg":
-        return Dataset(card, **{part: _recordings(arrays(part)) for part in builder.info.splits})
+        parts = {part: _recordings(arrays(part)) for part in builder.info.splits}
+        return Dataset(card, **parts, fit=_fit(card))
     if card.kind != "audio":
         pool, test = as_split(arrays("train")), as_split(arrays("test"))
         return split(card, pool, test, validation=validation, seed=seed)
@@ -337,6 +338,11 @@ def _read(card: Card, folder: Path, seed: int, validation: float) -> Dataset:
         int(name.decode().removesuffix(".wav").split("_")[2]) for name in whole["audio/filename"]
     ]
     everything, held = as_split(whole), np.array(takes) < 5
-    pool = Split(everything.x[~held], everything.y[~held])
-    test = Split(everything.x[held], everything.y[held])
-    return split(card, pool, test, validation=validation, seed=seed)
+    pool, test = everything[~held], everything[held]
+    return split(card, pool, test, validation=validation, seed=seed, fit=_fit(card))
+
+
+def _fit(card: Card) -> Fit:
+    from companion.datasets import ecg_synthetic
+
+    return {"audio": sound.framed, "ecg": ecg_synthetic.windowed}.get(card.kind, resized)
