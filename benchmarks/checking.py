@@ -62,7 +62,7 @@ TARGETS = {"cold check": 1.0, "warm check": 0.020, "class": 180.0}
 
 def private_file() -> str:
     """Return the source of ten exercises with a mistake each."""
-    parts = ["import numpy as np\n\nfrom companion.checking.exercise import exercise\n"]
+    parts = ["import numpy as np\n\nfrom companion.checking.authoring.exercise import exercise\n"]
     for name, (parameters, right, wrong, cases) in EXERCISES.items():
         parts.append(
             f"@exercise()\ndef {name}({parameters}):\n    'Return it.'\n    return {right}\n\n\n"

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from companion.checking.answer_key import AnswerKey
-from companion.checking.exercise import Exercise
+from companion.checking.authoring.exercise import Exercise
 from companion.checking.verdict import Status, Verdict
 
 PRACTICE = "This is practice, in your own notebook; `companion check` gives what counts."

@@ -88,7 +88,7 @@ def exercises(chapter: str) -> str:
     Args:
         chapter: The chapter's name.
     """
-    from companion.checking.exercise import exercises_in
+    from companion.checking.authoring.exercise import exercises_in
 
     module = catalogue.find_chapter(chapter).module("exercises")
     assert module is not None

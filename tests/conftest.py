@@ -15,7 +15,7 @@ ARITHMETIC = textwrap.dedent(
 
     import numpy as np
 
-    from companion.checking.exercise import exercise
+    from companion.checking import exercise
 
 
     @exercise()

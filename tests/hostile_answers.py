@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from companion.checking.exercise import exercise
+from companion.checking import exercise
 from companion.checking.isolation import Box, best
 from companion.checking.judge import Judge
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from companion import catalogue
-from companion.checking.exercise import ModelExercise
+from companion.checking.authoring.exercise import ModelExercise
 from companion.checking.finding import all_exercises
 from companion.checking.proof import prove
 from companion.plots import svg

@@ -10,7 +10,7 @@ import pytest
 from chapters.convnets import alexnet, exercises, figures, from_pattern, studies, vgg, visualize
 from chapters.convnets.imagenet import INCEPTION
 from chapters.convnets.lenet1998 import C3_TABLE, TableConv2D
-from companion.checking.exercise import exercises_in
+from companion.checking.authoring.exercise import exercises_in
 from companion.checking.proof import prove
 
 LESSON = Path(figures.__file__).with_name("README.md")

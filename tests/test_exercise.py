@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.checking.comparison import difference
-from companion.checking.exercise import (
+from companion.checking.authoring.exercise import (
     Exercise,
     exercise,
     exercises_in,
     gradient_exercise,
     model_exercise,
 )
+from companion.checking.comparison import difference
 from companion.checking.finding import load_exercises
 from companion.checking.gradients import gradient_difference, gradients
 from companion.checking.proof import prove
@@ -72,6 +72,24 @@ def test_an_exercise_knows_what_it_is():
     assert (scaled.name, scaled.points, scaled.chapter) == ("scaled", 2, __name__)
     assert scaled.hints == ["Multiply.", "Every value, by the factor."]
     assert [mistake.sentence for mistake in scaled.mistakes] == ["You added the factor."]
+
+
+def test_a_table_of_mistakes_is_added_to_those_that_are_there():
+    def doubled(x):
+        """Return twice `x`."""
+        return 2 * x
+
+    made = exercise()(doubled)
+    made.mistake("You squared it.")(lambda x: x**2)
+    made.mistakes("You added it.", lambda x: x + 2, "You halved it.", lambda x: x / 2)
+    rows = [(mistake.sentence, mistake.function(8)) for mistake in made.mistakes]
+    assert rows == [("You squared it.", 64), ("You added it.", 10), ("You halved it.", 4)]
+
+
+@pytest.mark.parametrize("rows", [("alone",), (abs, "turned"), ("two", "sentences")])
+def test_a_table_of_mistakes_in_which_sentences_and_functions_do_not_take_turns(rows):
+    with pytest.raises(TypeError, match="a sentence, its function"):
+        scaled.mistakes(*rows)
 
 
 def test_a_chapter_gives_its_name():

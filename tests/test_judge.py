@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from companion import notebook
-from companion.checking.exercise import exercise, gradient_exercise, model_exercise
+from companion.checking import exercise, gradient_exercise, model_exercise
 from companion.checking.isolation import Worker
 from companion.checking.judge import KERAS, Judge, check_file
 from companion.checking.verdict import Status

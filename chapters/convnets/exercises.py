@@ -1,9 +1,11 @@
 """Exercises on convnets: choose the padding, count the weights, grant the maps, build the block."""
 
+from functools import partial
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from companion.checking.exercise import exercise, model_exercise
+from companion.checking import exercise, model_exercise
 
 # Counting ----------------------------------------------------------------------------------------
 
@@ -49,38 +51,25 @@ same_padding.hints(
 )
 
 
-@same_padding.mistake("You took half the kernel on both sides: right for odd kernels at stride 1.")
-def _(size, kernel, stride):
-    return kernel // 2, kernel // 2
-
-
-@same_padding.mistake("You left the stride out: with larger steps fewer zeros are needed.")
-def _(size, kernel, stride):
-    return (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2
-
-
-@same_padding.mistake("You put the zero to spare before the axis: it goes after it.")
-def _(size, kernel, stride):
-    before, after = same_padding.reference(size, kernel, stride)
-    return after, before
-
-
-@same_padding.mistake("You kept the size at every stride: 'same' divides it by the stride.")
-def _(size, kernel, stride):
-    zeros = (size - 1) * stride + kernel - size
+def halves(zeros):
+    """Share zeros out among both sides; the one to spare goes after the axis."""
     return zeros // 2, zeros - zeros // 2
 
 
-@same_padding.mistake("You rounded the number of places down: a started step counts as a place.")
-def _(size, kernel, stride):
-    zeros = max((size // stride - 1) * stride + kernel - size, 0)
-    return zeros // 2, zeros - zeros // 2
-
-
-@same_padding.mistake("You let the padding become negative: where the kernel fits, it is 0.")
-def _(size, kernel, stride):
-    zeros = (-(-size // stride) - 1) * stride + kernel - size
-    return zeros // 2, zeros - zeros // 2
+same_padding.mistakes(
+    "You took half the kernel on both sides: right for odd kernels at stride 1.",
+    lambda size, kernel, stride: (kernel // 2, kernel // 2),
+    "You left the stride out: with larger steps fewer zeros are needed.",
+    lambda size, kernel, stride: halves(kernel - 1),
+    "You put the zero to spare before the axis: it goes after it.",
+    lambda size, kernel, stride: same_padding(size, kernel, stride)[::-1],
+    "You kept the size at every stride: 'same' divides it by the stride.",
+    lambda size, kernel, stride: halves((size - 1) * stride + kernel - size),
+    "You rounded the number of places down: a started step counts as a place.",
+    lambda size, kernel, stride: halves(max((size // stride - 1) * stride + kernel - size, 0)),
+    "You let the padding become negative: where the kernel fits, it is 0.",
+    lambda size, kernel, stride: halves((-(-size // stride) - 1) * stride + kernel - size),
+)
 
 
 @exercise(points=2)
@@ -148,36 +137,22 @@ def counted(
     return total
 
 
-@count_parameters.mistake("You left the biases out: every filter and every unit has one.")
-def _(height, width, channels, convolutions, dense):
-    return counted(height, width, channels, convolutions, dense, bias=0)
-
-
-@count_parameters.mistake("You left the pooling out: it halves the maps before they are flattened.")
-def _(height, width, channels, convolutions, dense):
-    return counted(height, width, channels, convolutions, dense, halve=1)
-
-
-@count_parameters.mistake(
-    "You gave every filter the image's channels: it reads all maps of the layer below."
+count_parameters.mistakes(
+    "You left the biases out: every filter and every unit has one.",
+    partial(counted, bias=0),
+    "You left the pooling out: it halves the maps before they are flattened.",
+    partial(counted, halve=1),
+    "You gave every filter the image's channels: it reads all maps of the layer below.",
+    partial(counted, deep=False),
+    "You flattened one map only: all channels go into the first dense layer.",
+    partial(counted, flat=0),
+    "You rounded up when pooling: an odd row or column is dropped.",
+    partial(counted, up=True),
+    "You counted the convolutions only: the dense layers hold most weights.",
+    lambda height, width, channels, convolutions, dense: counted(
+        height, width, channels, convolutions, []
+    ),
 )
-def _(height, width, channels, convolutions, dense):
-    return counted(height, width, channels, convolutions, dense, deep=False)
-
-
-@count_parameters.mistake("You flattened one map only: all channels go into the first dense layer.")
-def _(height, width, channels, convolutions, dense):
-    return counted(height, width, channels, convolutions, dense, flat=0)
-
-
-@count_parameters.mistake("You rounded up when pooling: an odd row or column is dropped.")
-def _(height, width, channels, convolutions, dense):
-    return counted(height, width, channels, convolutions, dense, up=True)
-
-
-@count_parameters.mistake("You counted the convolutions only: the dense layers hold most weights.")
-def _(height, width, channels, convolutions, dense):
-    return counted(height, width, channels, convolutions, [])
 
 
 # Layers ------------------------------------------------------------------------------------------
@@ -227,36 +202,28 @@ table_convolution.hints(
     "A kernel that is not granted might as well be zero: multiply the kernels by the table first.",
 )
 
-
-@table_convolution.mistake("You let every map read every map: the table grants only some.")
-def _(maps, table, kernels, biases):
-    return table_convolution.reference(maps, np.ones_like(table), kernels, biases)
-
-
-@table_convolution.mistake("You turned the table round: 1 means that the map is read.")
-def _(maps, table, kernels, biases):
-    return table_convolution.reference(maps, 1 - table, kernels, biases)
-
-
-@table_convolution.mistake("You left the biases out: every new map has one.")
-def _(maps, table, kernels, biases):
-    return table_convolution.reference(maps, table, kernels, 0 * biases)
-
-
-@table_convolution.mistake("You added the bias once for every map that is read: once is enough.")
-def _(maps, table, kernels, biases):
-    return table_convolution.reference(maps, table, kernels, biases * table.sum(0))
-
-
-@table_convolution.mistake("You averaged over the maps that are read: their answers are summed.")
-def _(maps, table, kernels, biases):
-    summed = table_convolution.reference(maps, table, kernels, 0 * biases)
-    return summed / np.maximum(table.sum(0), 1) + biases
-
-
-@table_convolution.mistake("You flipped the kernels: the layer slides them as they are.")
-def _(maps, table, kernels, biases):
-    return table_convolution.reference(maps, table, kernels[::-1, ::-1], biases)
+table_convolution.mistakes(
+    "You let every map read every map: the table grants only some.",
+    lambda maps, table, kernels, biases: table_convolution(
+        maps, np.ones_like(table), kernels, biases
+    ),
+    "You turned the table round: 1 means that the map is read.",
+    lambda maps, table, kernels, biases: table_convolution(maps, 1 - table, kernels, biases),
+    "You left the biases out: every new map has one.",
+    lambda maps, table, kernels, biases: table_convolution(maps, table, kernels, 0 * biases),
+    "You added the bias once for every map that is read: once is enough.",
+    lambda maps, table, kernels, biases: table_convolution(
+        maps, table, kernels, biases * table.sum(0)
+    ),
+    "You averaged over the maps that are read: their answers are summed.",
+    lambda maps, table, kernels, biases: table_convolution(
+        maps, table / np.maximum(table.sum(0), 1), kernels, biases
+    ),
+    "You flipped the kernels: the layer slides them as they are.",
+    lambda maps, table, kernels, biases: table_convolution(
+        maps, table, kernels[::-1, ::-1], biases
+    ),
+)
 
 
 @exercise()
@@ -284,35 +251,20 @@ global_average_pooling.hints(
     "`mean` takes a tuple of axes.",
 )
 
-
-@global_average_pooling.mistake("You took the maximum: that is global max pooling.")
-def _(maps):
-    return maps.max(axis=(1, 2))
-
-
-@global_average_pooling.mistake("You summed: divide by the number of places.")
-def _(maps):
-    return maps.sum(axis=(1, 2))
-
-
-@global_average_pooling.mistake("You kept the axes of the image: (batch, channels) is asked for.")
-def _(maps):
-    return maps.mean(axis=(1, 2), keepdims=True)
-
-
-@global_average_pooling.mistake("You averaged over the channels: each of them keeps its number.")
-def _(maps):
-    return maps.mean(axis=(2, 3))
-
-
-@global_average_pooling.mistake("You averaged over the batch as well: every image has its own.")
-def _(maps):
-    return maps.mean(axis=(0, 1, 2))
-
-
-@global_average_pooling.mistake("You flattened the maps: one number is left of each, not all.")
-def _(maps):
-    return maps.reshape(len(maps), -1)
+global_average_pooling.mistakes(
+    "You took the maximum: that is global max pooling.",
+    lambda maps: maps.max(axis=(1, 2)),
+    "You summed: divide by the number of places.",
+    lambda maps: maps.sum(axis=(1, 2)),
+    "You kept the axes of the image: (batch, channels) is asked for.",
+    lambda maps: maps.mean(axis=(1, 2), keepdims=True),
+    "You averaged over the channels: each of them keeps its number.",
+    lambda maps: maps.mean(axis=(2, 3)),
+    "You averaged over the batch as well: every image has its own.",
+    lambda maps: maps.mean(axis=(0, 1, 2)),
+    "You flattened the maps: one number is left of each, not all.",
+    lambda maps: maps.reshape(len(maps), -1),
+)
 
 
 @exercise(points=2)
@@ -345,30 +297,18 @@ class_activation_map.hints(
     "At each place: the K activations there, times the K weights of the class, summed.",
 )
 
-
-@class_activation_map.mistake("You added the maps up unweighted: the class's weights decide.")
-def _(maps, weights, label):
-    return maps.sum(axis=-1)
-
-
-@class_activation_map.mistake("You averaged the maps first: then no place is left to tell.")
-def _(maps, weights, label):
-    return maps.mean(axis=(0, 1)) @ weights[:, label]
-
-
-@class_activation_map.mistake("You gave the maps of all classes: one is asked for.")
-def _(maps, weights, label):
-    return maps @ weights
-
-
-@class_activation_map.mistake("You cut off what is negative: evidence against the class counts.")
-def _(maps, weights, label):
-    return np.maximum(maps @ weights[:, label], 0)
-
-
-@class_activation_map.mistake("You divided by the number of maps: the weights already weigh them.")
-def _(maps, weights, label):
-    return maps @ weights[:, label] / maps.shape[-1]
+class_activation_map.mistakes(
+    "You added the maps up unweighted: the class's weights decide.",
+    lambda maps, weights, label: maps.sum(axis=-1),
+    "You averaged the maps first: then no place is left to tell.",
+    lambda maps, weights, label: maps.mean(axis=(0, 1)) @ weights[:, label],
+    "You gave the maps of all classes: one is asked for.",
+    lambda maps, weights, label: maps @ weights,
+    "You cut off what is negative: evidence against the class counts.",
+    lambda maps, weights, label: np.maximum(maps @ weights[:, label], 0),
+    "You divided by the number of maps: the weights already weigh them.",
+    lambda maps, weights, label: maps @ weights[:, label] / maps.shape[-1],
+)
 
 
 # Networks ----------------------------------------------------------------------------------------
@@ -422,34 +362,20 @@ def block_with(convolutions, filters, *, kernel=3, padding="same", activation="r
     return block
 
 
-@vgg_block.mistake("You did not pad: every 3×3 kernel takes two rows away. Use padding 'same'.")
-def _(convolutions, filters):
-    return block_with(convolutions, filters, padding="valid")
-
-
-@vgg_block.mistake("You left the ReLUs out: two convolutions without one between them are one.")
-def _(convolutions, filters):
-    return block_with(convolutions, filters, activation=None)
-
-
-@vgg_block.mistake("You left the pooling out: a block ends by halving the image.")
-def _(convolutions, filters):
-    return block_with(convolutions, filters, pool=None)
-
-
-@vgg_block.mistake("You pooled by the average: VGG keeps the maximum.")
-def _(convolutions, filters):
-    return block_with(convolutions, filters, pool="Average")
-
-
-@vgg_block.mistake("You used 5×5 kernels: VGG's idea is to stack small ones, 3×3.")
-def _(convolutions, filters):
-    return block_with(convolutions, filters, kernel=5)
-
-
-@vgg_block.mistake("You built one convolution only: stack as many as `convolutions` says.")
-def _(convolutions, filters):
-    return block_with(1, filters)
+vgg_block.mistakes(
+    "You did not pad: every 3×3 kernel takes two rows away. Use padding 'same'.",
+    lambda convolutions, filters: block_with(convolutions, filters, padding="valid"),
+    "You left the ReLUs out: two convolutions without one between them are one.",
+    lambda convolutions, filters: block_with(convolutions, filters, activation=None),
+    "You left the pooling out: a block ends by halving the image.",
+    lambda convolutions, filters: block_with(convolutions, filters, pool=None),
+    "You pooled by the average: VGG keeps the maximum.",
+    lambda convolutions, filters: block_with(convolutions, filters, pool="Average"),
+    "You used 5×5 kernels: VGG's idea is to stack small ones, 3×3.",
+    lambda convolutions, filters: block_with(convolutions, filters, kernel=5),
+    "You built one convolution only: stack as many as `convolutions` says.",
+    lambda convolutions, filters: block_with(1, filters),
+)
 
 
 @vgg_block.mistake("You pooled after every convolution: a block pools once, at its end.")

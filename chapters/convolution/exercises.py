@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from companion.checking.exercise import exercise, gradient_exercise, model_exercise
+from companion.checking import exercise, gradient_exercise, model_exercise
 
 # Counting ----------------------------------------------------------------------------------------
 
@@ -41,44 +41,22 @@ output_size.hints(
     "A step that does not fit is not taken. And the place before the first step counts, too.",
 )
 
-
-@output_size.mistake(
-    "You padded one side only: the zeros stand on both sides, so they count twice."
+output_size.mistakes(
+    "You padded one side only: the zeros stand on both sides, so they count twice.",
+    lambda size, kernel, padding, stride: (size + padding - kernel) // stride + 1,
+    "You left the floor out: a last step that does not fit is not taken.",
+    lambda size, kernel, padding, stride: (size + 2 * padding - kernel) / stride + 1,
+    "You rounded up: a last step that does not fit is not taken.",
+    lambda size, kernel, padding, stride: -(-(size + 2 * padding - kernel) // stride) + 1,
+    "You counted the steps: there is one place more than there are steps.",
+    lambda size, kernel, padding, stride: (size + 2 * padding - kernel) // stride,
+    "You added the 1 before dividing by the stride: it is not a step, add it after.",
+    lambda size, kernel, padding, stride: (size + 2 * padding - kernel + 1) // stride,
+    "You left the stride out: the kernel moves by `stride` places at a time.",
+    lambda size, kernel, padding, stride: size + 2 * padding - kernel + 1,
+    "You gave the size for padding 'same': the kernel's length must count.",
+    lambda size, kernel, padding, stride: -(-size // stride),
 )
-def _(size, kernel, padding, stride):
-    return (size + padding - kernel) // stride + 1
-
-
-@output_size.mistake("You left the floor out: a last step that does not fit is not taken.")
-def _(size, kernel, padding, stride):
-    return (size + 2 * padding - kernel) / stride + 1
-
-
-@output_size.mistake("You rounded up: a last step that does not fit is not taken.")
-def _(size, kernel, padding, stride):
-    return -(-(size + 2 * padding - kernel) // stride) + 1
-
-
-@output_size.mistake("You counted the steps: there is one place more than there are steps.")
-def _(size, kernel, padding, stride):
-    return (size + 2 * padding - kernel) // stride
-
-
-@output_size.mistake(
-    "You added the 1 before dividing by the stride: it is not a step, add it after."
-)
-def _(size, kernel, padding, stride):
-    return (size + 2 * padding - kernel + 1) // stride
-
-
-@output_size.mistake("You left the stride out: the kernel moves by `stride` places at a time.")
-def _(size, kernel, padding, stride):
-    return size + 2 * padding - kernel + 1
-
-
-@output_size.mistake("You gave the size for padding 'same': the kernel's length must count.")
-def _(size, kernel, padding, stride):
-    return -(-size // stride)
 
 
 @exercise()
@@ -111,35 +89,20 @@ parameter_count.hints(
     "It has a weight for each of them, and one number more. How many kernels are there?",
 )
 
-
-@parameter_count.mistake("You left the biases out: every filter has one.")
-def _(height, width, channels, filters):
-    return filters * height * width * channels
-
-
-@parameter_count.mistake("You left the channels out: a kernel is as deep as its input.")
-def _(height, width, channels, filters):
-    return filters * (height * width + 1)
-
-
-@parameter_count.mistake("You counted one filter: each of them has weights of its own.")
-def _(height, width, channels, filters):
-    return height * width * channels + 1
-
-
-@parameter_count.mistake("You gave the whole layer one bias: every filter has its own.")
-def _(height, width, channels, filters):
-    return filters * height * width * channels + 1
-
-
-@parameter_count.mistake("You gave a bias to every channel of a filter: a filter has one in all.")
-def _(height, width, channels, filters):
-    return filters * channels * (height * width + 1)
-
-
-@parameter_count.mistake("You took the kernel for a square: its height and width may differ.")
-def _(height, width, channels, filters):
-    return filters * (height * height * channels + 1)
+parameter_count.mistakes(
+    "You left the biases out: every filter has one.",
+    lambda height, width, channels, filters: filters * height * width * channels,
+    "You left the channels out: a kernel is as deep as its input.",
+    lambda height, width, channels, filters: filters * (height * width + 1),
+    "You counted one filter: each of them has weights of its own.",
+    lambda height, width, channels, filters: height * width * channels + 1,
+    "You gave the whole layer one bias: every filter has its own.",
+    lambda height, width, channels, filters: filters * height * width * channels + 1,
+    "You gave a bias to every channel of a filter: a filter has one in all.",
+    lambda height, width, channels, filters: filters * channels * (height * width + 1),
+    "You took the kernel for a square: its height and width may differ.",
+    lambda height, width, channels, filters: filters * (height * height * channels + 1),
+)
 
 
 @exercise()
@@ -178,35 +141,30 @@ multiply_count.hints(
     "And every filter makes a feature map of its own.",
 )
 
-
-@multiply_count.mistake("You counted a kernel on every pixel: it stands only where it fits.")
-def _(size, kernel, padding, channels, filters):
-    return size**2 * kernel**2 * channels * filters
-
-
-@multiply_count.mistake("You left the channels out: a kernel multiplies in each of them.")
-def _(size, kernel, padding, channels, filters):
-    return (size + 2 * padding - kernel + 1) ** 2 * kernel**2 * filters
-
-
-@multiply_count.mistake("You counted one filter: every filter goes over the whole image.")
-def _(size, kernel, padding, channels, filters):
-    return (size + 2 * padding - kernel + 1) ** 2 * kernel**2 * channels
-
-
-@multiply_count.mistake("You counted the places along one axis only: the kernel walks along two.")
-def _(size, kernel, padding, channels, filters):
-    return (size + 2 * padding - kernel + 1) * kernel**2 * channels * filters
-
-
-@multiply_count.mistake("You padded one side only: the zeros stand on both sides.")
-def _(size, kernel, padding, channels, filters):
-    return (size + padding - kernel + 1) ** 2 * kernel**2 * channels * filters
-
-
-@multiply_count.mistake("You counted the bias: it is added, not multiplied.")
-def _(size, kernel, padding, channels, filters):
-    return (size + 2 * padding - kernel + 1) ** 2 * (kernel**2 * channels + 1) * filters
+multiply_count.mistakes(
+    "You counted a kernel on every pixel: it stands only where it fits.",
+    lambda size, kernel, padding, channels, filters: size**2 * kernel**2 * channels * filters,
+    "You left the channels out: a kernel multiplies in each of them.",
+    lambda size, kernel, padding, channels, filters: (
+        (size + 2 * padding - kernel + 1) ** 2 * kernel**2 * filters
+    ),
+    "You counted one filter: every filter goes over the whole image.",
+    lambda size, kernel, padding, channels, filters: (
+        (size + 2 * padding - kernel + 1) ** 2 * kernel**2 * channels
+    ),
+    "You counted the places along one axis only: the kernel walks along two.",
+    lambda size, kernel, padding, channels, filters: (
+        (size + 2 * padding - kernel + 1) * kernel**2 * channels * filters
+    ),
+    "You padded one side only: the zeros stand on both sides.",
+    lambda size, kernel, padding, channels, filters: (
+        (size + padding - kernel + 1) ** 2 * kernel**2 * channels * filters
+    ),
+    "You counted the bias: it is added, not multiplied.",
+    lambda size, kernel, padding, channels, filters: (
+        (size + 2 * padding - kernel + 1) ** 2 * (kernel**2 * channels + 1) * filters
+    ),
+)
 
 
 @exercise(points=2)
@@ -243,37 +201,24 @@ receptive_field.hints(
     "Keep two numbers on the way up: the field, and what one step in this map is on the input.",
 )
 
-
-@receptive_field.mistake(
-    "You added the kernels up: windows overlap, a layer adds only k − 1 steps."
+receptive_field.mistakes(
+    "You added the kernels up: windows overlap, a layer adds only k − 1 steps.",
+    lambda kernels, strides: sum(kernels),
+    "You left the strides out: after a stride of 2, a step covers two places.",
+    lambda kernels, strides: 1 + sum(kernel - 1 for kernel in kernels),
+    "You let a layer's stride widen its own kernel: it widens those above it.",
+    lambda kernels, strides: (
+        1 + sum((k - 1) * int(np.prod(strides[: i + 1])) for i, k in enumerate(kernels))
+    ),
+    "You started at 0: before any layer, a place sees itself.",
+    lambda kernels, strides: receptive_field(kernels, strides) - 1,
+    "You used the stride of the layer below alone: the strides multiply up.",
+    lambda kernels, strides: (
+        1 + sum((k - 1) * s for k, s in zip(kernels, [1, *strides], strict=False))
+    ),
+    "You walked from the last layer to the first: begin at the input.",
+    lambda kernels, strides: receptive_field(kernels[::-1], strides[::-1]),
 )
-def _(kernels, strides):
-    return sum(kernels)
-
-
-@receptive_field.mistake("You left the strides out: after a stride of 2, a step covers two places.")
-def _(kernels, strides):
-    return 1 + sum(kernel - 1 for kernel in kernels)
-
-
-@receptive_field.mistake("You let a layer's stride widen its own kernel: it widens those above it.")
-def _(kernels, strides):
-    return 1 + sum((k - 1) * int(np.prod(strides[: i + 1])) for i, k in enumerate(kernels))
-
-
-@receptive_field.mistake("You started at 0: before any layer, a place sees itself.")
-def _(kernels, strides):
-    return receptive_field.reference(kernels, strides) - 1
-
-
-@receptive_field.mistake("You used the stride of the layer below alone: the strides multiply up.")
-def _(kernels, strides):
-    return 1 + sum((k - 1) * s for k, s in zip(kernels, [1, *strides], strict=False))
-
-
-@receptive_field.mistake("You walked from the last layer to the first: begin at the input.")
-def _(kernels, strides):
-    return receptive_field.reference(kernels[::-1], strides[::-1])
 
 
 # Sliding -----------------------------------------------------------------------------------------
@@ -309,39 +254,22 @@ cross_correlate.hints(
     "Do not turn the kernel over.",
 )
 
-
-@cross_correlate.mistake(
-    "You flipped the kernel: that is convolution; the lectures slide it unflipped."
+cross_correlate.mistakes(
+    "You flipped the kernel: that is convolution; the lectures slide it unflipped.",
+    lambda image, kernel: cross_correlate(image, kernel[::-1, ::-1]),
+    "You transposed the kernel: its rows lie along the image's rows.",
+    lambda image, kernel: cross_correlate(image, kernel.T),
+    "You stopped one place early: the kernel also fits at the far edges.",
+    lambda image, kernel: cross_correlate(image, kernel)[:-1, :-1],
+    "You took the mean of the products: the window's products are summed.",
+    lambda image, kernel: cross_correlate(image, kernel) / kernel.size,
+    "You padded the image ('same'): here the kernel stays inside ('valid').",
+    lambda image, kernel: cross_correlate(
+        np.pad(image, [((side - 1) // 2, side // 2) for side in kernel.shape]), kernel
+    ),
+    "You moved the kernel by its own size: windows overlap, the stride is 1.",
+    lambda image, kernel: cross_correlate(image, kernel)[:: kernel.shape[0], :: kernel.shape[1]],
 )
-def _(image, kernel):
-    return cross_correlate.reference(image, kernel[::-1, ::-1])
-
-
-@cross_correlate.mistake("You transposed the kernel: its rows lie along the image's rows.")
-def _(image, kernel):
-    return cross_correlate.reference(image, kernel.T)
-
-
-@cross_correlate.mistake("You stopped one place early: the kernel also fits at the far edges.")
-def _(image, kernel):
-    return cross_correlate.reference(image, kernel)[:-1, :-1]
-
-
-@cross_correlate.mistake("You took the mean of the products: the window's products are summed.")
-def _(image, kernel):
-    return cross_correlate.reference(image, kernel) / kernel.size
-
-
-@cross_correlate.mistake("You padded the image ('same'): here the kernel stays inside ('valid').")
-def _(image, kernel):
-    height, width = kernel.shape
-    rows, columns = ((height - 1) // 2, height // 2), ((width - 1) // 2, width // 2)
-    return cross_correlate.reference(np.pad(image, (rows, columns)), kernel)
-
-
-@cross_correlate.mistake("You moved the kernel by its own size: windows overlap, the stride is 1.")
-def _(image, kernel):
-    return cross_correlate.reference(image, kernel)[:: kernel.shape[0], :: kernel.shape[1]]
 
 
 @exercise(points=2)
@@ -379,46 +307,36 @@ cross_correlate_strided.hints(
     "The window of output (i, j) begins at (i · stride, j · stride).",
 )
 
-
-@cross_correlate_strided.mistake("You flipped the kernel: the lectures slide it as it is.")
-def _(image, kernel, padding, stride):
-    return cross_correlate_strided.reference(image, kernel[::-1, ::-1], padding, stride)
-
-
-@cross_correlate_strided.mistake("You strode along the rows only: the columns step as well.")
-def _(image, kernel, padding, stride):
-    return cross_correlate.reference(np.pad(image, padding), kernel)[::stride]
-
-
-@cross_correlate_strided.mistake("You strode along the columns only: the rows step as well.")
-def _(image, kernel, padding, stride):
-    return cross_correlate.reference(np.pad(image, padding), kernel)[:, ::stride]
-
-
-@cross_correlate_strided.mistake("You left the stride out: the kernel moved by 1.")
-def _(image, kernel, padding, stride):
-    return cross_correlate.reference(np.pad(image, padding), kernel)
-
-
-@cross_correlate_strided.mistake("You left the padding out: put zeros around the image first.")
-def _(image, kernel, padding, stride):
-    return cross_correlate_strided.reference(image, kernel, 0, stride)
-
-
-@cross_correlate_strided.mistake("You padded one side only: the zeros stand before and after.")
-def _(image, kernel, padding, stride):
-    return cross_correlate_strided.reference(np.pad(image, ((0, padding),) * 2), kernel, 0, stride)
-
-
-@cross_correlate_strided.mistake("You padded the feature map: the zeros go around the image.")
-def _(image, kernel, padding, stride):
-    return np.pad(cross_correlate_strided.reference(image, kernel, 0, stride), padding)
-
-
-@cross_correlate_strided.mistake("You repeated the border pixels: the padding is zeros.")
-def _(image, kernel, padding, stride):
-    padded = np.pad(image, padding, mode="edge")
-    return cross_correlate_strided.reference(padded, kernel, 0, stride)
+cross_correlate_strided.mistakes(
+    "You flipped the kernel: the lectures slide it as it is.",
+    lambda image, kernel, padding, stride: cross_correlate_strided(
+        image, kernel[::-1, ::-1], padding, stride
+    ),
+    "You strode along the rows only: the columns step as well.",
+    lambda image, kernel, padding, stride: cross_correlate(np.pad(image, padding), kernel)[
+        ::stride
+    ],
+    "You strode along the columns only: the rows step as well.",
+    lambda image, kernel, padding, stride: cross_correlate(np.pad(image, padding), kernel)[
+        :, ::stride
+    ],
+    "You left the stride out: the kernel moved by 1.",
+    lambda image, kernel, padding, stride: cross_correlate(np.pad(image, padding), kernel),
+    "You left the padding out: put zeros around the image first.",
+    lambda image, kernel, padding, stride: cross_correlate_strided(image, kernel, 0, stride),
+    "You padded one side only: the zeros stand before and after.",
+    lambda image, kernel, padding, stride: cross_correlate_strided(
+        np.pad(image, ((0, padding),) * 2), kernel, 0, stride
+    ),
+    "You padded the feature map: the zeros go around the image.",
+    lambda image, kernel, padding, stride: np.pad(
+        cross_correlate_strided(image, kernel, 0, stride), padding
+    ),
+    "You repeated the border pixels: the padding is zeros.",
+    lambda image, kernel, padding, stride: cross_correlate_strided(
+        np.pad(image, padding, mode="edge"), kernel, 0, stride
+    ),
+)
 
 
 @exercise()
@@ -443,32 +361,20 @@ convolve.hints(
     "Turned over once, convolution becomes cross-correlation. Turned over on which axes?",
 )
 
-
-@convolve.mistake("You did not flip the kernel: that is cross-correlation.")
-def _(image, kernel):
-    return convolve.reference(image, kernel[::-1, ::-1])
-
-
-@convolve.mistake("You flipped the rows only: the kernel is turned over on both axes.")
-def _(image, kernel):
-    return convolve.reference(image, kernel[:, ::-1])
-
-
-@convolve.mistake("You flipped the columns only: the kernel is turned over on both axes.")
-def _(image, kernel):
-    return convolve.reference(image, kernel[::-1])
-
-
-@convolve.mistake("You transposed the kernel: flipping keeps rows rows and columns columns.")
-def _(image, kernel):
-    return cross_correlate.reference(image, kernel.T)
-
-
-@convolve.mistake("You let the kernel hang over the edges ('full'): count only where it fits.")
-def _(image, kernel):
-    height, width = kernel.shape
-    rows, columns = (height - 1, height - 1), (width - 1, width - 1)
-    return convolve.reference(np.pad(image, (rows, columns)), kernel)
+convolve.mistakes(
+    "You did not flip the kernel: that is cross-correlation.",
+    lambda image, kernel: convolve(image, kernel[::-1, ::-1]),
+    "You flipped the rows only: the kernel is turned over on both axes.",
+    lambda image, kernel: convolve(image, kernel[:, ::-1]),
+    "You flipped the columns only: the kernel is turned over on both axes.",
+    lambda image, kernel: convolve(image, kernel[::-1]),
+    "You transposed the kernel: flipping keeps rows rows and columns columns.",
+    lambda image, kernel: cross_correlate(image, kernel.T),
+    "You let the kernel hang over the edges ('full'): count only where it fits.",
+    lambda image, kernel: convolve(
+        np.pad(image, [(side - 1, side - 1) for side in kernel.shape]), kernel
+    ),
+)
 
 
 @exercise()
@@ -500,32 +406,18 @@ dilated_correlate.hints(
     "From its first weight to its last it reaches over (width − 1) · dilation + 1 places.",
 )
 
-
-@dilated_correlate.mistake("You left the dilation out: the weights lie `dilation` steps apart.")
-def _(signal, kernel, dilation):
-    return dilated_correlate.reference(signal, kernel, 1)
-
-
-@dilated_correlate.mistake("You left `dilation` gaps between weights: there are dilation − 1.")
-def _(signal, kernel, dilation):
-    return dilated_correlate.reference(signal, kernel, dilation + 1)
-
-
-@dilated_correlate.mistake(
-    "You used the dilation as a stride: it spreads the kernel, not its steps."
+dilated_correlate.mistakes(
+    "You left the dilation out: the weights lie `dilation` steps apart.",
+    lambda signal, kernel, dilation: dilated_correlate(signal, kernel, 1),
+    "You left `dilation` gaps between weights: there are dilation − 1.",
+    lambda signal, kernel, dilation: dilated_correlate(signal, kernel, dilation + 1),
+    "You used the dilation as a stride: it spreads the kernel, not its steps.",
+    lambda signal, kernel, dilation: dilated_correlate(signal, kernel, 1)[::dilation],
+    "You flipped the kernel: the lectures slide it as it is.",
+    lambda signal, kernel, dilation: dilated_correlate(signal, kernel[::-1], dilation),
+    "You also strode by the dilation: the kernel still moves by 1.",
+    lambda signal, kernel, dilation: dilated_correlate(signal, kernel, dilation)[::dilation],
 )
-def _(signal, kernel, dilation):
-    return dilated_correlate.reference(signal, kernel, 1)[::dilation]
-
-
-@dilated_correlate.mistake("You flipped the kernel: the lectures slide it as it is.")
-def _(signal, kernel, dilation):
-    return dilated_correlate.reference(signal, kernel[::-1], dilation)
-
-
-@dilated_correlate.mistake("You also strode by the dilation: the kernel still moves by 1.")
-def _(signal, kernel, dilation):
-    return dilated_correlate.reference(signal, kernel, dilation)[::dilation]
 
 
 @exercise(points=3)
@@ -558,40 +450,22 @@ convolution_layer.hints(
     "Stack the filters' maps along the last axis.",
 )
 
-
-@convolution_layer.mistake("You left the bias out: every filter adds its own.")
-def _(image, kernel, bias):
-    return convolution_layer.reference(image, kernel, 0 * bias)
-
-
-@convolution_layer.mistake("You added the bias in every channel: it comes once, after the sum.")
-def _(image, kernel, bias):
-    return convolution_layer.reference(image, kernel, image.shape[-1] * bias)
-
-
-@convolution_layer.mistake("You used the first channel only: the sum runs over all of them.")
-def _(image, kernel, bias):
-    return convolution_layer.reference(image[..., :1], kernel[..., :1, :], bias)
-
-
-@convolution_layer.mistake("You took the mean over the channels: they are summed.")
-def _(image, kernel, bias):
-    return convolution_layer.reference(image, kernel / image.shape[-1], bias)
-
-
-@convolution_layer.mistake("You flipped the kernels: Keras slides them as they are.")
-def _(image, kernel, bias):
-    return convolution_layer.reference(image, kernel[::-1, ::-1], bias)
-
-
-@convolution_layer.mistake("You put the filters first: Keras keeps them last.")
-def _(image, kernel, bias):
-    return np.moveaxis(convolution_layer.reference(image, kernel, bias), -1, 0)
-
-
-@convolution_layer.mistake("You applied a ReLU: here the layer has no activation.")
-def _(image, kernel, bias):
-    return np.maximum(convolution_layer.reference(image, kernel, bias), 0)
+convolution_layer.mistakes(
+    "You left the bias out: every filter adds its own.",
+    lambda image, kernel, bias: convolution_layer(image, kernel, 0 * bias),
+    "You added the bias in every channel: it comes once, after the sum.",
+    lambda image, kernel, bias: convolution_layer(image, kernel, image.shape[-1] * bias),
+    "You used the first channel only: the sum runs over all of them.",
+    lambda image, kernel, bias: convolution_layer(image[..., :1], kernel[..., :1, :], bias),
+    "You took the mean over the channels: they are summed.",
+    lambda image, kernel, bias: convolution_layer(image, kernel / image.shape[-1], bias),
+    "You flipped the kernels: Keras slides them as they are.",
+    lambda image, kernel, bias: convolution_layer(image, kernel[::-1, ::-1], bias),
+    "You put the filters first: Keras keeps them last.",
+    lambda image, kernel, bias: np.moveaxis(convolution_layer(image, kernel, bias), -1, 0),
+    "You applied a ReLU: here the layer has no activation.",
+    lambda image, kernel, bias: np.maximum(convolution_layer(image, kernel, bias), 0),
+)
 
 
 # Convolution as a matrix -------------------------------------------------------------------------
@@ -626,33 +500,29 @@ im2col.hints(
 )
 
 
-@im2col.mistake("You laid the windows out as columns: here each window is a row.")
-def _(image, height, width):
-    return im2col.reference(image, height, width).T
+def laid_out(windows):
+    """Return windows as rows, in the order in which they are given."""
+    return windows.reshape(-1, windows.shape[2] * windows.shape[3]).copy()
 
 
-@im2col.mistake("You cut the image into tiles: windows overlap, the next begins one pixel on.")
-def _(image, height, width):
-    windows = sliding_window_view(image, (height, width))[::height, ::width]
-    return windows.reshape(-1, height * width).copy()
-
-
-@im2col.mistake("You read each window downwards first: read it like text.")
-def _(image, height, width):
-    windows = sliding_window_view(image, (height, width)).swapaxes(2, 3)
-    return windows.reshape(-1, height * width).copy()
-
-
-@im2col.mistake("You walked over the image downwards first: walk over it like text.")
-def _(image, height, width):
-    windows = sliding_window_view(image, (height, width)).swapaxes(0, 1)
-    return windows.reshape(-1, height * width).copy()
-
-
-@im2col.mistake("You stopped one place early: windows also end at the last row and column.")
-def _(image, height, width):
-    windows = sliding_window_view(image, (height, width))[:-1, :-1]
-    return windows.reshape(-1, height * width).copy()
+im2col.mistakes(
+    "You laid the windows out as columns: here each window is a row.",
+    lambda image, height, width: im2col(image, height, width).T,
+    "You cut the image into tiles: windows overlap, the next begins one pixel on.",
+    lambda image, height, width: laid_out(
+        sliding_window_view(image, (height, width))[::height, ::width]
+    ),
+    "You read each window downwards first: read it like text.",
+    lambda image, height, width: laid_out(
+        sliding_window_view(image, (height, width)).swapaxes(2, 3)
+    ),
+    "You walked over the image downwards first: walk over it like text.",
+    lambda image, height, width: laid_out(
+        sliding_window_view(image, (height, width)).swapaxes(0, 1)
+    ),
+    "You stopped one place early: windows also end at the last row and column.",
+    lambda image, height, width: laid_out(sliding_window_view(image, (height, width))[:-1, :-1]),
+)
 
 
 @exercise(points=2)
@@ -685,32 +555,22 @@ convolution_matrix.hints(
     "Everywhere else the row is zero. The next row is the same row, moved by one.",
 )
 
-
-@convolution_matrix.mistake("You flipped the kernel: the lectures slide it as it is.")
-def _(kernel, size):
-    return convolution_matrix.reference(kernel[::-1], size)
-
-
-@convolution_matrix.mistake("You transposed the matrix: a row stands for an output.")
-def _(kernel, size):
-    return convolution_matrix.reference(kernel, size).T
-
-
-@convolution_matrix.mistake("You let the kernel run round the end: it stops where it still fits.")
-def _(kernel, size):
-    row = np.concatenate([kernel, np.zeros(size - len(kernel))])
-    return np.stack([np.roll(row, place) for place in range(size)])
-
-
-@convolution_matrix.mistake("You stopped one place early: the last row ends with the kernel.")
-def _(kernel, size):
-    return convolution_matrix.reference(kernel, size)[:-1]
-
-
-@convolution_matrix.mistake("You padded ('same'): the matrix is only as tall as the kernel fits.")
-def _(kernel, size):
-    before = (len(kernel) - 1) // 2
-    return convolution_matrix.reference(kernel, size + len(kernel) - 1)[:, before:][:, :size]
+convolution_matrix.mistakes(
+    "You flipped the kernel: the lectures slide it as it is.",
+    lambda kernel, size: convolution_matrix(kernel[::-1], size),
+    "You transposed the matrix: a row stands for an output.",
+    lambda kernel, size: convolution_matrix(kernel, size).T,
+    "You let the kernel run round the end: it stops where it still fits.",
+    lambda kernel, size: np.stack(
+        [np.roll(np.pad(kernel, (0, size - len(kernel))), place) for place in range(size)]
+    ),
+    "You stopped one place early: the last row ends with the kernel.",
+    lambda kernel, size: convolution_matrix(kernel, size)[:-1],
+    "You padded ('same'): the matrix is only as tall as the kernel fits.",
+    lambda kernel, size: convolution_matrix(kernel, size + len(kernel) - 1)[
+        :, (len(kernel) - 1) // 2 :
+    ][:, :size],
+)
 
 
 # Pooling -----------------------------------------------------------------------------------------
@@ -746,45 +606,29 @@ max_pool.hints(
 )
 
 
-@max_pool.mistake("You took the average: max pooling keeps the largest.")
-def _(maps, size):
-    windows = sliding_window_view(maps, (size, size), axis=(0, 1))
-    return windows[::size, ::size].mean(axis=(-2, -1))
-
-
-@max_pool.mistake("You took the smallest: max pooling keeps the largest.")
-def _(maps, size):
-    return -max_pool.reference(-maps, size)
-
-
-@max_pool.mistake("Your windows overlap: they move by their own size, not by 1.")
-def _(maps, size):
-    return sliding_window_view(maps, (size, size), axis=(0, 1)).max(axis=(-2, -1))
-
-
-@max_pool.mistake("You pooled over the channels, too: every channel is pooled by itself.")
-def _(maps, size):
-    return max_pool.reference(maps, size).max(axis=-1)
-
-
-@max_pool.mistake("You started from 0: a window of negative numbers has a negative maximum.")
-def _(maps, size):
-    return np.maximum(max_pool.reference(maps, size), 0)
-
-
-@max_pool.mistake(
-    "You kept what was left over at the edges ('same'): here it is dropped ('valid')."
+max_pool.mistakes(
+    "You took the average: max pooling keeps the largest.",
+    lambda maps, size: sliding_window_view(maps, (size, size), axis=(0, 1))[::size, ::size].mean(
+        axis=(-2, -1)
+    ),
+    "You took the smallest: max pooling keeps the largest.",
+    lambda maps, size: -max_pool(-maps, size),
+    "Your windows overlap: they move by their own size, not by 1.",
+    lambda maps, size: sliding_window_view(maps, (size, size), axis=(0, 1)).max(axis=(-2, -1)),
+    "You pooled over the channels, too: every channel is pooled by itself.",
+    lambda maps, size: max_pool(maps, size).max(axis=-1),
+    "You started from 0: a window of negative numbers has a negative maximum.",
+    lambda maps, size: np.maximum(max_pool(maps, size), 0),
+    "You kept what was left over at the edges ('same'): here it is dropped ('valid').",
+    lambda maps, size: max_pool(
+        np.pad(maps, [*((0, -n % size) for n in maps.shape[:2]), (0, 0)], constant_values=-np.inf),
+        size,
+    ),
+    "You kept the number of largest magnitude: the largest is kept, sign and all.",
+    lambda maps, size: np.where(
+        max_pool(maps, size) >= max_pool(-maps, size), max_pool(maps, size), -max_pool(-maps, size)
+    ),
 )
-def _(maps, size):
-    rows, columns, _ = maps.shape
-    edges = ((0, -rows % size), (0, -columns % size), (0, 0))
-    return max_pool.reference(np.pad(maps, edges, constant_values=-np.inf), size)
-
-
-@max_pool.mistake("You kept the number of largest magnitude: the largest is kept, sign and all.")
-def _(maps, size):
-    largest, smallest = max_pool.reference(maps, size), -max_pool.reference(-maps, size)
-    return np.where(largest >= -smallest, largest, smallest)
 
 
 # Backwards ---------------------------------------------------------------------------------------
@@ -793,7 +637,7 @@ def _(maps, size):
 def upstreams_images_and_kernels(rng):
     """Yield the gradient that arrives at the map, and what made the map; whole numbers first."""
     for image, kernel in images_and_kernels(rng):
-        shape = cross_correlate.reference(image, kernel).shape
+        shape = cross_correlate(image, kernel).shape
         whole = rng.integers(-2, 3, size=shape).astype(float)
         yield whole if image.size < 20 else rng.normal(size=shape), image, kernel
 
@@ -822,31 +666,20 @@ kernel_gradient.hints(
     "Σ I(i + m, j + n) · upstream(i, j): which operation of this chapter is that?",
 )
 
-
-@kernel_gradient.mistake("You flipped the gradient from above: for the kernel, nothing is flipped.")
-def _(upstream, image, kernel):
-    return kernel_gradient.reference(upstream[::-1, ::-1], image, kernel)
-
-
-@kernel_gradient.mistake("You took the mean over the places: what comes back adds up.")
-def _(upstream, image, kernel):
-    return kernel_gradient.reference(upstream, image, kernel) / upstream.size
-
-
-@kernel_gradient.mistake("You left the gradient from above out: the chain rule multiplies by it.")
-def _(upstream, image, kernel):
-    return kernel_gradient.reference(np.ones_like(upstream), image, kernel)
-
-
-@kernel_gradient.mistake("You kept the last place's part (= for +=): the places' parts add up.")
-def _(upstream, image, kernel):
-    height, width = kernel.shape
-    return upstream[-1, -1] * image[-height:, -width:]
-
-
-@kernel_gradient.mistake("You multiplied by the kernel: a weight's derivative is what it read.")
-def _(upstream, image, kernel):
-    return upstream.sum() * kernel
+kernel_gradient.mistakes(
+    "You flipped the gradient from above: for the kernel, nothing is flipped.",
+    lambda upstream, image, kernel: kernel_gradient(upstream[::-1, ::-1], image, kernel),
+    "You took the mean over the places: what comes back adds up.",
+    lambda upstream, image, kernel: kernel_gradient(upstream, image, kernel) / upstream.size,
+    "You left the gradient from above out: the chain rule multiplies by it.",
+    lambda upstream, image, kernel: kernel_gradient(np.ones_like(upstream), image, kernel),
+    "You kept the last place's part (= for +=): the places' parts add up.",
+    lambda upstream, image, kernel: (
+        upstream[-1, -1] * image[-kernel.shape[0] :, -kernel.shape[1] :]
+    ),
+    "You multiplied by the kernel: a weight's derivative is what it read.",
+    lambda upstream, image, kernel: upstream.sum() * kernel,
+)
 
 
 @gradient_exercise(of=cross_correlate, wrt="image", points=3)
@@ -876,10 +709,10 @@ image_gradient.hints(
     "Begin with zeros in the image's shape, and add where windows overlap.",
 )
 
-
-@image_gradient.mistake("You flipped the kernel: laid back window by window, it lies as it lay.")
-def _(upstream, image, kernel):
-    return image_gradient.reference(upstream, image, kernel[::-1, ::-1])
+image_gradient.mistakes(
+    "You flipped the kernel: laid back window by window, it lies as it lay.",
+    lambda upstream, image, kernel: image_gradient(upstream, image, kernel[::-1, ::-1]),
+)
 
 
 @image_gradient.mistake("You overwrote where windows overlap (= for +=): there, the parts add up.")
@@ -891,9 +724,10 @@ def _(upstream, image, kernel):
     return gradient
 
 
-@image_gradient.mistake("You left the gradient from above out: the chain rule multiplies by it.")
-def _(upstream, image, kernel):
-    return image_gradient.reference(np.ones_like(upstream), image, kernel)
+image_gradient.mistakes(
+    "You left the gradient from above out: the chain rule multiplies by it.",
+    lambda upstream, image, kernel: image_gradient(np.ones_like(upstream), image, kernel),
+)
 
 
 @image_gradient.mistake("You gave the pixels back (= image): a pixel's derivative is its weight.")
@@ -939,36 +773,18 @@ max_pool_gradient.hints(
     "All of a window's gradient goes to the pixel that won; the others get 0.",
 )
 
-
-@max_pool_gradient.mistake(
-    "You shared the gradient out: that is average pooling; the winner takes all."
+max_pool_gradient.mistakes(
+    "You shared the gradient out: that is average pooling; the winner takes all.",
+    lambda upstream, maps, size: _spread(upstream, maps, size) / size**2,
+    "You gave every pixel the gradient: only the one that won moves the maximum.",
+    lambda upstream, maps, size: _spread(upstream, maps, size),
+    "You left the gradient from above out: the winner gets it, not a 1.",
+    lambda upstream, maps, size: max_pool_gradient(np.ones_like(upstream), maps, size),
+    "You multiplied by the pixel: a maximum's derivative for its winner is 1.",
+    lambda upstream, maps, size: max_pool_gradient(upstream, maps, size) * maps,
+    "You gave the smallest pixel the gradient: the largest one won.",
+    lambda upstream, maps, size: max_pool_gradient(upstream, -maps, size),
 )
-def _(upstream, maps, size):
-    return _spread(upstream, maps, size) / size**2
-
-
-@max_pool_gradient.mistake(
-    "You gave every pixel the gradient: only the one that won moves the maximum."
-)
-def _(upstream, maps, size):
-    return _spread(upstream, maps, size)
-
-
-@max_pool_gradient.mistake("You left the gradient from above out: the winner gets it, not a 1.")
-def _(upstream, maps, size):
-    return max_pool_gradient.reference(np.ones_like(upstream), maps, size)
-
-
-@max_pool_gradient.mistake(
-    "You multiplied by the pixel: a maximum's derivative for its winner is 1."
-)
-def _(upstream, maps, size):
-    return max_pool_gradient.reference(upstream, maps, size) * maps
-
-
-@max_pool_gradient.mistake("You gave the smallest pixel the gradient: the largest one won.")
-def _(upstream, maps, size):
-    return max_pool_gradient.reference(upstream, -maps, size)
 
 
 def _spread(upstream, maps, size):
@@ -1044,14 +860,12 @@ def lenet5_with(
     )
 
 
-@lenet5.mistake("You padded C3 ('same' for 'valid'): its maps have 10×10 places, not 14×14.")
-def _():
-    return lenet5_with(c3="same")
-
-
-@lenet5.mistake("You left the softmax out: the outputs are scores, and ten probabilities are due.")
-def _():
-    return lenet5_with(output=None)
+lenet5.mistakes(
+    "You padded C3 ('same' for 'valid'): its maps have 10×10 places, not 14×14.",
+    lambda: lenet5_with(c3="same"),
+    "You left the softmax out: the outputs are scores, and ten probabilities are due.",
+    lambda: lenet5_with(output=None),
+)
 
 
 @lenet5.mistake("You applied the softmax twice: the second flattens what the first has found.")
@@ -1063,34 +877,20 @@ def _():
     return model
 
 
-@lenet5.mistake("You put sigmoids at the output: ten classes exclude each other, so softmax.")
-def _():
-    return lenet5_with(output="sigmoid")
-
-
-@lenet5.mistake("You pooled by the average: here S2 and S4 keep the maximum.")
-def _():
-    return lenet5_with(pool="AveragePooling2D")
-
-
-@lenet5.mistake("Your pooling windows overlap: they move by their own size, 2.")
-def _():
-    return lenet5_with(step=1)
-
-
-@lenet5.mistake("You left the ReLUs out: C1, C3, C5 and F6 each end in one.")
-def _():
-    return lenet5_with(activation=None)
-
-
-@lenet5.mistake("You used tanh, as in 1998: here the activation is ReLU.")
-def _():
-    return lenet5_with(activation="tanh")
-
-
-@lenet5.mistake("You used 3×3 kernels: those of C1 and C3 are 5×5.")
-def _():
-    return lenet5_with(kernel=3)
+lenet5.mistakes(
+    "You put sigmoids at the output: ten classes exclude each other, so softmax.",
+    lambda: lenet5_with(output="sigmoid"),
+    "You pooled by the average: here S2 and S4 keep the maximum.",
+    lambda: lenet5_with(pool="AveragePooling2D"),
+    "Your pooling windows overlap: they move by their own size, 2.",
+    lambda: lenet5_with(step=1),
+    "You left the ReLUs out: C1, C3, C5 and F6 each end in one.",
+    lambda: lenet5_with(activation=None),
+    "You used tanh, as in 1998: here the activation is ReLU.",
+    lambda: lenet5_with(activation="tanh"),
+    "You used 3×3 kernels: those of C1 and C3 are 5×5.",
+    lambda: lenet5_with(kernel=3),
+)
 
 
 @lenet5.mistake("You made C5 fully connected: as many weights, but no longer a convolution.")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from companion.checking.exercise import exercise
+from companion.checking import exercise
 
 # Rare classes ------------------------------------------------------------------------------------
 
@@ -39,38 +39,24 @@ class_weights.hints(
 )
 
 
-@class_weights.mistake(
-    "You gave the frequent class the large weight: divide by how often it comes."
-)
-def _(labels, classes):
-    return classes * np.bincount(labels, minlength=classes) / len(labels)
-
-
-@class_weights.mistake(
-    "You left out the scale: with weights of 1 / count the whole loss, and with it every step, "
-    "becomes tiny. The mean weight over the examples is 1."
-)
-def _(labels, classes):
+def rarities(labels, classes):
+    """Return weights of 1 / count, before they are scaled."""
     return 1 / np.bincount(labels, minlength=classes)
 
 
-@class_weights.mistake("You forgot to share among the classes: the mean weight would be `classes`.")
-def _(labels, classes):
-    return len(labels) / np.bincount(labels, minlength=classes)
-
-
-@class_weights.mistake("You scaled the weights to a sum of 1; their mean over the examples is 1.")
-def _(labels, classes):
-    weights = 1 / np.bincount(labels, minlength=classes)
-    return weights / weights.sum()
-
-
-@class_weights.mistake(
-    "You scaled the weights to a mean of 1 over the classes; it is the examples that count."
+class_weights.mistakes(
+    "You gave the frequent class the large weight: divide by how often it comes.",
+    lambda labels, classes: classes * np.bincount(labels, minlength=classes) / len(labels),
+    "You left out the scale: with weights of 1 / count the whole loss, and with it every step, "
+    "becomes tiny. The mean weight over the examples is 1.",
+    rarities,
+    "You forgot to share among the classes: the mean weight would be `classes`.",
+    lambda labels, classes: len(labels) * rarities(labels, classes),
+    "You scaled the weights to a sum of 1; their mean over the examples is 1.",
+    lambda labels, classes: rarities(labels, classes) / rarities(labels, classes).sum(),
+    "You scaled the weights to a mean of 1 over the classes; it is the examples that count.",
+    lambda labels, classes: rarities(labels, classes) / rarities(labels, classes).mean(),
 )
-def _(labels, classes):
-    weights = 1 / np.bincount(labels, minlength=classes)
-    return weights / weights.mean()
 
 
 # Windows -----------------------------------------------------------------------------------------
@@ -118,6 +104,11 @@ def _all_windows(lengths, length, stride):
     return [(n, s) for n, m in enumerate(lengths) for s in range(0, m - length + 1, stride)]
 
 
+def _split(windows, in_test):
+    split = [[w for w in windows if bool(in_test[w[0]]) == test] for test in (False, True)]
+    return [np.array(rows, int).reshape(-1, 2) for rows in split]
+
+
 @windows_of_two_splits.mistake(
     "That is a leak: you pooled all windows and split the pool. Two windows of one recording "
     "overlap, so the model is tested on what it has learnt by heart. Split recordings, then cut."
@@ -138,34 +129,24 @@ def _(lengths, in_test, length, stride):
     return [rows[~turn], rows[turn]]
 
 
-@windows_of_two_splits.mistake(
-    "You lost the last window: one that ends with the recording's last sample is whole."
+windows_of_two_splits.mistakes(
+    "You lost the last window: one that ends with the recording's last sample is whole.",
+    lambda lengths, in_test, length, stride: _split(
+        _all_windows(np.asarray(lengths) - 1, length, stride), in_test
+    ),
+    "You stepped by the length of a window: step by the stride.",
+    lambda lengths, in_test, length, stride: windows_of_two_splits(
+        lengths, in_test, length, length
+    ),
+    "You let windows run past the end of their recording.",
+    lambda lengths, in_test, length, stride: _split(
+        [(n, start) for n, m in enumerate(lengths) for start in range(0, m, stride)], in_test
+    ),
+    "You swapped the splits: training windows come first.",
+    lambda lengths, in_test, length, stride: windows_of_two_splits(
+        lengths, in_test, length, stride
+    )[::-1],
 )
-def _(lengths, in_test, length, stride):
-    rows = _all_windows(np.asarray(lengths) - 1, length, stride)
-    split = [[w for w in rows if bool(in_test[w[0]]) == test] for test in (False, True)]
-    return [np.array(part, int).reshape(-1, 2) for part in split]
-
-
-@windows_of_two_splits.mistake("You stepped by the length of a window: step by the stride.")
-def _(lengths, in_test, length, stride):
-    rows = _all_windows(lengths, length, length)
-    split = [[w for w in rows if bool(in_test[w[0]]) == test] for test in (False, True)]
-    return [np.array(part, int).reshape(-1, 2) for part in split]
-
-
-@windows_of_two_splits.mistake("You let windows run past the end of their recording.")
-def _(lengths, in_test, length, stride):
-    rows = [(n, s) for n, m in enumerate(lengths) for s in range(0, m, stride)]
-    split = [[w for w in rows if bool(in_test[w[0]]) == test] for test in (False, True)]
-    return [np.array(part, int).reshape(-1, 2) for part in split]
-
-
-@windows_of_two_splits.mistake("You swapped the splits: training windows come first.")
-def _(lengths, in_test, length, stride):
-    rows = _all_windows(lengths, length, stride)
-    split = [[w for w in rows if bool(in_test[w[0]]) == test] for test in (True, False)]
-    return [np.array(part, int).reshape(-1, 2) for part in split]
 
 
 # Sizes along time --------------------------------------------------------------------------------
@@ -204,32 +185,26 @@ steps_left.hints(
 )
 
 
-@steps_left.mistake("You rounded down behind a padded layer: Keras pads until ⌈n / s⌉ steps fit.")
-def _(samples, layers):
-    for kernel, stride, same in layers:
-        samples = samples // stride if same else (samples - kernel) // stride + 1
+def _shrunk(samples, layers, rule):
+    for layer in layers:
+        samples = rule(samples, *layer)
     return int(samples)
 
 
-@steps_left.mistake("You counted steps where there is no padding: there is one place more.")
-def _(samples, layers):
-    for kernel, stride, same in layers:
-        samples = -(-samples // stride) if same else (samples - kernel) // stride
-    return int(samples)
-
-
-@steps_left.mistake("You ignored the padding: a padded layer does not lose the kernel's length.")
-def _(samples, layers):
-    for kernel, stride, _ in layers:
-        samples = (samples - kernel) // stride + 1
-    return int(samples)
-
-
-@steps_left.mistake("You padded every layer: without padding the kernel's length is lost.")
-def _(samples, layers):
-    for _, stride, _ in layers:
-        samples = -(-samples // stride)
-    return int(samples)
+steps_left.mistakes(
+    "You rounded down behind a padded layer: Keras pads until ⌈n / s⌉ steps fit.",
+    lambda samples, layers: _shrunk(
+        samples, layers, lambda n, k, s, same: n // s if same else (n - k) // s + 1
+    ),
+    "You counted steps where there is no padding: there is one place more.",
+    lambda samples, layers: _shrunk(
+        samples, layers, lambda n, k, s, same: -(-n // s) if same else (n - k) // s
+    ),
+    "You ignored the padding: a padded layer does not lose the kernel's length.",
+    lambda samples, layers: steps_left(samples, layers * [1, 1, 0]),
+    "You padded every layer: without padding the kernel's length is lost.",
+    lambda samples, layers: steps_left(samples, layers * [1, 1, 0] + [0, 0, 1]),
+)
 
 
 # Attention ---------------------------------------------------------------------------------------
@@ -270,42 +245,31 @@ attention_pooling.hints(
 )
 
 
-@attention_pooling.mistake("You left out the tanh: the energy is tanh(x w) v.")
-def _(x, w, v):
-    energy = x @ w @ v
-    weights = np.exp(energy - energy.max())
-    weights = weights / weights.sum()
+def _softmax(energy):
+    return np.exp(energy - energy.max()) / np.exp(energy - energy.max()).sum()
+
+
+def _pooled(x, weights):
     return [weights @ x, weights]
 
 
-@attention_pooling.mistake(
-    "You took the mean of the weighted steps: the weights sum to 1 already, so add them up."
+attention_pooling.mistakes(
+    "You left out the tanh: the energy is tanh(x w) v.",
+    lambda x, w, v: _pooled(x, _softmax(x @ w @ v)),
+    "You took the mean of the weighted steps: the weights sum to 1 already, so add them up.",
+    lambda x, w, v: [
+        attention_pooling(x, w, v)[0] / len(x),
+        attention_pooling(x, w, v)[1],
+    ],
+    "You left out the softmax: energies may be negative, weights may not.",
+    lambda x, w, v: _pooled(x, np.tanh(x @ w) @ v),
+    "You divided the energies by their sum; exponentiate them first.",
+    lambda x, w, v: _pooled(x, np.tanh(x @ w) @ v / (np.tanh(x @ w) @ v).sum()),
+    "You left out the weights when pooling: that is the plain average.",
+    lambda x, w, v: [x.mean(axis=0), attention_pooling(x, w, v)[1]],
+    "You took the softmax of minus the energies: the sign is turned.",
+    lambda x, w, v: attention_pooling(x, w, -v),
 )
-def _(x, w, v):
-    pooled, weights = attention_pooling.reference(x, w, v)
-    return [pooled / len(x), weights]
-
-
-@attention_pooling.mistake("You left out the softmax: energies may be negative, weights may not.")
-def _(x, w, v):
-    energy = np.tanh(x @ w) @ v
-    return [energy @ x, energy]
-
-
-@attention_pooling.mistake("You divided the energies by their sum; exponentiate them first.")
-def _(x, w, v):
-    energy = np.tanh(x @ w) @ v
-    return [energy / energy.sum() @ x, energy / energy.sum()]
-
-
-@attention_pooling.mistake("You left out the weights when pooling: that is the plain average.")
-def _(x, w, v):
-    return [x.mean(axis=0), attention_pooling.reference(x, w, v)[1]]
-
-
-@attention_pooling.mistake("You took the softmax of minus the energies: the sign is turned.")
-def _(x, w, v):
-    return attention_pooling.reference(x, w, -v)
 
 
 # Rare disease ------------------------------------------------------------------------------------
@@ -345,39 +309,23 @@ precision_at_prevalence.hints(
     "How many are healthy, and how many of those raise an alarm all the same?",
 )
 
-
-@precision_at_prevalence.mistake(
-    "You left the prevalence out: that is the precision where half are ill."
+precision_at_prevalence.mistakes(
+    "You left the prevalence out: that is the precision where half are ill.",
+    lambda sensitivity, specificity, prevalence: sensitivity / (sensitivity + 1 - specificity),
+    "You took the specificity for the share of false alarms: it is 1 minus that.",
+    lambda sensitivity, specificity, prevalence: precision_at_prevalence(
+        sensitivity, 1 - specificity, prevalence
+    ),
+    "You let everybody be healthy in the second term: 1 − prevalence.",
+    lambda sensitivity, specificity, prevalence: (
+        sensitivity * prevalence / (sensitivity * prevalence + 1 - specificity)
+    ),
+    "You gave the share of the unalarmed that are healthy: the negative predictive value.",
+    lambda sensitivity, specificity, prevalence: precision_at_prevalence(
+        specificity, sensitivity, 1 - prevalence
+    ),
+    "You swapped the ill and the healthy: sensitivity goes with the prevalence.",
+    lambda sensitivity, specificity, prevalence: precision_at_prevalence(
+        sensitivity, specificity, 1 - prevalence
+    ),
 )
-def _(sensitivity, specificity, prevalence):
-    return sensitivity / (sensitivity + 1 - specificity)
-
-
-@precision_at_prevalence.mistake(
-    "You took the specificity for the share of false alarms: it is 1 minus that."
-)
-def _(sensitivity, specificity, prevalence):
-    found = sensitivity * prevalence
-    return found / (found + specificity * (1 - prevalence))
-
-
-@precision_at_prevalence.mistake("You let everybody be healthy in the second term: 1 − prevalence.")
-def _(sensitivity, specificity, prevalence):
-    found = sensitivity * prevalence
-    return found / (found + 1 - specificity)
-
-
-@precision_at_prevalence.mistake(
-    "You gave the share of the unalarmed that are healthy: the negative predictive value."
-)
-def _(sensitivity, specificity, prevalence):
-    healthy = specificity * (1 - prevalence)
-    return healthy / (healthy + (1 - sensitivity) * prevalence)
-
-
-@precision_at_prevalence.mistake(
-    "You swapped the ill and the healthy: sensitivity goes with the prevalence."
-)
-def _(sensitivity, specificity, prevalence):
-    found = sensitivity * (1 - prevalence)
-    return found / (found + (1 - specificity) * prevalence)

@@ -1,8 +1,10 @@
 """Exercises on memory: open the gates, count them, join frames, and send a gradient far back."""
 
+from functools import partial
+
 import numpy as np
 
-from companion.checking.exercise import exercise, gradient_exercise, model_exercise
+from companion.checking import exercise, gradient_exercise, model_exercise
 
 
 def sigmoid(a):
@@ -70,44 +72,24 @@ def lstm_step_with(
     return sigmoid(o) * squash(C if old else new), new
 
 
-@lstm_step.mistake("You swapped the gates f and i: f scales the old memory, i what is written.")
-def _(x, h, C, weights):
-    return lstm_step_with(x, h, C, weights, order="ifCo")
-
-
-@lstm_step.mistake("You swapped the gates f and o: f keeps the memory, o reads it out.")
-def _(x, h, C, weights):
-    return lstm_step_with(x, h, C, weights, order="oiCf")
-
-
-@lstm_step.mistake("You swapped the gates i and o: i writes to the memory, o reads it out.")
-def _(x, h, C, weights):
-    return lstm_step_with(x, h, C, weights, order="foCi")
-
-
-@lstm_step.mistake("You wrote C̃ whole: the write gate i scales it first.")
-def _(x, h, C, weights):
-    return lstm_step_with(x, h, C, weights, write=False)
-
-
-@lstm_step.mistake("You read the memory out as it is: h = o * tanh(C).")
-def _(x, h, C, weights):
-    return lstm_step_with(x, h, C, weights, squash=np.asarray)
-
-
-@lstm_step.mistake("You read the old memory out: h is made from the C that you have just computed.")
-def _(x, h, C, weights):
-    return lstm_step_with(x, h, C, weights, old=True)
-
-
-@lstm_step.mistake("You joined x and h the other way round: the matrices expect [h, x].")
-def _(x, h, C, weights):
-    return lstm_step_with(x, h, C, weights, joined="xh")
-
-
-@lstm_step.mistake("You left the biases out: each of the four has its own.")
-def _(x, h, C, weights):
-    return lstm_step_with(x, h, C, weights, bias=0)
+lstm_step.mistakes(
+    "You swapped the gates f and i: f scales the old memory, i what is written.",
+    partial(lstm_step_with, order="ifCo"),
+    "You swapped the gates f and o: f keeps the memory, o reads it out.",
+    partial(lstm_step_with, order="oiCf"),
+    "You swapped the gates i and o: i writes to the memory, o reads it out.",
+    partial(lstm_step_with, order="foCi"),
+    "You wrote C̃ whole: the write gate i scales it first.",
+    partial(lstm_step_with, write=False),
+    "You read the memory out as it is: h = o * tanh(C).",
+    partial(lstm_step_with, squash=np.asarray),
+    "You read the old memory out: h is made from the C that you have just computed.",
+    partial(lstm_step_with, old=True),
+    "You joined x and h the other way round: the matrices expect [h, x].",
+    partial(lstm_step_with, joined="xh"),
+    "You left the biases out: each of the four has its own.",
+    partial(lstm_step_with, bias=0),
+)
 
 
 @lstm_step.mistake("You made C̃ a gate: it is what is written, and tanh lets it be negative.")
@@ -118,9 +100,10 @@ def _(x, h, C, weights):
     return o * np.tanh(C), C
 
 
-@lstm_step.mistake("You returned C before h: the output comes first, then the memory.")
-def _(x, h, C, weights):
-    return lstm_step.reference(x, h, C, weights)[::-1]
+lstm_step.mistakes(
+    "You returned C before h: the output comes first, then the memory.",
+    lambda x, h, C, weights: lstm_step(x, h, C, weights)[::-1],
+)
 
 
 @exercise(points=2)
@@ -218,10 +201,12 @@ def _(x, h, weights):
     return mixed(z + uz, h, a, ua)
 
 
-@gru_step.mistake("You left the biases c out: b and c are two biases, and both count.")
-def _(x, h, weights):
-    without = {**weights, **{f"c_{g}": 0 * weights[f"c_{g}"] for g in "zrh"}}
-    return gru_step.reference(x, h, without)
+gru_step.mistakes(
+    "You left the biases c out: b and c are two biases, and both count.",
+    lambda x, h, weights: gru_step(
+        x, h, {name: array * (name[0] != "c") for name, array in weights.items()}
+    ),
+)
 
 
 @gru_step.mistake("You returned h̃: the old h is still to be mixed in.")
@@ -278,47 +263,25 @@ def counted(features, units, *, lstm=4, gru=3, biases=(1, 1, 2)):
     }
 
 
-@count_parameters.mistake(
-    "You gave the GRU one bias: it has two, for the reset gate multiplies only one of them."
+count_parameters.mistakes(
+    "You gave the GRU one bias: it has two, for the reset gate multiplies only one of them.",
+    lambda cell, features, units: counted(features, units, biases=(1, 1, 1))[cell],
+    "You gave every cell two biases, as PyTorch does: in Keras the GRU alone.",
+    lambda cell, features, units: counted(features, units, biases=(2, 2, 2))[cell],
+    "You left the biases out.",
+    lambda cell, features, units: counted(features, units, biases=(0, 0, 0))[cell],
+    "You counted the gates of the LSTM alone: C̃ has a layer of its own, too.",
+    lambda cell, features, units: counted(features, units, lstm=3)[cell],
+    "You counted the gates of the GRU alone: h̃ has a layer of its own, too.",
+    lambda cell, features, units: counted(features, units, gru=2)[cell],
+    "You left the state's matrix out: every layer reads h as well as x.",
+    lambda cell, features, units: (
+        count_parameters(cell, features, units)
+        - {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}[cell] * units**2
+    ),
+    "You counted one layer for each cell: an LSTM has four, a GRU three.",
+    lambda cell, features, units: counted(features, units, lstm=1, gru=1)[cell],
 )
-def _(cell, features, units):
-    return counted(features, units, biases=(1, 1, 1))[cell]
-
-
-@count_parameters.mistake(
-    "You gave every cell two biases, as PyTorch does: in Keras the GRU alone."
-)
-def _(cell, features, units):
-    return counted(features, units, biases=(2, 2, 2))[cell]
-
-
-@count_parameters.mistake("You left the biases out.")
-def _(cell, features, units):
-    return counted(features, units, biases=(0, 0, 0))[cell]
-
-
-@count_parameters.mistake("You counted the gates of the LSTM alone: C̃ has a layer of its own, too.")
-def _(cell, features, units):
-    return counted(features, units, lstm=3)[cell]
-
-
-@count_parameters.mistake("You counted the gates of the GRU alone: h̃ has a layer of its own, too.")
-def _(cell, features, units):
-    return counted(features, units, gru=2)[cell]
-
-
-@count_parameters.mistake("You left the state's matrix out: every layer reads h as well as x.")
-def _(cell, features, units):
-    return count_parameters.reference(cell, features, units) - {
-        "SimpleRNN": 1,
-        "LSTM": 4,
-        "GRU": 3,
-    }[cell] * (units * units)
-
-
-@count_parameters.mistake("You counted one layer for each cell: an LSTM has four, a GRU three.")
-def _(cell, features, units):
-    return counted(features, units, lstm=1, gru=1)[cell]
 
 
 # Reading in fewer steps --------------------------------------------------------------------------
@@ -360,30 +323,18 @@ pyramid_steps.hints(
     "Five frames, joined in pairs: the fifth needs a frame, too.",
 )
 
-
-@pyramid_steps.mistake("You dropped the odd frame: it is filled up with zeros and kept.")
-def _(steps, layers, reduction):
-    return steps // reduction ** (layers - 1)
-
-
-@pyramid_steps.mistake("You joined frames below the first layer, too: it reads them one by one.")
-def _(steps, layers, reduction):
-    return pyramid_steps.reference(steps, layers + 1, reduction)
-
-
-@pyramid_steps.mistake("You divided by the sum: each joining divides what the last one left.")
-def _(steps, layers, reduction):
-    return -(-steps // max(1, reduction * (layers - 1)))
-
-
-@pyramid_steps.mistake("You joined once: frames are joined between every two layers.")
-def _(steps, layers, reduction):
-    return -(-steps // reduction) if layers > 1 else steps
-
-
-@pyramid_steps.mistake("You left the rounding out: there is no half a step.")
-def _(steps, layers, reduction):
-    return steps / reduction ** (layers - 1)
+pyramid_steps.mistakes(
+    "You dropped the odd frame: it is filled up with zeros and kept.",
+    lambda steps, layers, reduction: steps // reduction ** (layers - 1),
+    "You joined frames below the first layer, too: it reads them one by one.",
+    lambda steps, layers, reduction: pyramid_steps(steps, layers + 1, reduction),
+    "You divided by the sum: each joining divides what the last one left.",
+    lambda steps, layers, reduction: -(-steps // max(1, reduction * (layers - 1))),
+    "You joined once: frames are joined between every two layers.",
+    lambda steps, layers, reduction: -(-steps // reduction) if layers > 1 else steps,
+    "You left the rounding out: there is no half a step.",
+    lambda steps, layers, reduction: steps / reduction ** (layers - 1),
+)
 
 
 @pyramid_steps.mistake("You added a frame every time: only what does not come out even needs one.")
@@ -423,48 +374,39 @@ join_frames.hints(
 )
 
 
-@join_frames.mistake("You dropped the odd frame: it is filled up with zeros and kept.")
-def _(frames, reduction):
-    steps, features = frames.shape
-    return frames[: steps - steps % reduction].reshape(-1, reduction * features)
+def filled_up(frames, reduction, **how):
+    """Return the frames with as many behind them as are missing."""
+    return np.pad(frames, ((0, -len(frames) % reduction), (0, 0)), **how)
 
 
-@join_frames.mistake("You put the zeros in front: they fill up the last frame.")
-def _(frames, reduction):
-    padded = np.pad(frames, ((-len(frames) % reduction, 0), (0, 0)))
-    return padded.reshape(-1, reduction * frames.shape[1])
+def groups(frames, reduction):
+    """Return the frames that become one, of shape ``(groups, reduction, features)``."""
+    return filled_up(frames, reduction).reshape(-1, reduction, frames.shape[1])
 
 
-@join_frames.mistake("You repeated the last frame: what is missing is filled up with zeros.")
-def _(frames, reduction):
-    padded = np.pad(frames, ((0, -len(frames) % reduction), (0, 0)), mode="edge")
-    return padded.reshape(-1, reduction * frames.shape[1])
+def laid_out(groups):
+    """Return each group as one row."""
+    return groups.reshape(len(groups), -1)
 
 
-@join_frames.mistake("You added the frames up: they are laid end to end, and nothing is lost.")
-def _(frames, reduction):
-    joined = join_frames.reference(frames, reduction)
-    return joined.reshape(len(joined), reduction, -1).sum(1)
-
-
-@join_frames.mistake(
-    "You joined frames from far apart: those that follow each other belong together."
+join_frames.mistakes(
+    "You dropped the odd frame: it is filled up with zeros and kept.",
+    lambda frames, reduction: join_frames(frames, reduction)[: len(frames) // reduction],
+    "You put the zeros in front: they fill up the last frame.",
+    lambda frames, reduction: join_frames(
+        np.pad(frames, ((-len(frames) % reduction, 0), (0, 0))), reduction
+    ),
+    "You repeated the last frame: what is missing is filled up with zeros.",
+    lambda frames, reduction: join_frames(filled_up(frames, reduction, mode="edge"), reduction),
+    "You added the frames up: they are laid end to end, and nothing is lost.",
+    lambda frames, reduction: groups(frames, reduction).sum(axis=1),
+    "You joined frames from far apart: those that follow each other belong together.",
+    lambda frames, reduction: np.hstack(np.split(filled_up(frames, reduction), reduction)),
+    "You mixed the features: the whole of one frame, then the whole of the next.",
+    lambda frames, reduction: laid_out(groups(frames, reduction).swapaxes(1, 2)),
+    "You put the later frame first: time runs from left to right.",
+    lambda frames, reduction: laid_out(groups(frames, reduction)[:, ::-1]),
 )
-def _(frames, reduction):
-    padded = np.pad(frames, ((0, -len(frames) % reduction), (0, 0)))
-    return np.concatenate(np.split(padded, reduction), axis=1)
-
-
-@join_frames.mistake("You mixed the features: the whole of one frame, then the whole of the next.")
-def _(frames, reduction):
-    joined = join_frames.reference(frames, reduction).reshape(-1, reduction, frames.shape[1])
-    return joined.transpose(0, 2, 1).reshape(len(joined), -1)
-
-
-@join_frames.mistake("You put the later frame first: time runs from left to right.")
-def _(frames, reduction):
-    joined = join_frames.reference(frames, reduction).reshape(-1, reduction, frames.shape[1])
-    return joined[:, ::-1].reshape(len(joined), -1)
 
 
 @exercise()
@@ -496,35 +438,20 @@ last_outputs.hints(
     "One index for the sequence and one for its step: `outputs[[0, 1, …], [3, 5, …]]`.",
 )
 
-
-@last_outputs.mistake("You took the last step of all: for a short sequence, that is padding.")
-def _(outputs, mask):
-    return outputs[:, -1]
-
-
-@last_outputs.mistake("You took time for the first axis: the first axis is the batch.")
-def _(outputs, mask):
-    return outputs[-1]
-
-
-@last_outputs.mistake("You went one step too far: 4 real steps end at index 3.")
-def _(outputs, mask):
-    return outputs[np.arange(len(outputs)), mask.sum(axis=1) % outputs.shape[1]]
-
-
-@last_outputs.mistake("You took the mean over the real steps: the last of them is asked for.")
-def _(outputs, mask):
-    return (outputs * mask[..., None]).sum(1) / mask.sum(1)[:, None]
-
-
-@last_outputs.mistake("You took the first step: that is where the output knows least.")
-def _(outputs, mask):
-    return outputs[:, 0]
-
-
-@last_outputs.mistake("You used the shortest sequence's length for all: each has its own.")
-def _(outputs, mask):
-    return outputs[:, mask.sum(axis=1).min() - 1]
+last_outputs.mistakes(
+    "You took the last step of all: for a short sequence, that is padding.",
+    lambda outputs, mask: outputs[:, -1],
+    "You took time for the first axis: the first axis is the batch.",
+    lambda outputs, mask: outputs[-1],
+    "You went one step too far: 4 real steps end at index 3.",
+    lambda outputs, mask: outputs[np.arange(len(outputs)), mask.sum(axis=1) % outputs.shape[1]],
+    "You took the mean over the real steps: the last of them is asked for.",
+    lambda outputs, mask: (outputs * mask[..., None]).sum(1) / mask.sum(1)[:, None],
+    "You took the first step: that is where the output knows least.",
+    lambda outputs, mask: outputs[:, 0],
+    "You used the shortest sequence's length for all: each has its own.",
+    lambda outputs, mask: outputs[:, mask.sum(axis=1).min() - 1],
+)
 
 
 # Going back --------------------------------------------------------------------------------------
@@ -597,38 +524,33 @@ def lstm_gradient_with(upstream, C, a_f, a_i, a_C, a_o, *, sigma=True, tanh=True
     )
 
 
-@lstm_step_gradient.mistake("You left the gates' slope out: times σ(1 − σ).")
-def _(upstream, C, a_f, a_i, a_C, a_o):
-    return lstm_gradient_with(upstream, C, a_f, a_i, a_C, a_o, sigma=False)
-
-
-@lstm_step_gradient.mistake("You left the candidate's slope out: times 1 − tanh².")
-def _(upstream, C, a_f, a_i, a_C, a_o):
-    return lstm_gradient_with(upstream, C, a_f, a_i, a_C, a_o, tanh=False)
-
-
-@lstm_step_gradient.mistake("You left out the slope of the tanh that reads the memory: 1 − tanh².")
-def _(upstream, C, a_f, a_i, a_C, a_o):
-    return lstm_gradient_with(upstream, C, a_f, a_i, a_C, a_o, read_slope=False)
-
-
-@lstm_step_gradient.mistake("You left the gradient from above out: every term begins with it.")
-def _(upstream, C, a_f, a_i, a_C, a_o):
-    return lstm_step_gradient.reference(np.ones_like(C), C, a_f, a_i, a_C, a_o)
+lstm_step_gradient.mistakes(
+    "You left the gates' slope out: times σ(1 − σ).",
+    partial(lstm_gradient_with, sigma=False),
+    "You left the candidate's slope out: times 1 − tanh².",
+    partial(lstm_gradient_with, tanh=False),
+    "You left out the slope of the tanh that reads the memory: 1 − tanh².",
+    partial(lstm_gradient_with, read_slope=False),
+    "You left the gradient from above out: every term begins with it.",
+    lambda upstream, C, a_f, a_i, a_C, a_o: lstm_step_gradient(
+        np.ones_like(C), C, a_f, a_i, a_C, a_o
+    ),
+)
 
 
 @lstm_step_gradient.mistake("You gave the keep gate what it writes: f is multiplied by the old C.")
 def _(upstream, C, a_f, a_i, a_C, a_o):
-    dC, df, di, da, do = lstm_step_gradient.reference(upstream, C, a_f, a_i, a_C, a_o)
+    dC, df, di, da, do = lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)
     return dC, df / C * np.tanh(a_C), di, da, do
 
 
-@lstm_step_gradient.mistake(
-    "You let the old memory pass whole: it was multiplied by the keep gate."
+lstm_step_gradient.mistakes(
+    "You let the old memory pass whole: it was multiplied by the keep gate.",
+    lambda upstream, C, a_f, a_i, a_C, a_o: (
+        lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[0] / sigmoid(a_f),
+        *lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[1:],
+    ),
 )
-def _(upstream, C, a_f, a_i, a_C, a_o):
-    dC, *others = lstm_step_gradient.reference(upstream, C, a_f, a_i, a_C, a_o)
-    return dC / sigmoid(a_f), *others
 
 
 def remembered(keep, write, xs):
@@ -693,34 +615,22 @@ def walked_back(upstream, keep, write, xs, *, decay=True, first=0, slope=True, l
     return d_keep, d_write
 
 
-@through_time.mistake("You forgot the sum over time: every step adds to the gradient.")
-def _(upstream, keep, write, xs):
-    return walked_back(upstream, keep, write, xs, first=len(xs) - 1)
-
-
-@through_time.mistake("You let every step count alike: going back, multiply by σ(keep) each time.")
-def _(upstream, keep, write, xs):
-    return walked_back(upstream, keep, write, xs, decay=False)
-
-
-@through_time.mistake("You left the gate's slope out: times σ(1 − σ).")
-def _(upstream, keep, write, xs):
-    return walked_back(upstream, keep, write, xs, slope=False)
-
-
-@through_time.mistake("You used the memory after the step: the gate multiplied the one before it.")
-def _(upstream, keep, write, xs):
-    return walked_back(upstream, keep, write, xs, late=True)
-
-
-@through_time.mistake("You left the gradient from above out: it is what the walk back begins with.")
-def _(upstream, keep, write, xs):
-    return walked_back(1.0, keep, write, xs)
-
-
-@through_time.mistake("You averaged over the steps: their contributions are summed.")
-def _(upstream, keep, write, xs):
-    return tuple(part / len(xs) for part in walked_back(upstream, keep, write, xs))
+through_time.mistakes(
+    "You forgot the sum over time: every step adds to the gradient.",
+    lambda upstream, keep, write, xs: walked_back(upstream, keep, write, xs, first=len(xs) - 1),
+    "You let every step count alike: going back, multiply by σ(keep) each time.",
+    partial(walked_back, decay=False),
+    "You left the gate's slope out: times σ(1 − σ).",
+    partial(walked_back, slope=False),
+    "You used the memory after the step: the gate multiplied the one before it.",
+    partial(walked_back, late=True),
+    "You left the gradient from above out: it is what the walk back begins with.",
+    lambda upstream, keep, write, xs: walked_back(1.0, keep, write, xs),
+    "You averaged over the steps: their contributions are summed.",
+    lambda upstream, keep, write, xs: tuple(
+        part / len(xs) for part in walked_back(upstream, keep, write, xs)
+    ),
+)
 
 
 # A network ---------------------------------------------------------------------------------------
@@ -775,41 +685,21 @@ def listener_with(*, mask=True, first="LSTM", second="GRU", output="softmax", **
     )
 
 
-@listener.mistake("You left the mask out: the answer then depends on the padding.")
-def _():
-    return listener_with(mask=False)
-
-
-@listener.mistake("You named a word at every step: the GRU hands on its last output alone.")
-def _():
-    return listener_with(return_sequences=True)
-
-
-@listener.mistake("You swapped the layers: the LSTM hears the frames, the GRU what the LSTM says.")
-def _():
-    return listener_with(first="GRU", second="LSTM")
-
-
-@listener.mistake("You took two LSTM layers: the second is a GRU.")
-def _():
-    return listener_with(second="LSTM")
-
-
-@listener.mistake("You took two GRU layers: the first is an LSTM.")
-def _():
-    return listener_with(first="GRU")
-
-
-@listener.mistake("You reset before the matrix, with one bias: here the GRU is Keras's usual one.")
-def _():
-    return listener_with(reset_after=False)
-
-
-@listener.mistake("You left the softmax out: the outputs are scores, and probabilities are due.")
-def _():
-    return listener_with(output=None)
-
-
-@listener.mistake("Your GRU reads from the end to the beginning: leave `go_backwards` out.")
-def _():
-    return listener_with(go_backwards=True)
+listener.mistakes(
+    "You left the mask out: the answer then depends on the padding.",
+    lambda: listener_with(mask=False),
+    "You named a word at every step: the GRU hands on its last output alone.",
+    lambda: listener_with(return_sequences=True),
+    "You swapped the layers: the LSTM hears the frames, the GRU what the LSTM says.",
+    lambda: listener_with(first="GRU", second="LSTM"),
+    "You took two LSTM layers: the second is a GRU.",
+    lambda: listener_with(second="LSTM"),
+    "You took two GRU layers: the first is an LSTM.",
+    lambda: listener_with(first="GRU"),
+    "You reset before the matrix, with one bias: here the GRU is Keras's usual one.",
+    lambda: listener_with(reset_after=False),
+    "You left the softmax out: the outputs are scores, and probabilities are due.",
+    lambda: listener_with(output=None),
+    "Your GRU reads from the end to the beginning: leave `go_backwards` out.",
+    lambda: listener_with(go_backwards=True),
+)

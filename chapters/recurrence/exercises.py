@@ -1,8 +1,10 @@
 """Exercises on recurrence: a step, a sequence, the way back, padding, windows, a network."""
 
+from functools import partial
+
 import numpy as np
 
-from companion.checking.exercise import exercise, gradient_exercise, model_exercise
+from companion.checking import exercise, gradient_exercise, model_exercise
 
 
 def _parameters(rng, features, units):
@@ -56,45 +58,24 @@ rnn_step.hints(
     "The three parts are added before tanh, not after.",
 )
 
-
-@rnn_step.mistake("You left out tanh: without it, many steps are one linear map.")
-def _(h, x, U, W, b):
-    return b + h @ W.T + x @ U.T
-
-
-@rnn_step.mistake("You took a sigmoid: the vanilla network uses tanh.")
-def _(h, x, U, W, b):
-    return 1 / (1 + np.exp(-(b + h @ W.T + x @ U.T)))
-
-
-@rnn_step.mistake("You forgot the state before: W h⁽ᵗ⁻¹⁾ is what makes the network recurrent.")
-def _(h, x, U, W, b):
-    return np.tanh(b + x @ U.T + 0 * h)
-
-
-@rnn_step.mistake("You multiplied the state by W the wrong way round: W h is `h @ W.T` for rows.")
-def _(h, x, U, W, b):
-    return np.tanh(b + h @ W + x @ U.T)
-
-
-@rnn_step.mistake("The bias is missing: every unit adds its own.")
-def _(h, x, U, W, b):
-    return np.tanh(h @ W.T + x @ U.T + 0 * b)
-
-
-@rnn_step.mistake("All units share one bias: `b` has an entry for each of them.")
-def _(h, x, U, W, b):
-    return np.tanh(b[0] + h @ W.T + x @ U.T)
-
-
-@rnn_step.mistake("The bias came in twice, once with W and once with U; the lecture has one b.")
-def _(h, x, U, W, b):
-    return np.tanh(2 * b + h @ W.T + x @ U.T)
-
-
-@rnn_step.mistake("You took tanh of each part by itself: add them first.")
-def _(h, x, U, W, b):
-    return np.tanh(h @ W.T) + np.tanh(x @ U.T) + np.tanh(b)
+rnn_step.mistakes(
+    "You left out tanh: without it, many steps are one linear map.",
+    lambda h, x, U, W, b: b + h @ W.T + x @ U.T,
+    "You took a sigmoid: the vanilla network uses tanh.",
+    lambda h, x, U, W, b: 1 / (1 + np.exp(-(b + h @ W.T + x @ U.T))),
+    "You forgot the state before: W h⁽ᵗ⁻¹⁾ is what makes the network recurrent.",
+    lambda h, x, U, W, b: np.tanh(b + x @ U.T + 0 * h),
+    "You multiplied the state by W the wrong way round: W h is `h @ W.T` for rows.",
+    lambda h, x, U, W, b: np.tanh(b + h @ W + x @ U.T),
+    "The bias is missing: every unit adds its own.",
+    lambda h, x, U, W, b: np.tanh(h @ W.T + x @ U.T + 0 * b),
+    "All units share one bias: `b` has an entry for each of them.",
+    lambda h, x, U, W, b: np.tanh(b[0] + h @ W.T + x @ U.T),
+    "The bias came in twice, once with W and once with U; the lecture has one b.",
+    lambda h, x, U, W, b: np.tanh(2 * b + h @ W.T + x @ U.T),
+    "You took tanh of each part by itself: add them first.",
+    lambda h, x, U, W, b: np.tanh(h @ W.T) + np.tanh(x @ U.T) + np.tanh(b),
+)
 
 
 # ---- a sequence ---------------------------------------------------------------------------------
@@ -134,42 +115,22 @@ rnn.hints(
     "`np.stack(states, axis=1)` lays the steps along the second axis.",
 )
 
-
-@rnn.mistake("Time comes first in your answer: Keras, and this task, want (batch, steps, units).")
-def _(x, U, W, b):
-    return np.swapaxes(rnn.reference(x, U, W, b), 0, 1)
-
-
-@rnn.mistake("You returned the last state alone: the task asks for the state after every step.")
-def _(x, U, W, b):
-    return rnn.reference(x, U, W, b)[:, -1]
-
-
-@rnn.mistake("You start every step from a state of zeros: carry the last one on.")
-def _(x, U, W, b):
-    return np.tanh(b + x @ U.T)
-
-
-@rnn.mistake("Your list begins with h⁽⁰⁾ and ends too early: the first state is h⁽¹⁾.")
-def _(x, U, W, b):
-    states = rnn.reference(x, U, W, b)
-    return np.concatenate([0 * states[:, :1], states[:, :-1]], axis=1)
-
-
-@rnn.mistake("You read the sequence from its end: t runs from left to right.")
-def _(x, U, W, b):
-    return rnn.reference(x[:, ::-1], U, W, b)[:, ::-1]
-
-
-@rnn.mistake("A sequence began with the state that the one before it left: each starts at zero.")
-def _(x, U, W, b):
-    batch, steps, features = x.shape
-    return rnn.reference(x.reshape(1, -1, features), U, W, b).reshape(batch, steps, -1)
-
-
-@rnn.mistake("All units share one bias: `b` has an entry for each of them.")
-def _(x, U, W, b):
-    return rnn.reference(x, U, W, np.full_like(b, b[-1]))
+rnn.mistakes(
+    "Time comes first in your answer: Keras, and this task, want (batch, steps, units).",
+    lambda x, U, W, b: np.swapaxes(rnn(x, U, W, b), 0, 1),
+    "You returned the last state alone: the task asks for the state after every step.",
+    lambda x, U, W, b: rnn(x, U, W, b)[:, -1],
+    "You start every step from a state of zeros: carry the last one on.",
+    lambda x, U, W, b: np.tanh(b + x @ U.T),
+    "Your list begins with h⁽⁰⁾ and ends too early: the first state is h⁽¹⁾.",
+    lambda x, U, W, b: np.pad(rnn(x, U, W, b)[:, :-1], ((0, 0), (1, 0), (0, 0))),
+    "You read the sequence from its end: t runs from left to right.",
+    lambda x, U, W, b: rnn(x[:, ::-1], U, W, b)[:, ::-1],
+    "A sequence began with the state that the one before it left: each starts at zero.",
+    lambda x, U, W, b: rnn(x.reshape(1, -1, x.shape[2]), U, W, b).reshape(*x.shape[:2], -1),
+    "All units share one bias: `b` has an entry for each of them.",
+    lambda x, U, W, b: rnn(x, U, W, np.full_like(b, b[-1])),
+)
 
 
 # ---- back through time --------------------------------------------------------------------------
@@ -224,7 +185,7 @@ def _through_time(
     upstream, x, U, W, b, *, slope=True, carry=True, turned=False, late=0, early=False, last=False
 ):
     """Return the gradients with one thing done otherwise."""
-    states = np.concatenate([np.zeros((len(x), 1, len(b))), rnn.reference(x, U, W, b)], axis=1)
+    states = np.concatenate([np.zeros((len(x), 1, len(b))), rnn(x, U, W, b)], axis=1)
     grad_U, grad_W, grad_b = np.zeros(U.shape), np.zeros(W.shape), np.zeros(b.shape)
     carried = np.zeros((len(x), len(b)))
     for t in reversed(range(x.shape[1])):
@@ -243,51 +204,24 @@ def _through_time(
     return grad_U, grad_W, grad_b
 
 
-@backpropagate_through_time.mistake(
-    "You kept the last step's share only: U, W and b are used at every step, so add all shares up."
+backpropagate_through_time.mistakes(
+    "You kept the last step's share only: U, W and b are used at every step, so add all shares up.",
+    partial(_through_time, last=True),
+    "You stopped at each step's own loss: a state also reaches the loss through the next state.",
+    partial(_through_time, carry=False),
+    "The slope of tanh is missing: multiply by 1 − (h⁽ᵗ⁾)².",
+    partial(_through_time, slope=False),
+    "W was met by h⁽ᵗ⁻¹⁾ on the way forward; you multiplied by h⁽ᵗ⁾ on the way back.",
+    partial(_through_time, late=1),
+    "You used x⁽ᵗ⁻¹⁾ for ∇U, as the slide prints it. U was met by x⁽ᵗ⁾: that is a slip there.",
+    partial(_through_time, early=True),
+    "You carried the gradient back through W instead of Wᵀ: for rows that is `grad @ W`.",
+    partial(_through_time, turned=True),
+    "You averaged over the batch: the loss is a sum, so the gradients of all sequences add up.",
+    lambda upstream, x, U, W, b: tuple(
+        part / len(x) for part in _through_time(upstream, x, U, W, b)
+    ),
 )
-def _(upstream, x, U, W, b):
-    return _through_time(upstream, x, U, W, b, last=True)
-
-
-@backpropagate_through_time.mistake(
-    "You stopped at each step's own loss: a state also reaches the loss through the next state."
-)
-def _(upstream, x, U, W, b):
-    return _through_time(upstream, x, U, W, b, carry=False)
-
-
-@backpropagate_through_time.mistake("The slope of tanh is missing: multiply by 1 − (h⁽ᵗ⁾)².")
-def _(upstream, x, U, W, b):
-    return _through_time(upstream, x, U, W, b, slope=False)
-
-
-@backpropagate_through_time.mistake(
-    "W was met by h⁽ᵗ⁻¹⁾ on the way forward; you multiplied by h⁽ᵗ⁾ on the way back."
-)
-def _(upstream, x, U, W, b):
-    return _through_time(upstream, x, U, W, b, late=1)
-
-
-@backpropagate_through_time.mistake(
-    "You used x⁽ᵗ⁻¹⁾ for ∇U, as the slide prints it. U was met by x⁽ᵗ⁾: that is a slip there."
-)
-def _(upstream, x, U, W, b):
-    return _through_time(upstream, x, U, W, b, early=True)
-
-
-@backpropagate_through_time.mistake(
-    "You carried the gradient back through W instead of Wᵀ: for rows that is `grad @ W`."
-)
-def _(upstream, x, U, W, b):
-    return _through_time(upstream, x, U, W, b, turned=True)
-
-
-@backpropagate_through_time.mistake(
-    "You averaged over the batch: the loss is a sum, so the gradients of all sequences add up."
-)
-def _(upstream, x, U, W, b):
-    return tuple(part / len(x) for part in _through_time(upstream, x, U, W, b))
 
 
 # ---- counting -----------------------------------------------------------------------------------
@@ -322,37 +256,24 @@ count_parameters.hints(
     "Which of these shapes contains the number of steps?",
 )
 
-
-@count_parameters.mistake("You counted the weights once for each step: all steps share them.")
-def _(steps, features, units, outputs):
-    return steps * count_parameters.reference(steps, features, units, outputs)
-
-
-@count_parameters.mistake("You left W out: units × units weights lead from state to state.")
-def _(steps, features, units, outputs):
-    return units * (features + 1) + outputs * (units + 1)
-
-
-@count_parameters.mistake(
-    "You left the biases out: b has an entry for each unit, c for each output."
+count_parameters.mistakes(
+    "You counted the weights once for each step: all steps share them.",
+    lambda steps, features, units, outputs: (
+        steps * count_parameters(steps, features, units, outputs)
+    ),
+    "You left W out: units × units weights lead from state to state.",
+    lambda steps, features, units, outputs: units * (features + 1) + outputs * (units + 1),
+    "You left the biases out: b has an entry for each unit, c for each output.",
+    lambda steps, features, units, outputs: units * (features + units) + outputs * units,
+    "You gave each unit two biases, one for U and one for W: it has one.",
+    lambda steps, features, units, outputs: units * (features + units + 2) + outputs * (units + 1),
+    "You left the outputs out: V and c are learned too.",
+    lambda steps, features, units, outputs: units * (features + units + 1),
+    "You gave every step its own V and c: the steps share them too.",
+    lambda steps, features, units, outputs: (
+        units * (features + units + 1) + steps * outputs * (units + 1)
+    ),
 )
-def _(steps, features, units, outputs):
-    return units * (features + units) + outputs * units
-
-
-@count_parameters.mistake("You gave each unit two biases, one for U and one for W: it has one.")
-def _(steps, features, units, outputs):
-    return units * (features + units + 2) + outputs * (units + 1)
-
-
-@count_parameters.mistake("You left the outputs out: V and c are learned too.")
-def _(steps, features, units, outputs):
-    return units * (features + units + 1)
-
-
-@count_parameters.mistake("You gave every step its own V and c: the steps share them too.")
-def _(steps, features, units, outputs):
-    return units * (features + units + 1) + steps * outputs * (units + 1)
 
 
 # ---- padding ------------------------------------------------------------------------------------
@@ -390,35 +311,20 @@ last_state.hints(
     "`h[np.arange(len(h)), numbers]` takes another step from each sequence.",
 )
 
-
-@last_state.mistake("You took the state at the end of the padding: take the last real one.")
-def _(h, mask):
-    return h[:, -1]
-
-
-@last_state.mistake("You went one step too far: the n-th state has the number n − 1.")
-def _(h, mask):
-    return h[np.arange(len(h)), np.minimum(mask.sum(axis=1), h.shape[1] - 1)]
-
-
-@last_state.mistake("You took the first state: it has seen one step only.")
-def _(h, mask):
-    return h[:, 0]
-
-
-@last_state.mistake("You averaged over the real steps: the task asks for the last one.")
-def _(h, mask):
-    return (h * mask[..., None]).sum(axis=1) / mask.sum(axis=1)[:, None]
-
-
-@last_state.mistake("All sequences ended where the longest one does: each has its own length.")
-def _(h, mask):
-    return h[:, mask.sum(axis=1).max() - 1]
-
-
-@last_state.mistake("All sequences ended where the shortest one does: each has its own length.")
-def _(h, mask):
-    return h[:, mask.sum(axis=1).min() - 1]
+last_state.mistakes(
+    "You took the state at the end of the padding: take the last real one.",
+    lambda h, mask: h[:, -1],
+    "You went one step too far: the n-th state has the number n − 1.",
+    lambda h, mask: h[np.arange(len(h)), np.minimum(mask.sum(axis=1), h.shape[1] - 1)],
+    "You took the first state: it has seen one step only.",
+    lambda h, mask: h[:, 0],
+    "You averaged over the real steps: the task asks for the last one.",
+    lambda h, mask: (h * mask[..., None]).sum(axis=1) / mask.sum(axis=1)[:, None],
+    "All sequences ended where the longest one does: each has its own length.",
+    lambda h, mask: h[:, mask.sum(axis=1).max() - 1],
+    "All sequences ended where the shortest one does: each has its own length.",
+    lambda h, mask: h[:, mask.sum(axis=1).min() - 1],
+)
 
 
 @exercise(points=1)
@@ -447,32 +353,18 @@ masked_loss.hints(
     "`losses[mask]` picks the real steps out.",
 )
 
-
-@masked_loss.mistake("You counted the padding in: only real steps have a loss.")
-def _(losses, mask):
-    return losses.mean()
-
-
-@masked_loss.mistake("You divided by all steps: padding counts below the line neither.")
-def _(losses, mask):
-    return (losses * mask).mean()
-
-
-@masked_loss.mistake("You forgot to divide by the number of real steps.")
-def _(losses, mask):
-    return losses[mask].sum()
-
-
-@masked_loss.mistake("The mask is the wrong way round: True marks the real steps.")
-def _(losses, mask):
-    return losses[~mask].mean()
-
-
-@masked_loss.mistake(
-    "You averaged within each sequence first, so a step of a short one weighs more than others."
+masked_loss.mistakes(
+    "You counted the padding in: only real steps have a loss.",
+    lambda losses, mask: losses.mean(),
+    "You divided by all steps: padding counts below the line neither.",
+    lambda losses, mask: (losses * mask).mean(),
+    "You forgot to divide by the number of real steps.",
+    lambda losses, mask: losses[mask].sum(),
+    "The mask is the wrong way round: True marks the real steps.",
+    lambda losses, mask: losses[~mask].mean(),
+    "You averaged within each sequence first, so a step of a short one weighs more than others.",
+    lambda losses, mask: ((losses * mask).sum(axis=1) / mask.sum(axis=1)).mean(),
 )
-def _(losses, mask):
-    return ((losses * mask).sum(axis=1) / mask.sum(axis=1)).mean()
 
 
 # ---- clipping -----------------------------------------------------------------------------------
@@ -509,34 +401,25 @@ clip_by_norm.hints(
 )
 
 
-@clip_by_norm.mistake("You cut each number off at the limit: that turns the gradient.")
-def _(gradients, limit):
-    return [np.clip(part, -limit, limit) for part in gradients]
+def norm(gradients):
+    """Return the length of all arrays together."""
+    return np.sqrt(sum(np.sum(part**2) for part in gradients))
 
 
-@clip_by_norm.mistake("You shortened each array by itself: take one length for all together.")
-def _(gradients, limit):
-    return [part * min(1.0, limit / np.sqrt(np.sum(part**2))) for part in gradients]
-
-
-@clip_by_norm.mistake("You made short gradients longer: those below the limit stay as they are.")
-def _(gradients, limit):
-    norm = np.sqrt(sum(np.sum(part**2) for part in gradients))
-    return [part * limit / norm for part in gradients]
-
-
-@clip_by_norm.mistake("You forgot the root: the length is the root of the sum of squares.")
-def _(gradients, limit):
-    squares = sum(np.sum(part**2) for part in gradients)
-    return [part * min(1.0, limit / squares) for part in gradients]
-
-
-@clip_by_norm.mistake(
-    "You threw the long gradient away: shorten it, its direction is worth keeping."
+clip_by_norm.mistakes(
+    "You cut each number off at the limit: that turns the gradient.",
+    lambda gradients, limit: [np.clip(part, -limit, limit) for part in gradients],
+    "You shortened each array by itself: take one length for all together.",
+    lambda gradients, limit: ([part * min(1.0, limit / norm([part])) for part in gradients]),
+    "You made short gradients longer: those below the limit stay as they are.",
+    lambda gradients, limit: [part * limit / norm(gradients) for part in gradients],
+    "You forgot the root: the length is the root of the sum of squares.",
+    lambda gradients, limit: (
+        [part * min(1.0, limit / norm(gradients) ** 2) for part in gradients]
+    ),
+    "You threw the long gradient away: shorten it, its direction is worth keeping.",
+    lambda gradients, limit: [part * (norm(gradients) <= limit) for part in gradients],
 )
-def _(gradients, limit):
-    long = np.sqrt(sum(np.sum(part**2) for part in gradients)) > limit
-    return [0 * part if long else part for part in gradients]
 
 
 # ---- windows ------------------------------------------------------------------------------------
@@ -575,41 +458,31 @@ forecasting_windows.hints(
 )
 
 
-@forecasting_windows.mistake(
-    "The future begins with the last hour of the past: the network would be shown the answer."
+forecasting_windows.mistakes(
+    "The future begins with the last hour of the past: the network would be shown the answer.",
+    lambda series, past, horizon: (
+        forecasting_windows(series, past, horizon)[0],
+        forecasting_windows(series[:-1], past - 1, horizon)[1],
+    ),
+    "Your windows do not overlap: the next one begins an hour later.",
+    lambda series, past, horizon: tuple(
+        part[:: past + horizon] for part in forecasting_windows(series, past, horizon)
+    ),
+    "You left out the last window: its future ends with the series.",
+    lambda series, past, horizon: forecasting_windows(series[:-1], past, horizon),
+    "You kept the last hour of each future only: all of it is asked for.",
+    lambda series, past, horizon: (
+        forecasting_windows(series, past, horizon)[0],
+        forecasting_windows(series, past, horizon)[1][:, -1:],
+    ),
+    "You left an hour out between past and future: it follows at once.",
+    lambda series, past, horizon: (
+        forecasting_windows(series[:-1], past, horizon)[0],
+        forecasting_windows(series[1:], past, horizon)[1],
+    ),
+    "You swapped the two: the past comes first.",
+    lambda series, past, horizon: forecasting_windows(series, past, horizon)[::-1],
 )
-def _(series, past, horizon):
-    x, y = forecasting_windows.reference(series, past, horizon)
-    return x, np.concatenate([x[:, -1:], y[:, :-1]], axis=1)
-
-
-@forecasting_windows.mistake("Your windows do not overlap: the next one begins an hour later.")
-def _(series, past, horizon):
-    x, y = forecasting_windows.reference(series, past, horizon)
-    return x[:: past + horizon], y[:: past + horizon]
-
-
-@forecasting_windows.mistake("You left out the last window: its future ends with the series.")
-def _(series, past, horizon):
-    x, y = forecasting_windows.reference(series, past, horizon)
-    return x[:-1], y[:-1]
-
-
-@forecasting_windows.mistake("You kept the last hour of each future only: all of it is asked for.")
-def _(series, past, horizon):
-    x, y = forecasting_windows.reference(series, past, horizon)
-    return x, y[:, -1:]
-
-
-@forecasting_windows.mistake("You left an hour out between past and future: it follows at once.")
-def _(series, past, horizon):
-    x, y = forecasting_windows.reference(series, past, horizon + 1)
-    return x, y[:, 1:]
-
-
-@forecasting_windows.mistake("You swapped the two: the past comes first.")
-def _(series, past, horizon):
-    return forecasting_windows.reference(series, past, horizon)[::-1]
 
 
 # ---- a network ----------------------------------------------------------------------------------
@@ -662,31 +535,17 @@ def _tagger(*, mask=True, both=True, every=True, cell="SimpleRNN", units=12, mer
     )
 
 
-@tagger.mistake("return_sequences is missing: only the last state gets a class.")
-def _():
-    return _tagger(every=False)
-
-
-@tagger.mistake("Nothing marks the padding: put a Masking layer before the recurrent one.")
-def _():
-    return _tagger(mask=False)
-
-
-@tagger.mistake("You read in one direction only: wrap the layer in Bidirectional.")
-def _():
-    return _tagger(both=False)
-
-
-@tagger.mistake("You added the two directions up: they are laid side by side (concat).")
-def _():
-    return _tagger(merge="sum")
-
-
-@tagger.mistake("You halved the units: each direction has 12, so their states make 24.")
-def _():
-    return _tagger(units=6)
-
-
-@tagger.mistake("You used a GRU: the task asks for the vanilla cell, SimpleRNN.")
-def _():
-    return _tagger(cell="GRU")
+tagger.mistakes(
+    "return_sequences is missing: only the last state gets a class.",
+    lambda: _tagger(every=False),
+    "Nothing marks the padding: put a Masking layer before the recurrent one.",
+    lambda: _tagger(mask=False),
+    "You read in one direction only: wrap the layer in Bidirectional.",
+    lambda: _tagger(both=False),
+    "You added the two directions up: they are laid side by side (concat).",
+    lambda: _tagger(merge="sum"),
+    "You halved the units: each direction has 12, so their states make 24.",
+    lambda: _tagger(units=6),
+    "You used a GRU: the task asks for the vanilla cell, SimpleRNN.",
+    lambda: _tagger(cell="GRU"),
+)

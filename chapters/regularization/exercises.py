@@ -1,8 +1,10 @@
 """Exercises: pull the weights, silence the units, stop in time."""
 
+from functools import partial
+
 import numpy as np
 
-from companion.checking.exercise import exercise, model_exercise
+from companion.checking import exercise, model_exercise
 
 # ---- norm penalties -----------------------------------------------------------------------------
 
@@ -38,40 +40,23 @@ penalised_gradient.hints(
     "np.sign is −1, 0 or 1.",
 )
 
-
-@penalised_gradient.mistake(
+penalised_gradient.mistakes(
     "The factor 2 of the L2 term is missing: the slope of w² is 2w. It would cancel only if the "
-    "penalty were written with ½."
-)
-def _(weights, data_gradient, l1, l2):
-    return data_gradient + l1 * np.sign(weights) + l2 * weights
-
-
-@penalised_gradient.mistake(
+    "penalty were written with ½.",
+    lambda weights, data_gradient, l1, l2: data_gradient + l1 * np.sign(weights) + l2 * weights,
     "You subtracted the penalty's gradient. The penalty is added to the loss; the minus sign comes "
-    "later, in the update."
+    "later, in the update.",
+    lambda weights, data_gradient, l1, l2: data_gradient - l1 * np.sign(weights) - 2 * l2 * weights,
+    "You added |w| where its slope belongs: L1 pulls with the same strength whatever the size "
+    "of w.",
+    lambda weights, data_gradient, l1, l2: data_gradient + l1 * np.abs(weights) + 2 * l2 * weights,
+    "You returned the penalty's gradient alone: the data loss is missing.",
+    lambda weights, data_gradient, l1, l2: l1 * np.sign(weights) + 2 * l2 * weights,
+    "At w = 0 the L1 penalty must add nothing; yours pushes zeros away. np.sign(0) is 0.",
+    lambda weights, data_gradient, l1, l2: (
+        data_gradient + l1 * np.where(weights >= 0, 1.0, -1.0) + 2 * l2 * weights
+    ),
 )
-def _(weights, data_gradient, l1, l2):
-    return data_gradient - l1 * np.sign(weights) - 2 * l2 * weights
-
-
-@penalised_gradient.mistake(
-    "You added |w| where its slope belongs: L1 pulls with the same strength whatever the size of w."
-)
-def _(weights, data_gradient, l1, l2):
-    return data_gradient + l1 * np.abs(weights) + 2 * l2 * weights
-
-
-@penalised_gradient.mistake("You returned the penalty's gradient alone: the data loss is missing.")
-def _(weights, data_gradient, l1, l2):
-    return l1 * np.sign(weights) + 2 * l2 * weights
-
-
-@penalised_gradient.mistake(
-    "At w = 0 the L1 penalty must add nothing; yours pushes zeros away. np.sign(0) is 0."
-)
-def _(weights, data_gradient, l1, l2):
-    return data_gradient + l1 * np.where(weights >= 0, 1.0, -1.0) + 2 * l2 * weights
 
 
 @exercise(points=1)
@@ -101,39 +86,20 @@ soft_threshold.hints(
     "np.sign(weights) gives the signs back.",
 )
 
-
-@soft_threshold.mistake(
+soft_threshold.mistakes(
     "That is hard thresholding: the large weights must come closer to zero too, all by the same "
-    "amount."
+    "amount.",
+    lambda weights, threshold: np.where(np.abs(weights) > threshold, weights, 0.0),
+    "A weight smaller than the threshold went past zero and changed its sign; it must stop at "
+    "zero.",
+    lambda weights, threshold: weights - threshold * np.sign(weights),
+    "You subtracted the threshold from negative weights too, which moves them away from zero.",
+    lambda weights, threshold: np.where(np.abs(weights) > threshold, weights - threshold, 0.0),
+    "The signs are lost: a negative weight stays negative until it is zero.",
+    lambda weights, threshold: np.maximum(np.abs(weights) - threshold, 0),
+    "You scaled the weights: that is how L2 shrinks them. L1 subtracts the same amount from each.",
+    lambda weights, threshold: weights / (1 + 2 * threshold),
 )
-def _(weights, threshold):
-    return np.where(np.abs(weights) > threshold, weights, 0.0)
-
-
-@soft_threshold.mistake(
-    "A weight smaller than the threshold went past zero and changed its sign; it must stop at zero."
-)
-def _(weights, threshold):
-    return weights - threshold * np.sign(weights)
-
-
-@soft_threshold.mistake(
-    "You subtracted the threshold from negative weights too, which moves them away from zero."
-)
-def _(weights, threshold):
-    return np.where(np.abs(weights) > threshold, weights - threshold, 0.0)
-
-
-@soft_threshold.mistake("The signs are lost: a negative weight stays negative until it is zero.")
-def _(weights, threshold):
-    return np.maximum(np.abs(weights) - threshold, 0)
-
-
-@soft_threshold.mistake(
-    "You scaled the weights: that is how L2 shrinks them. L1 subtracts the same amount from each."
-)
-def _(weights, threshold):
-    return weights / (1 + 2 * threshold)
 
 
 # ---- weight decay -------------------------------------------------------------------------------
@@ -188,44 +154,31 @@ adam_with_decay.hints(
 )
 
 
-@adam_with_decay.mistake(
+adam_with_decay.mistakes(
     "The decay went through Adam's moments: that is an L2 penalty, which Adam rescales weight by "
-    "weight. Take it from the weights directly."
-)
-def _(weights, gradient, first, second, step, learning_rate, decay):
-    gradient = gradient + decay * weights
-    first = 0.9 * first + 0.1 * gradient
-    second = 0.999 * second + 0.001 * gradient**2
-    scale = np.sqrt(second / (1 - 0.999**step)) + 1e-7
-    return weights - learning_rate * first / (1 - 0.9**step) / scale
-
-
-@adam_with_decay.mistake(
+    "weight. Take it from the weights directly.",
+    lambda weights, gradient, first, second, step, learning_rate, decay: adam_with_decay(
+        weights, gradient + decay * weights, first, second, step, learning_rate, 0.0
+    ),
     "You multiplied the decay by the learning rate. Keras does that; here λ' is already the share "
-    "that one step takes away."
-)
-def _(weights, gradient, first, second, step, learning_rate, decay):
-    plain = adam_with_decay.reference(weights, gradient, first, second, step, learning_rate, 0.0)
-    return plain - learning_rate * decay * weights
-
-
-@adam_with_decay.mistake(
+    "that one step takes away.",
+    lambda weights, gradient, first, second, step, learning_rate, decay: adam_with_decay(
+        weights, gradient, first, second, step, learning_rate, learning_rate * decay
+    ),
     "You decayed the weights after the step. The rule takes the share from the weights as they "
-    "were before it."
+    "were before it.",
+    lambda weights, gradient, first, second, step, learning_rate, decay: (
+        (1 - decay) * adam_with_decay(weights, gradient, first, second, step, learning_rate, 0.0)
+    ),
+    "The decay has the wrong sign: it makes the weights grow.",
+    lambda weights, gradient, first, second, step, learning_rate, decay: adam_with_decay(
+        weights, gradient, first, second, step, learning_rate, -decay
+    ),
+    "The weights are not decayed at all: this is plain Adam.",
+    lambda weights, gradient, first, second, step, learning_rate, decay: adam_with_decay(
+        weights, gradient, first, second, step, learning_rate, 0.0
+    ),
 )
-def _(weights, gradient, first, second, step, learning_rate, decay):
-    plain = adam_with_decay.reference(weights, gradient, first, second, step, learning_rate, 0.0)
-    return (1 - decay) * plain
-
-
-@adam_with_decay.mistake("The decay has the wrong sign: it makes the weights grow.")
-def _(weights, gradient, first, second, step, learning_rate, decay):
-    return adam_with_decay.reference(weights, gradient, first, second, step, learning_rate, -decay)
-
-
-@adam_with_decay.mistake("The weights are not decayed at all: this is plain Adam.")
-def _(weights, gradient, first, second, step, learning_rate, decay):
-    return adam_with_decay.reference(weights, gradient, first, second, step, learning_rate, 0.0)
 
 
 @adam_with_decay.mistake(
@@ -276,55 +229,39 @@ inverted_dropout.hints(
     "Divide what stays by 1 − rate.",
 )
 
-
-@inverted_dropout.mistake(
-    "You divided by the rate. A unit stays with probability 1 − rate; that is what to divide by."
-)
-def _(activations, uniform, rate, training):
-    return np.where(uniform >= rate, activations / rate, 0.0) if training else activations
-
-
-@inverted_dropout.mistake(
-    "What stays is not scaled up, so the layer's expected output shrinks. Divide by 1 − rate."
-)
-def _(activations, uniform, rate, training):
-    return np.where(uniform >= rate, activations, 0.0) if training else activations
-
-
-@inverted_dropout.mistake(
+inverted_dropout.mistakes(
+    "You divided by the rate. A unit stays with probability 1 − rate; that is what to divide by.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform >= rate, activations / rate, 0.0) if training else activations
+    ),
+    "What stays is not scaled up, so the layer's expected output shrinks. Divide by 1 − rate.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform >= rate, activations, 0.0) if training else activations
+    ),
     "You scale at test time (weight scaling). Inverted dropout scales while training and leaves "
-    "the test alone."
+    "the test alone.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform >= rate, activations, 0.0) if training else activations * (1 - rate)
+    ),
+    "You scale twice: up while training and down at test time. Once is enough.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform >= rate, activations / (1 - rate), 0.0)
+        if training
+        else activations * (1 - rate)
+    ),
+    "Units are silenced at test time too; then every one of them is needed.",
+    lambda activations, uniform, rate, training: np.where(
+        uniform >= rate, activations / (1 - rate), 0.0
+    ),
+    "The mask is the wrong way round: the units whose draw is at least `rate` stay.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform < rate, activations / (1 - rate), 0.0) if training else activations
+    ),
+    "Every example of the batch lost the same units: you used one row of draws for all of them.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform[0] >= rate, activations / (1 - rate), 0.0) if training else activations
+    ),
 )
-def _(activations, uniform, rate, training):
-    return np.where(uniform >= rate, activations, 0.0) if training else activations * (1 - rate)
-
-
-@inverted_dropout.mistake(
-    "You scale twice: up while training and down at test time. Once is enough."
-)
-def _(activations, uniform, rate, training):
-    if not training:
-        return activations * (1 - rate)
-    return np.where(uniform >= rate, activations / (1 - rate), 0.0)
-
-
-@inverted_dropout.mistake("Units are silenced at test time too; then every one of them is needed.")
-def _(activations, uniform, rate, training):
-    return np.where(uniform >= rate, activations / (1 - rate), 0.0)
-
-
-@inverted_dropout.mistake(
-    "The mask is the wrong way round: the units whose draw is at least `rate` stay."
-)
-def _(activations, uniform, rate, training):
-    return np.where(uniform < rate, activations / (1 - rate), 0.0) if training else activations
-
-
-@inverted_dropout.mistake(
-    "Every example of the batch lost the same units: you used one row of draws for all of them."
-)
-def _(activations, uniform, rate, training):
-    return np.where(uniform[0] >= rate, activations / (1 - rate), 0.0) if training else activations
 
 
 # ---- early stopping -----------------------------------------------------------------------------
@@ -386,49 +323,24 @@ def _stop(losses, patience, *, slack=0, equal=False, rises=False):
     return [len(losses), best]
 
 
-@early_stopping.mistake(
+early_stopping.mistakes(
     "You stop one epoch too late: with a patience of 1, the first epoch without improvement is the "
-    "last."
-)
-def _(losses, patience):
-    return _stop(losses, patience, slack=1)
-
-
-@early_stopping.mistake(
+    "last.",
+    partial(_stop, slack=1),
     "You keep the last epoch's weights. The best ones lie `patience` epochs back: return their "
-    "epoch."
-)
-def _(losses, patience):
-    stop, _ = _stop(losses, patience)
-    return [stop, stop]
-
-
-@early_stopping.mistake(
-    "You count an equal loss as an improvement, so a plateau would never end. Ask for less (<)."
-)
-def _(losses, patience):
-    return _stop(losses, patience, equal=True)
-
-
-@early_stopping.mistake(
+    "epoch.",
+    lambda losses, patience: [_stop(losses, patience)[0]] * 2,
+    "You count an equal loss as an improvement, so a plateau would never end. Ask for less (<).",
+    partial(_stop, equal=True),
     "You compare each loss with the one before it. Compare with the best so far: a curve can fall "
-    "a little again and still be far above it."
-)
-def _(losses, patience):
-    return _stop(losses, patience, rises=True)
-
-
-@early_stopping.mistake("You count epochs from 0; the task counts them from 1.")
-def _(losses, patience):
-    return [epoch - 1 for epoch in _stop(losses, patience)]
-
-
-@early_stopping.mistake(
+    "a little again and still be far above it.",
+    partial(_stop, rises=True),
+    "You count epochs from 0; the task counts them from 1.",
+    lambda losses, patience: [epoch - 1 for epoch in _stop(losses, patience)],
     "You looked for the lowest loss of the whole curve. Training has stopped before it got there: "
-    "what comes after the stop is never seen."
+    "what comes after the stop is never seen.",
+    lambda losses, patience: [_stop(losses, patience)[0], int(np.argmin(losses)) + 1],
 )
-def _(losses, patience):
-    return [_stop(losses, patience)[0], int(np.argmin(losses)) + 1]
 
 
 # ---- a network ----------------------------------------------------------------------------------
@@ -484,39 +396,19 @@ def _network(*, inputs=0.2, hidden=0.5, l2=0.001, before=False, last=False):
     return keras.Sequential(stack)
 
 
-@dropout_mlp.mistake(
+dropout_mlp.mistakes(
     "Dropout comes after the output: it would silence whole classes, and the probabilities would "
-    "no longer add up to 1."
-)
-def _():
-    return _network(last=True)
-
-
-@dropout_mlp.mistake(
+    "no longer add up to 1.",
+    lambda: _network(last=True),
     "Dropout stands before each hidden layer, so the input is silenced twice and the last hidden "
-    "layer never."
+    "layer never.",
+    lambda: _network(before=True),
+    "The rate is the share to silence, not the share to keep: 0.2 for the pixels, not 0.8.",
+    lambda: _network(inputs=0.8),
+    "The pixels are not silenced: a Dropout(0.2) belongs after Flatten.",
+    lambda: _network(inputs=0),
+    "The hidden units are not silenced: a Dropout(0.5) belongs after each.",
+    lambda: _network(hidden=0),
+    "The L2 penalty is missing: give each hidden Dense a kernel_regularizer.",
+    lambda: _network(l2=0),
 )
-def _():
-    return _network(before=True)
-
-
-@dropout_mlp.mistake(
-    "The rate is the share to silence, not the share to keep: 0.2 for the pixels, not 0.8."
-)
-def _():
-    return _network(inputs=0.8)
-
-
-@dropout_mlp.mistake("The pixels are not silenced: a Dropout(0.2) belongs after Flatten.")
-def _():
-    return _network(inputs=0)
-
-
-@dropout_mlp.mistake("The hidden units are not silenced: a Dropout(0.5) belongs after each.")
-def _():
-    return _network(hidden=0)
-
-
-@dropout_mlp.mistake("The L2 penalty is missing: give each hidden Dense a kernel_regularizer.")
-def _():
-    return _network(l2=0)

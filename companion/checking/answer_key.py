@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from companion.checking.architecture import draw_inputs, draw_weights, model_difference, table
+from companion.checking.authoring.exercise import Exercise, GradientExercise, Mistake, ModelExercise
 from companion.checking.comparison import difference, show, size
-from companion.checking.exercise import Exercise, GradientExercise, Mistake, ModelExercise
 from companion.checking.gradients import Gradient, gradient_difference, gradients
 from companion.checking.verdict import Status, Verdict
 from companion.checking.worker import built, copied

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import chapters
 import companion
-from companion.checking.exercise import ModelExercise
+from companion.checking.authoring.exercise import ModelExercise
 from companion.checking.finding import exercises_named, is_path
 from companion.errors import UserError
 

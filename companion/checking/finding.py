@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from companion import catalogue
-from companion.checking.exercise import Exercise, exercises_in
+from companion.checking.authoring.exercise import Exercise, exercises_in
 from companion.errors import UnknownNameError, UserError
 
 

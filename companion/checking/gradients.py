@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from companion.checking.authoring.exercise import GradientExercise
 from companion.checking.comparison import as_array, at, difference, first, name, show
-from companion.checking.exercise import GradientExercise
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

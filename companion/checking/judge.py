@@ -32,7 +32,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from companion.checking.answer_key import AnswerKey, Outcome, Raised, Returned, blank
-from companion.checking.exercise import Exercise, ModelExercise
+from companion.checking.authoring.exercise import Exercise, ModelExercise
 from companion.checking.finding import find_exercise
 from companion.checking.isolation import Box, LostError, Worker, best
 from companion.checking.verdict import Report, Status, Verdict

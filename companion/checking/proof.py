@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from companion.checking.answer_key import AnswerKey, Outcome, Raised
+from companion.checking.authoring.exercise import Exercise
 from companion.checking.comparison import difference
-from companion.checking.exercise import Exercise
 from companion.checking.verdict import Status, Verdict
 from companion.checking.worker import copied
 

@@ -19,7 +19,7 @@ from companion.console import Answer, err, out, table
 from companion.errors import UserError
 
 if TYPE_CHECKING:
-    from companion.checking.exercise import Exercise
+    from companion.checking.authoring.exercise import Exercise
     from companion.checking.progress import Standing
 
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.NOT_ATTEMPTED: "yellow"}

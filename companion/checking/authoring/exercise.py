@@ -5,7 +5,7 @@ An author writes everything about an exercise in one place::
     import numpy as np
     from numpy.lib.stride_tricks import sliding_window_view
 
-    from companion.checking.exercise import exercise, gradient_exercise, model_exercise
+    from companion.checking import exercise, gradient_exercise, model_exercise
 
 
     @exercise(points=2, rtol=1e-6)
@@ -22,9 +22,17 @@ An author writes everything about an exercise in one place::
     cross_correlate.hints("How many places can the kernel stand?", "Do not turn it over.")
 
 
-    @cross_correlate.mistake("You flipped the kernel: that is convolution.")
+    cross_correlate.mistakes(
+        "You flipped the kernel: that is convolution.",
+        lambda image, kernel: cross_correlate(image, kernel[::-1, ::-1]),
+        "You transposed the kernel: its rows lie along the image's rows.",
+        lambda image, kernel: cross_correlate(image, kernel.T),
+    )
+
+
+    @cross_correlate.mistake("You skipped every other place: the kernel moves by one.")
     def _(image, kernel):
-        return cross_correlate.reference(image, kernel[::-1, ::-1])
+        ...
 
 **A case** is a tuple of arguments in the order of the signature; parameters after a ``*`` are
 passed by name, those left out at the end take their defaults, and one value that is no tuple is
@@ -39,7 +47,8 @@ and kind of number (integer, float, ...). Use only what the exercise's own body 
 file has at the top, and import no Keras there: import it within the body of a model exercise.
 
 **A mistake** has the exercise's signature and returns what a learner who makes it would return;
-its sentence names the mistake and what to do instead.
+its sentence names the mistake and what to do instead. Those of one expression are the rows of a
+table, each a sentence and its function; what needs several lines is a function of its own.
 
 **A model exercise** returns a Keras model; it is compared layer by layer, and by its outputs under
 the same weights. Without cases it is built once, with no arguments::
@@ -74,6 +83,7 @@ and ``solution`` (source text), ``reference`` (the undecorated function), and is
 
 import ast
 import inspect
+import itertools
 import textwrap
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -101,6 +111,27 @@ class Hints(list[str]):
     def __call__(self, *sentences: str) -> None:
         """Add hints, the gentlest first."""
         self.extend(sentences)
+
+
+class Mistakes(list[Mistake]):
+    """The known mistakes; calling it adds a table of them, a sentence and its function by turns."""
+
+    def __call__(self, *rows: str | Function) -> None:
+        """Add mistakes.
+
+        Args:
+            *rows: A sentence, then the function that makes the mistake; the next sentence, ...
+
+        Raises:
+            TypeError: If sentences and functions do not take turns.
+        """
+        for sentence, function in itertools.zip_longest(rows[::2], rows[1::2]):
+            if not isinstance(sentence, str) or isinstance(function, str) or not callable(function):
+                raise TypeError(
+                    "A table of mistakes is a sentence, its function, the next sentence, and so "
+                    f"on. Received: {sentence!r} with {function!r}."
+                )
+            self.append(Mistake(sentence, function))
 
 
 class Exercise:
@@ -136,7 +167,7 @@ class Exercise:
         self.chapter: str = self.module.removeprefix("chapters.").partition(".")[0]
         self.signature = inspect.signature(reference)
         self.hints = Hints()
-        self.mistakes: list[Mistake] = []
+        self.mistakes = Mistakes()
         self._cases: Cases | None = None
         self.__name__ = self.name
         self.__doc__ = reference.__doc__
@@ -159,7 +190,7 @@ class Exercise:
         """Take the decorated function as a mistake that `sentence` explains to the learner."""
 
         def add(function: Function) -> Function:
-            self.mistakes.append(Mistake(sentence, function))
+            self.mistakes(sentence, function)
             return function
 
         return add
