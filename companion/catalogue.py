@@ -1,97 +1,116 @@
 """The catalogue: every chapter, model, exercise and study, found by looking and never listed."""
 
+import ast
+import functools
 import importlib
 import importlib.util
-import pkgutil
-import re
-from collections.abc import Callable
+import logging
+import os
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import chapters
 from companion.chapter import Chapter, Model
-from companion.errors import UnknownNameError
+from companion.errors import UnknownNameError, UserError
 from companion.studies.study import Study
 
-# `@exercise(...)`, `@model_exercise(...)` or `@gradient_exercise(...)`, up to its function's name.
-EXERCISE = re.compile(r"^@(?:model_|gradient_)?exercise\b.*?^def (\w+)", re.MULTILINE | re.DOTALL)
+T = TypeVar("T")
+EXERCISES = {"exercise", "model_exercise", "gradient_exercise"}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Entry:
     """A chapter where it lies.
 
     Attributes:
         name: The folder's name, which is also the chapter's name in commands and URLs.
         card: What the chapter says of itself.
+        folder: The folder, in the book or among a teacher's own chapters.
     """
 
     name: str
     card: Chapter
+    folder: Path
 
     def module(self, part: str) -> Any | None:
-        """Import ``chapters.<name>.<part>``, or return None where the chapter has no such file."""
+        """Import ``chapters.<name>.<part>``, or return None where the chapter has no such file.
+
+        Raises:
+            UserError: If the file cannot be imported; it says where the mistake is.
+        """
         path = f"{chapters.__name__}.{self.name}.{part}"
-        return importlib.import_module(path) if importlib.util.find_spec(path) else None
+        return _imported(path, self.folder) if importlib.util.find_spec(path) else None
 
     def exercise_names(self) -> tuple[str, ...]:
         """Return the names of the chapter's exercises, read off its file without importing it."""
-        file = Path(chapters.__path__[0]) / self.name / "exercises.py"
+        file = self.folder / "exercises.py"
         if not file.is_file():
             return ()
-        return tuple(EXERCISE.findall(file.read_text(encoding="utf-8")))
+        try:
+            top = ast.parse(file.read_bytes()).body
+        except SyntaxError as error:
+            _leave_out(f"The exercises of {self.name} are left out: {error}")
+            return ()
+        return tuple(
+            function.name
+            for function in top
+            if isinstance(function, ast.FunctionDef)
+            and any(_name(decorator) in EXERCISES for decorator in function.decorator_list)
+        )
 
 
-def discover() -> tuple[Found, ...]:
-    """Return every chapter in reading order.
+def _name(decorator: ast.expr) -> str:
+    """Return the last name of ``@exercise(…)`` or ``@checking.exercise(…)``."""
+    call = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "")
+
+
+def add_folder(folder: str) -> None:
+    """Add a folder of chapters to the book, here and in every process that is started from here."""
+    if os.path.abspath(folder) not in chapters.__path__:
+        chapters.__path__.append(os.path.abspath(folder))
+    os.environ["COMPANION_CHAPTERS"] = os.pathsep.join(chapters.__path__[1:])
+
+
+def discover() -> tuple[Entry, ...]:
+    """Return every chapter in reading order; one that cannot be read is left out, with a word why.
 
     Raises:
-        TypeError: If a folder of the book shows no card.
+        UserError: If two chapters bear one name, or a folder of chapters is not there.
     """
-    found = []
-    for entry in pkgutil.iter_modules(chapters.__path__):
-        if not entry.ispkg:
-            continue
-        card = getattr(
-            importlib.import_module(f"{chapters.__name__}.{entry.name}"), "chapter", None
-        )
-        if not isinstance(card, Chapter):
-            raise TypeError(
-                f"chapters/{entry.name}/__init__.py must define `chapter = Chapter(...)`. "
-                f"Received: {card!r}."
-            )
-        found.append(Found(entry.name, card))
-    return tuple(sorted(found, key=lambda chapter: (chapter.card.number, chapter.name)))
+    entries, unreadable = _look()
+    for error in unreadable.values():
+        _leave_out(str(error))
+    return entries
 
 
-def find_chapter(name: str) -> Found:
+def find_chapter(name: str) -> Entry:
     """Return the chapter of that name.
 
     Raises:
-        UnknownNameError: With the nearest name.
+        UserError: If it cannot be read, or there is none; with the nearest name.
     """
-    known = {chapter.name: chapter for chapter in discover()}
-    if name not in known:
-        raise UnknownNameError("chapter", name, known)
-    return known[name]
+    entries, unreadable = _look()
+    if name in unreadable:
+        raise unreadable[name]
+    return _find("chapter", name, {entry.name: entry for entry in entries})
 
 
-def models() -> dict[str, tuple[Found, Model]]:
-    """Return every model entry by name, with the chapter it belongs to."""
-    return {model.name: (chapter, model) for chapter in discover() for model in chapter.card.models}
+def models() -> dict[str, tuple[Entry, Model]]:
+    """Return every model's card by name, with the chapter it belongs to."""
+    return _index("model", ((entry, entry.card.models) for entry in discover()))
 
 
-def find_model(name: str) -> tuple[Found, Model]:
+def find_model(name: str) -> tuple[Entry, Model]:
     """Return the chapter and the card of one model.
 
     Raises:
         UnknownNameError: With the nearest name.
     """
-    known = models()
-    if name not in known:
-        raise UnknownNameError("model", name, known)
-    return known[name]
+    return _find("model", name, models())
 
 
 def builder(name: str) -> Callable[..., Any]:
@@ -99,8 +118,8 @@ def builder(name: str) -> Callable[..., Any]:
 
     Keyword arguments given to it override those of the model's card.
     """
-    chapter, model = find_model(name)
-    function = getattr(chapter.module("models"), model.builder)
+    entry, model = find_model(name)
+    function = getattr(entry.module("models"), model.builder)
 
     def build(**arguments: Any) -> Any:
         return function(**{**model.arguments, **arguments})
@@ -108,23 +127,107 @@ def builder(name: str) -> Callable[..., Any]:
     return build
 
 
-def studies() -> dict[str, tuple[Found, Study]]:
+def studies() -> dict[str, tuple[Entry, Study]]:
     """Return every study by name, with the chapter whose ``studies.py`` holds it."""
-    return {
-        study.name: (chapter, study)
-        for chapter in discover()
-        for study in vars(chapter.module("studies") or object).values()
-        if isinstance(study, Study)
-    }
+    return objects("study", Study, lambda card: "studies")
 
 
-def find_study(name: str) -> tuple[Found, Study]:
+def find_study(name: str) -> tuple[Entry, Study]:
     """Return the chapter of one study, and the study.
 
     Raises:
         UnknownNameError: With the nearest name.
     """
-    known = studies()
+    return _find("study", name, studies())
+
+
+def objects(kind: str, of: type[T], module: Callable[[Chapter], str]) -> dict[str, tuple[Entry, T]]:
+    """Return every object of a type that chapters hold, by name, with its chapter.
+
+    A chapter whose module cannot be imported is left out, with a word why.
+
+    Args:
+        kind: What such an object is called in a message, e.g. ``"study"``.
+        of: The type; its objects have a ``name``.
+        module: Which module of a chapter holds them, given its card; ``""`` for none.
+
+    Raises:
+        UserError: If two chapters bring an object of one name.
+    """
+    held = []
+    for entry in discover():
+        part = module(entry.card)
+        try:
+            found = vars(entry.module(part) or object).values() if part else ()
+        except UserError as error:
+            _leave_out(str(error))
+            continue
+        held.append((entry, [one for one in found if isinstance(one, of)]))
+    return _index(kind, held)
+
+
+def _look() -> tuple[tuple[Entry, ...], dict[str, UserError]]:
+    """Return the chapters in reading order, and by name why others cannot be read."""
+    entries: dict[str, Entry] = {}
+    unreadable: dict[str, UserError] = {}
+    for root in map(Path, chapters.__path__):
+        if not root.is_dir():
+            raise UserError(f"COMPANION_CHAPTERS names folders of chapters. Received: {root}.")
+        for file in sorted(root.glob("*/__init__.py")):
+            name, folder = file.parent.name, file.parent
+            if name in entries:
+                raise UserError(
+                    f"Two chapters are named {name!r}: {entries[name].folder} and {folder}. "
+                    "Rename the folder of yours."
+                )
+            try:
+                card = getattr(_imported(f"{chapters.__name__}.{name}", folder), "chapter", None)
+                if not isinstance(card, Chapter):
+                    raise UserError(
+                        f"{file} must define `chapter = Chapter(...)`. Received: {card!r}."
+                    )
+                entries[name] = Entry(name, card, folder)
+            except UserError as error:
+                unreadable[name] = error
+    ordered = sorted(entries.values(), key=lambda entry: (entry.card.number, entry.name))
+    return tuple(ordered), unreadable
+
+
+def _imported(path: str, folder: Path) -> Any:
+    """Import a module of the chapter in `folder`; what goes wrong is said with file and line."""
+    try:
+        return importlib.import_module(path)
+    except UserError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f.lineno for f in frames if f.filename.startswith(str(folder))]
+        where = f", line {lines[-1]}" if lines else ""
+        raise UserError(
+            f"{path} cannot be imported from {folder}{where}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _index(kind: str, held: Iterable[tuple[Entry, Iterable[Any]]]) -> dict[str, tuple[Entry, Any]]:
+    index: dict[str, tuple[Entry, Any]] = {}
+    for entry, objects in held:
+        for one in objects:
+            other, known = index.setdefault(one.name, (entry, one))
+            if known is not one:
+                raise UserError(
+                    f"Two chapters bring a {kind} named {one.name!r}: {other.folder} and "
+                    f"{entry.folder}. Rename one."
+                )
+    return index
+
+
+def _find(kind: str, name: str, known: dict[str, T]) -> T:
     if name not in known:
-        raise UnknownNameError("study", name, known)
+        raise UnknownNameError(kind, name, known)
     return known[name]
+
+
+@functools.cache
+def _leave_out(message: str) -> None:
+    """Say once in this process that something is left out."""
+    logging.getLogger(__name__).warning(message)

@@ -57,6 +57,7 @@ class Chapter:
             model at `path`: a run's ``model.keras`` or a shipped ``.npz``. What that returns has
             ``data`` (plain values), ``sentence``, and ``figure()``; a file of which nothing can
             be said raises a `UserError`.
+        data: The chapter's module that holds data `Source`s of its own, where it has one.
     """
 
     number: int
@@ -67,3 +68,4 @@ class Chapter:
     pages: tuple[str, ...] = ()
     builds_on: tuple[str, ...] = ()
     reader: str = ""
+    data: str = ""

@@ -1,5 +1,7 @@
 """The catalogue finds what is there, and says what is not."""
 
+import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -13,38 +15,103 @@ from companion.errors import UserError
 
 
 def test_chapters_come_in_reading_order():
-    numbers = [found.card.number for found in catalogue.discover()]
+    numbers = [entry.card.number for entry in catalogue.discover()]
     assert numbers == sorted(numbers)
-    assert {"convolution", "convnets"} <= {found.name for found in catalogue.discover()}
+    assert {"convolution", "convnets"} <= {entry.name for entry in catalogue.discover()}
 
 
-def test_a_new_folder_is_a_new_chapter_and_no_other_file_is_touched(tmp_path, monkeypatch):
-    folder = tmp_path / "attention"
-    folder.mkdir()
-    (folder / "__init__.py").write_text(
-        textwrap.dedent(
-            '''
-            """Attention."""
-            from companion.chapter import Chapter
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A teacher's folder of chapters: what writes a file of one of them, from its text."""
+    monkeypatch.setattr(chapters, "__path__", list(chapters.__path__))
+    monkeypatch.setenv("COMPANION_CHAPTERS", "")
 
-            chapter = Chapter(number=99, title="Attention", question="To whom?", lectures="C")
-            '''
-        )
-    )
-    monkeypatch.setattr(chapters, "__path__", [*chapters.__path__, str(tmp_path)])
-    found = catalogue.find_chapter("attention")
-    assert found.card.number == 99
-    assert found.module("models") is None
-    monkeypatch.delitem(sys.modules, "chapters.attention")
+    def write(file, text):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(textwrap.dedent(text))
+        catalogue.add_folder(str(tmp_path))
+
+    yield write
+    for name in [name for name in sys.modules if re.match(r"chapters\.(attention|empty)", name)]:
+        del sys.modules[name]
+    catalogue._leave_out.cache_clear()
 
 
-def test_a_folder_without_a_card_is_named(tmp_path, monkeypatch):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "__init__.py").write_text('"""Nothing."""\n')
-    monkeypatch.setattr(chapters, "__path__", [*chapters.__path__, str(tmp_path)])
-    with pytest.raises(TypeError, match=r"chapters/empty/__init__.py must define `chapter = Chap"):
+CARD = """
+    from companion.chapter import Chapter, Model
+
+    chapter = Chapter(99, "Attention", "To whom?", "C", models=({models}))
+"""
+
+
+def test_a_folder_is_a_chapter_wherever_it_lies(own, tmp_path):
+    own("attention/__init__.py", CARD.format(models=""))
+    own("attention/exercises.py", '''
+        from companion import checking
+
+        TASK = """
+        @exercise()
+        def not_one(): ...
+        """
+
+        @checking.exercise(points=2)
+        def softmax(z): ...
+
+        @other
+        def helper(z): ...
+        ''')  # fmt: skip
+    entry = catalogue.find_chapter("attention")
+    assert (entry.card.number, entry.folder) == (99, tmp_path / "attention")
+    assert entry.module("models") is None
+    assert entry.exercise_names() == ("softmax",)
+    assert os.environ["COMPANION_CHAPTERS"] == str(tmp_path)
+    code = "from companion import catalogue; print(catalogue.discover()[-1].name)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "attention\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", r"empty/__init__.py must define `chapter = Chapter\(...\)`. Received: None"),
+        ("\n1 / 0", "chapters.empty cannot be imported from .*empty, line 2: ZeroDivisionError"),
+        ("def", "cannot be imported .*SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_chapter_that_cannot_be_read_is_left_out_and_says_why(own, caplog, text, said):
+    own("empty/__init__.py", text)
+    assert len(catalogue.discover()) == len(catalogue.discover()) > 0
+    assert len(caplog.records) == 1
+    assert re.search(said, caplog.text)
+    with pytest.raises(UserError, match=said):
+        catalogue.find_chapter("empty")
+
+
+def test_a_mistake_in_a_chapters_studies_or_exercises_hides_no_other_chapters(own, caplog):
+    known = catalogue.studies()
+    own("attention/__init__.py", CARD.format(models=""))
+    own("attention/studies.py", "\nimport nowhere")
+    own("attention/exercises.py", "def")
+    assert catalogue.studies().keys() == known.keys()
+    assert "chapters.attention.studies cannot be imported from" in caplog.text
+    assert "attention, line 2: ModuleNotFoundError: No module named 'nowhere'" in caplog.text
+    assert catalogue.find_chapter("attention").exercise_names() == ()
+    assert "The exercises of attention are left out: invalid syntax" in caplog.text
+
+
+def test_two_chapters_of_one_name_or_with_a_model_of_one_name_are_refused(own, tmp_path):
+    own("attention/__init__.py", CARD.format(models='Model("lenet5", 1, (1,), "mine"),'))
+    with pytest.raises(UserError, match=r"Two chapters bring a model named 'lenet5': .*attention"):
+        catalogue.models()
+    own("convnets/__init__.py", CARD.format(models=""))
+    with pytest.raises(UserError, match=f"Two chapters are named 'convnets': .* and {tmp_path}"):
         catalogue.discover()
-    monkeypatch.delitem(sys.modules, "chapters.empty")
+
+
+def test_a_folder_of_chapters_that_is_not_there_is_named(own, tmp_path):
+    catalogue.add_folder(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match=r"COMPANION_CHAPTERS names .* Received: .*nowhere"):
+        catalogue.discover()
 
 
 def test_an_entry_bears_its_builders_name_unless_told_otherwise():
@@ -63,20 +130,6 @@ def test_an_entry_bears_its_builders_name_unless_told_otherwise():
 def test_an_unknown_name_gets_the_nearest(find, name, said):
     with pytest.raises(UserError, match=said):
         find(name)
-
-
-def test_the_engine_imports_no_chapter_by_name():
-    from pathlib import Path
-
-    import companion
-
-    engine = Path(companion.__file__).parent
-    names = [found.name for found in catalogue.discover()]
-    for file in engine.rglob("*.py"):
-        text = file.read_text()
-        for name in names:
-            assert f"chapters.{name} import" not in text, file
-            assert f"import chapters.{name}" not in text, file
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,13 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
+import typer
 
+import chapters
+from companion import cli
 from companion.cli import main
 
 HEAVY = {"keras", "tensorflow", "matplotlib", "pandas", "jax", "torch"}
@@ -50,27 +54,46 @@ def test_looking_around_loads_no_heavy_package(arguments):
     assert done.stdout
 
 
-def test_every_verb_has_help_and_takes_json():
-    verbs = [
-        line.split()[1]
-        for line in companion("--help").stdout.splitlines()
-        if line.startswith("│ ") and line[2] != " " and not line.startswith("│ --")
-    ]
-    assert {"chapters", "models", "data", "train", "doctor", "check", "study"} <= set(verbs)
-    import typer
+def test_every_verb_has_help_and_takes_json(call):
+    listed = call("--help").stdout
+    group = typer.main.get_command(cli.app)
+    for verb in cli.VERBS:
+        assert f" {verb} " in listed
+        command = group.get_command(None, verb)
+        assert "--json" in {name for option in command.params for name in option.opts}, verb
+        assert command.help, verb
+    assert set(cli.VERBS) == set(cli.COMMANDS)
 
-    from companion.cli import app, book, exercises, studies, training  # noqa: F401
 
-    group = typer.main.get_command(app)
-    for verb in verbs:
-        options = {name for option in group.commands[verb].params for name in option.opts}
-        assert "--json" in options, verb
-        assert group.commands[verb].help, verb
+def test_a_verb_loads_what_it_needs_and_no_other_verbs():
+    code = (
+        "import sys\nsys.argv = ['companion', 'chapters']\nfrom companion.cli import main\n"
+        "try:\n    main()\nfinally:\n    print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "companion.cli.book" in loaded
+    assert not loaded & {"numpy", "pydantic", "companion.cli.training", "companion.cli.exercises"}
+
+
+def test_the_version_is_the_packages(call):
+    assert call("--version").stdout == f"companion {metadata.version('lecture-companion')}\n"
+
+
+@pytest.mark.parametrize("option", [["--chapters", "nowhere"], ["--chapters=nowhere"]])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_teachers_chapters_are_named_anywhere_in_a_call(call, monkeypatch, option, first):
+    monkeypatch.setattr(chapters, "__path__", list(chapters.__path__))
+    monkeypatch.setenv("COMPANION_CHAPTERS", "")
+    done = call(*([*option, "models"] if first else ["models", *option]))
+    assert done.returncode == 2
+    assert "Received: " in done.stderr
+    assert "nowhere" in done.stderr
 
 
 def test_json_is_one_object_with_the_books_facts(call):
-    chapters = one_object(call("chapters", "--json"))["chapters"]
-    assert [row["number"] for row in chapters] == sorted(row["number"] for row in chapters)
+    numbers = [row["number"] for row in one_object(call("chapters", "--json"))["chapters"]]
+    assert numbers == sorted(numbers)
     models = {row["name"]: row for row in one_object(call("models", "--json"))["models"]}
     assert models["lenet5"]["parameters"] == 61_706
     assert models["lenet5_1998"]["parameters"] == 60_000

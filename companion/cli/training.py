@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group
 
-from companion.catalogue import Found
+from companion.catalogue import Entry
 from companion.cli import Json, command
 from companion.console import Answer, err, facts, table
 from companion.errors import UnknownNameError, UserError
@@ -215,7 +215,7 @@ def predict(
     return Answer(data, Group(shown, module.NOTICE), code=1 if failed else 0)
 
 
-def _model_of(run: str) -> tuple[Found, Path]:
+def _model_of(run: str) -> tuple[Entry, Path]:
     """Return the chapter and the file of a run's or a shipped model.
 
     Raises:
