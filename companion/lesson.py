@@ -6,6 +6,7 @@ import importlib
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,28 @@ from companion import catalogue
 from companion.listing import listing
 
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```\n", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(
+    r"^#{1,6} (?P<title>.+?)(?: *\{ *#(?P<anchor>[\w-]+) *\})?$(?P<body>(?:\n(?!#{1,6} ).*)*)",
+    re.MULTILINE,
+)
+SLIDES = re.compile(r"<!-- slide: ([^>]*?) *-->")
 # Links into the site lead nowhere from a notebook; anchors and addresses of the web stay.
 SITE_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]+\)")
 FIGURE = re.compile(r"^<div data-figure=.*?^</div>\n", re.MULTILINE | re.DOTALL)
-FOLDED = re.compile(r'^(?:!!!|\?\?\?\+?) \w+ "(.*)"\n((?:\n|    .*\n?)*)', re.MULTILINE)
+FOLDED = re.compile(
+    r'^(?P<kind>!!!|\?\?\?)\+? \w+ "(?P<title>.*)"\n(?P<body>(?:\n|    .*\n?)*)', re.MULTILINE
+)
+# Where the site can open an editor, a notebook has a cell.
+EXERCISE = re.compile(r'^<div data-exercise="(\w+)\.(\w+)".*?^</div>', re.MULTILINE | re.DOTALL)
+PRACTICE = r"""Write it in a cell, and check it:
+
+```python
+from chapters.\1.exercises import \2 as asked
+
+asked.check(\2)
+```"""
+# What stands around listings and exercises on the site.
+AROUND = re.compile(r"^</?div\b[^>]*>\n*", re.MULTILINE)
 
 
 def page_files(chapter: str) -> tuple[Path, ...]:
@@ -28,6 +47,44 @@ def page_files(chapter: str) -> tuple[Path, ...]:
     entry = catalogue.find_chapter(chapter)
     folder = Path(importlib.import_module(f"chapters.{chapter}").__path__[0])
     return tuple(folder / name for name in ("README.md", *entry.card.pages))
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading of a page.
+
+    Attributes:
+        file: The page.
+        line: Its line there, from 1.
+        title: The heading's words.
+        anchor: Its id, or nothing.
+        slides: The rows of the lectures that it covers, e.g. ``("A20", "E50")``.
+    """
+
+    file: Path
+    line: int
+    title: str
+    anchor: str
+    slides: tuple[str, ...]
+
+
+def sections(chapter: str) -> Iterator[Section]:
+    """Yield the headings of a chapter's pages, with the slides marked under each.
+
+    Args:
+        chapter: The chapter's name.
+    """
+    for file in page_files(chapter):
+        prose = without_code(file.read_text(encoding="utf-8"))
+        for match in HEADING.finditer(prose):
+            slides = " ".join(SLIDES.findall(match["body"])).split()
+            line = prose.count("\n", 0, match.start()) + 1
+            yield Section(file, line, match["title"], match["anchor"] or "", tuple(slides))
+
+
+def without_code(markdown: str) -> str:
+    """Return a page with every block of code replaced by as many empty lines."""
+    return FENCE.sub(lambda fence: "\n" * fence[0].count("\n"), markdown)
 
 
 def text(chapter: str) -> str:
@@ -81,7 +138,8 @@ def for_notebook(markdown: str) -> str:
     > It is small.
     """
     markdown = FIGURE.sub("*On the site, an interactive figure stands here.*\n", markdown)
-    markdown = FOLDED.sub(_quoted, markdown)
+    markdown = EXERCISE.sub(PRACTICE, markdown)
+    markdown = FOLDED.sub(_unfolded, AROUND.sub("", markdown))
     return SITE_LINK.sub(r"\1", markdown).strip("\n")
 
 
@@ -99,9 +157,14 @@ def shown(kind: str = "markdown") -> Iterator[None]:
     rich.display(rich.HTML(text) if kind == "html" else rich.Markdown(for_notebook(text)))
 
 
-def _quoted(found: re.Match[str]) -> str:
-    body = re.sub(r"^    ", "", found[2].strip("\n"), flags=re.MULTILINE)
-    lines = [f"**{found[1]}**", "", *body.split("\n")]
+def _unfolded(match: re.Match[str]) -> str:
+    """Return a note as a quotation, and what the site folds as HTML that a notebook folds."""
+    body = re.sub(r"^    ", "", match["body"].strip("\n"), flags=re.MULTILINE)
+    body = FOLDED.sub(_unfolded, f"{body}\n").strip("\n")
+    if match["kind"] == "???":
+        title = re.sub(r"`([^`]+)`", r"<code>\1</code>", match["title"])
+        return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>\n\n"
+    lines = [f"**{match['title']}**", "", *body.split("\n")]
     return "\n".join(f"> {line}".rstrip() for line in lines) + "\n\n"
 
 

@@ -1,14 +1,20 @@
 """What the site's pages print at build time: nothing on them is listed by hand."""
 
 import base64
+import copy
+import csv
 import gzip
 import html
+import inspect
 import json
+import re
 import textwrap
 
 from companion import catalogue, data_files
+from companion.checking.authoring.exercise import Exercise, ModelExercise, exercises_in
+from companion.checking.comparison import show
 from companion.datasets.sources import CARDS
-from companion.lesson import notebook
+from companion.lesson import notebook, page_files, sections
 from companion.listing import as_markdown, listing
 
 # A listing of more lines is folded.
@@ -65,10 +71,7 @@ def code(*names: str) -> str:
     if len(short.splitlines()) > SHORT:
         lines = len(whole.splitlines())
         return _folded(f"{titles}: {lines} lines", f"```python\n{whole}\n```")
-    parts = [
-        f'<div class="listing" data-copy="{html.escape(whole)}" markdown>\n\n'
-        f"```python\n{short}\n```\n\n</div>"
-    ]
+    parts = [_copied(short, whole)]
     for one in shown:
         first, _, rest = one.doc.partition("\n\n")
         if rest:
@@ -76,29 +79,121 @@ def code(*names: str) -> str:
     return "\n\n".join(parts)
 
 
-def _folded(title: str, body: str) -> str:
+def _copied(shown: str, whole: str) -> str:
+    """Return a listing whose button copies more than it shows."""
+    copied = html.escape(whole)
+    return f'<div data-copy="{copied}" markdown>\n\n```python\n{shown}\n```\n\n</div>'
+
+
+def _folded(title: str, body: str, kind: str = "abstract") -> str:
     """Return Markdown under a title that opens it."""
     title = " ".join(title.split()).replace('"', "'")
-    return f'??? abstract "{title}"\n\n{textwrap.indent(body, "    ")}'
+    return f'??? {kind} "{title}"\n\n{textwrap.indent(body, "    ")}'
 
 
-def exercises(chapter: str) -> str:
-    """Return a chapter's exercises, each with its hints folded away, and how to begin.
+def builds_on(chapter: str) -> str:
+    """Return a line that says which chapters a chapter builds on, with links.
 
     Args:
         chapter: The chapter's name.
     """
-    from companion.checking.authoring.exercise import exercises_in
+    entries = map(catalogue.find_chapter, catalogue.find_chapter(chapter).card.builds_on)
+    links = [f"[{one.card.number} {one.card.title}](../{one.name}/index.html)" for one in entries]
+    return f"*Builds on {', '.join(links) or 'no other chapter of this book'}.*"
 
+
+def exercise(name: str) -> str:
+    """Return an exercise: task, arguments, an example, hints one at a time, a place for an editor.
+
+    Args:
+        name: The chapter's name and the exercise's, e.g. ``convolution.im2col``.
+    """
+    chapter = name.partition(".")[0]
+    one = _exercises(chapter)[name]
+    points = f"{one.points:g} point{'s' * (one.points != 1)}"
+    hints = ""
+    for number, hint in reversed(list(enumerate(one.hints, 1))):
+        hints = _folded(f"Hint {number} of {len(one.hints)}", f"{hint}\n\n{hints}", "question")
+    signature = one.stub.partition('    """')[0].rstrip()
+    parts = [
+        f'<div class="exercise" id="{_anchor(name)}" markdown>',
+        f"**Exercise `{one.name}`** ({points}). {as_markdown(inspect.cleandoc(one.__doc__ or ''))}",
+        _copied(signature, one.stub),
+        _example(one),
+        hints,
+        f'<div data-exercise="{name}" markdown>\n\n```bash\ncompanion start {chapter}\n'
+        f"companion check {chapter}.py --only {one.name}\n```\n\n</div>\n\n</div>",
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _example(one: Exercise) -> str:
+    """Return an exercise's first case: what goes in, and what is expected."""
+    if isinstance(one, ModelExercise):
+        return ""
+    case = one.draw(0)[0]
+    values = {**one.named(case), "expected": one(*copy.deepcopy(case))}
+    lines = [f"{key} = {show(value)}".replace("\n", "\n  ") for key, value in values.items()]
+    return "For example:\n\n```text\n" + "\n".join(lines) + "\n```"
+
+
+def _exercises(chapter: str) -> dict[str, Exercise]:
     module = catalogue.find_chapter(chapter).module("exercises")
     assert module is not None
-    blocks = [f"```console\n$ companion start {chapter}\n$ companion check {chapter}.py\n```"]
-    for exercise in exercises_in(module):
-        task = (exercise.__doc__ or "").split("\n")[0]
-        hints = "\n".join(f"    1. {hint}" for hint in exercise.hints)
-        blocks.append(f'??? question "`{exercise.name}`: {task}"\n\n{hints}')
-    blocks.append("Open one for its hints; `companion hint NAME` gives them one at a time.")
-    return "\n\n".join(blocks)
+    return {f"{chapter}.{one.name}": one for one in exercises_in(module)}
+
+
+def _anchor(name: str) -> str:
+    return f"exercise-{name.replace('.', '-')}"
+
+
+def exercises(chapter: str) -> str:
+    """Return a chapter's exercises, each linked to its place, and how to begin.
+
+    Args:
+        chapter: The chapter's name.
+    """
+    files = {
+        name: file.with_suffix(".html").name.replace("README", "index")
+        for file in page_files(chapter)
+        for name in re.findall(r'pages\.exercise\("([\w.]+)"\)', file.read_text(encoding="utf-8"))
+    }
+    items = []
+    for name, one in _exercises(chapter).items():
+        title = f"[`{one.name}`]({files[name]}#{_anchor(name)})" if name in files else one.name
+        task, _, _ = inspect.cleandoc(one.__doc__ or "").partition("\n\n")
+        items.append(f"- {title}: {' '.join(task.split())}")
+    begin = f"```bash\ncompanion start {chapter}\ncompanion check {chapter}.py\n```"
+    return "\n".join(
+        [*items, "", "Write them all into a file of your own, and check what you wrote:", "", begin]
+    )
+
+
+def slides() -> str:
+    """Return, deck by deck, where the book treats each slide, and which it does not treat yet."""
+    places: dict[str, list[str]] = {}
+    for entry in catalogue.discover():
+        for section in sections(entry.name):
+            page = section.file.with_suffix(".html").name.replace("README", "index")
+            link = f"[{section.title}]({entry.name}/{page}#{section.anchor})"
+            for row in section.slides:
+                places.setdefault(row, []).append(link)
+    with (data_files.data_folder() / "slides.csv").open(encoding="utf-8", newline="") as opened:
+        _, *titles = csv.reader(opened)
+    lines: list[str] = []
+    for deck, name in LECTURES.items():
+        lines += [
+            f"## {name} {{#slides-{deck.lower()}}}",
+            "",
+            "| | slide | where |",
+            "|--|---|---|",
+        ]
+        for number, title in titles:
+            if number.startswith(deck):
+                where = "<br>".join(places.get(number, ())) or "not yet"
+                lines.append(f"| {number} | {title} | {where} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def download(chapter: str) -> str:

@@ -14,6 +14,7 @@ from markdown import Markdown
 
 from companion import catalogue, pages
 from companion.lesson import notebook
+from companion.listing import listing
 
 ROOT = Path(__file__).parents[1]
 
@@ -227,10 +228,47 @@ def test_a_lesson_has_its_parts(found):
 
 
 @pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_a_page_folds_the_hints_of_every_exercise(found):
-    written = pages.exercises(found.name)
+def test_an_exercise_stands_with_its_task_example_and_hints_one_within_the_other(found):
     for name in found.exercise_names():
-        assert re.search(rf'^\?\?\? question "`{name}`: .+"$', written, re.MULTILINE), name
+        written = pages.exercise(f"{found.name}.{name}")
+        assert f'id="exercise-{found.name}-{name}"' in written
+        assert f'<div data-exercise="{found.name}.{name}"' in written
+        depths = [len(space) for space in re.findall(r'^( *)\?\?\? question "Hint', written, re.M)]
+        assert depths == [4 * depth for depth in range(len(depths))]
+        assert depths
+        assert "For example:" in written or "keras" in written.lower()
+
+
+def test_a_listing_shows_the_code_and_copies_the_docstring_with_it():
+    written = pages.code("convolution.scratch.output_size")
+    copied, rest = written.split("```python", 1)
+    shown, folded = rest.split("??? abstract", 1)
+    assert '"""' not in shown
+    assert "reach > before + size + after" in shown
+    for part in ("Args:", "&gt;&gt;&gt; output_size(16, 3, padding=1, stride=2)", "reach &gt;"):
+        assert part in copied
+    for part in ("`output_size`: Return the output length", "- `kernel`: Kernel length k.", ">>> "):
+        assert part in folded
+
+
+def test_a_long_listing_is_folded_whole_and_a_short_docstring_stays():
+    written = pages.code("convnets.pattern.Parser")
+    assert written.startswith('??? abstract "`Parser`: ')
+    assert '"""' in written
+    assert '"""' in pages.code("convolution.scratch.Walk")
+
+
+def test_a_listing_of_what_is_not_defined_says_what_is():
+    with pytest.raises(ValueError, match=r"scratch.py defines: .*output_size"):
+        pages.code("convolution.scratch.output_sise")
+
+
+def test_methods_constants_and_the_engine_are_listed_too():
+    assert listing("recurrence.text.Vocabulary").short.startswith("class Vocabulary")
+    assert listing("convnets.imagenet.VGG").whole.splitlines()[-1] == "}"
+    asked = listing("companion.training.heads.svm_accuracy")
+    assert asked.module == "companion.training.heads"
+    assert "import numpy as np" in asked.imports or "import keras" in asked.imports
 
 
 def test_the_data_and_the_records_are_all_named():
