@@ -1,17 +1,18 @@
-"""The companion's own small files: a clone has them in ``data/``, an install in the package."""
+"""Where the companion's own small files lie: beside the code in a clone, under share/ installed."""
 
 import json
-from importlib import resources
+import sysconfig
 from pathlib import Path
 from typing import Any
 
 CLONE = Path(__file__).parents[1]
-PACKAGED = Path(str(resources.files("companion") / "data"))  # setup.py maps data/ to it
 
 
 def data_folder() -> Path:
-    """Return the folder of the companion's data; an editable install uses the clone's."""
-    return PACKAGED if PACKAGED.is_dir() else CLONE / "data"
+    """Return the folder of the companion's data: the clone's own first, then the installed one."""
+    if (CLONE / "setup.cfg").exists() and (CLONE / "data").is_dir():
+        return CLONE / "data"
+    return Path(sysconfig.get_path("data")) / "share" / "lecture-companion"
 
 
 def recorded(name: str) -> Path:
