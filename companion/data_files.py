@@ -1,18 +1,17 @@
-"""Where the companion's own small files lie: beside the code in a clone, under share/ installed."""
+"""The companion's own small files: a clone has them in ``data/``, an install in the package."""
 
 import json
-import sysconfig
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 CLONE = Path(__file__).parents[1]
+PACKAGED = Path(str(resources.files("companion") / "data"))  # setup.py maps data/ to it
 
 
 def data_folder() -> Path:
-    """Return the folder of the companion's data: the clone's own first, then the installed one."""
-    if (CLONE / "setup.cfg").exists() and (CLONE / "data").is_dir():
-        return CLONE / "data"
-    return Path(sysconfig.get_path("data")) / "share" / "lecture-companion"
+    """Return the folder of the companion's data; an editable install uses the clone's."""
+    return PACKAGED if PACKAGED.is_dir() else CLONE / "data"
 
 
 def recorded(name: str) -> Path:

@@ -24,7 +24,6 @@ def call(monkeypatch, capfd, tmp_path):
     monkeypatch.setattr(catalogue, "studies", lambda: book)
     monkeypatch.setattr(data_files, "CLONE", tmp_path)
     (tmp_path / "setup.cfg").touch()
-    (tmp_path / "data").mkdir()
     monkeypatch.chdir(tmp_path)
 
     def typed(*arguments):

@@ -437,8 +437,6 @@ def test_a_cluster_of_two_worker_processes_gives_the_same_table(tmp_path, monkey
 def clone(tmp_path, monkeypatch):
     """A clone's data folder of our own."""
     monkeypatch.setattr(data_files, "CLONE", tmp_path)
-    (tmp_path / "setup.cfg").touch()
-    (tmp_path / "data").mkdir()
     return tmp_path
 
 
@@ -553,12 +551,7 @@ def test_what_cannot_be_made_again_says_so(clone):
 
 
 def test_an_installed_companion_reads_records_and_writes_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(data_files, "CLONE", tmp_path / "site-packages")
-    assert data_files.recorded("x").parts[-4:] == (
-        "share",
-        "lecture-companion",
-        "results",
-        "x.json",
-    )
+    monkeypatch.setattr(data_files, "PACKAGED", tmp_path)
+    assert data_files.recorded("x") == tmp_path / "results" / "x.json"
     with pytest.raises(UserError, match="in a clone"):
         records.record(samples.study(), "sample", tmp_path)

@@ -1,5 +1,6 @@
 """Studies at the command line: `companion study` and `companion verify`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -98,7 +99,9 @@ def listing() -> Answer:
 
 @command
 def verify(
-    chapter: Annotated[str, typer.Argument(help="A chapter; without one, the whole book.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="A chapter or a study; without one, the whole book.")
+    ] = "",
     full: Annotated[
         bool,
         typer.Option("--full", help="Run the full studies again too, not the quick ones only."),
@@ -113,29 +116,19 @@ def verify(
     Tables and verdicts must follow from the recorded rows; then the quick rows are run again, and
     each level's mean must lie in its recorded band.
     """
-    if chapter:
-        catalogue.find_chapter(chapter)
+    known = catalogue.studies()
+    if name and name not in known:
+        catalogue.find_chapter(name)
     from companion.studies import records
 
     outcomes = [
-        records.verify(chosen, found.name, full=full, workers=workers)
-        for found, chosen in catalogue.studies().values()
-        if chapter in ("", found.name)
+        records.verify(chosen, chapter.name, full=full, workers=workers)
+        for chapter, chosen in known.values()
+        if name in ("", chapter.name, chosen.name)
     ]
     shown = table("study", "chapter", "result", "")
     for outcome in outcomes:
         shown.add_row(outcome.study, outcome.chapter, outcome.status, outcome.message)
     drifted = any(outcome.status == "drift" for outcome in outcomes)
-    data = {
-        "results": [
-            {
-                "study": outcome.study,
-                "chapter": outcome.chapter,
-                "status": outcome.status,
-                "message": outcome.message,
-                "seconds": outcome.seconds,
-            }
-            for outcome in outcomes
-        ]
-    }
+    data = {"results": [asdict(outcome) for outcome in outcomes]}
     return Answer(data, shown if outcomes else "Nothing to verify.", 1 if drifted else 0)

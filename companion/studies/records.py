@@ -35,7 +35,7 @@ def record(study: Study, chapter: str, folder: Path, workers: int | None = None)
         UserError: If this is no clone, or rows were lost.
     """
     path = data_files.recorded(study.name)
-    if not path.is_relative_to(data_files.CLONE):
+    if data_files.PACKAGED.is_dir():
         raise UserError("Results are recorded in a clone of the project; this one is installed.")
     full, quick = (
         Results.of(run_study(study, folder / name, quick=name == "quick", workers=workers))
