@@ -45,8 +45,7 @@ def page_files(chapter: str) -> tuple[Path, ...]:
         chapter: The chapter's name.
     """
     entry = catalogue.find_chapter(chapter)
-    folder = Path(importlib.import_module(f"chapters.{chapter}").__path__[0])
-    return tuple(folder / name for name in ("README.md", *entry.card.pages))
+    return tuple(entry.folder / name for name in ("README.md", *entry.card.pages))
 
 
 @dataclass(frozen=True, slots=True)

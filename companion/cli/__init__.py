@@ -19,6 +19,7 @@ from companion.errors import UserError
 # Each module's verbs. A module is read when one of them is called, or all are listed.
 MODULES = {
     "book": ("chapters", "models"),
+    "site": ("site",),
     "exercises": ("start", "check", "hint", "solution", "prove", "grade", "autograder"),
     "studies": ("study", "verify"),
     "training": ("train", "predict", "data", "doctor"),

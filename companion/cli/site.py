@@ -1,0 +1,68 @@
+"""The site with a teacher's own chapters: `companion site`."""
+
+import json as serialised
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import chapters
+from companion import catalogue
+from companion.cli import Json, command
+from companion.console import Answer
+from companion.errors import UserError
+
+
+@command
+def site(
+    output: Annotated[Path, typer.Argument(help="The folder to write.")] = Path("site"),
+    json: Json = False,
+) -> Answer:
+    """Build the book's site, your own chapters among the others; exit code 1 if a page has faults.
+
+    It takes a clone and what `pip install -e ".[docs]"` brings.
+    """
+    if output.is_dir() and any(output.iterdir()) and not (output / "sitemap.xml").exists():
+        raise UserError(f"{output} holds other things than a site, and would be emptied.")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = lay_out(Path(folder))
+        build = ("mkdocs", "build", "--strict", "-f", settings, "-d", output.resolve())
+        done = subprocess.run([sys.executable, "-m", *build], stdout=sys.stderr)
+    said = f"The site lies in {output}." if done.returncode == 0 else "The site has faults."
+    return Answer({"output": str(output)}, said, int(done.returncode != 0))
+
+
+def lay_out(folder: Path) -> Path:
+    """Copy the pages of the book and of every other chapter into `folder`.
+
+    Returns:
+        The settings of a site of all these pages, for ``mkdocs build -f``.
+
+    Raises:
+        UserError: Without MkDocs, or outside a clone, which alone has a ``mkdocs.yml``.
+    """
+    book = Path(chapters.__path__[0])
+    ours = book.with_name("mkdocs.yml")
+    try:
+        from mkdocs.utils.yaml import yaml_load  # an extra's: the other verbs go without
+    except ImportError as error:
+        raise UserError(f'{error}. To build the site: pip install -e ".[docs]"') from error
+    if not ours.is_file():
+        raise UserError(f"The site is built in a clone. Received: {book.parent}, an install.")
+    shutil.copytree(book, folder / book.name, ignore=shutil.ignore_patterns("__pycache__"))
+    with ours.open(encoding="utf-8") as opened:
+        nav = yaml_load(opened)["nav"]
+    listed = next(item["Chapters"] for item in nav if "Chapters" in item)
+    for entry in catalogue.discover():
+        if entry.folder.parent != book:
+            shutil.copytree(entry.folder, folder / book.name / entry.name)
+            pages = [f"{entry.name}/{page}" for page in ("README.md", *entry.card.pages)]
+            listed.append({f"{entry.card.number} {entry.card.title}": pages})
+    settings = folder / ours.name
+    # JSON is YAML, too.
+    settings.write_text(serialised.dumps({"INHERIT": str(ours), "docs_dir": book.name, "nav": nav}))
+    return settings
