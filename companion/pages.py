@@ -13,7 +13,7 @@ import textwrap
 from companion import catalogue, data_files
 from companion.checking.authoring.exercise import Exercise, ModelExercise, exercises_in
 from companion.checking.comparison import show
-from companion.datasets.sources import CARDS
+from companion.datasets import known
 from companion.lesson import notebook, page_files, sections
 from companion.listing import as_markdown, listing
 
@@ -218,7 +218,7 @@ def download(chapter: str) -> str:
 def data_cards() -> str:
     """Return the data sets: what they hold, who made them, under which licence."""
     lines = ["| download | name, what, under which licence, and whose |", "|--:|---|"]
-    for card in CARDS.values():
+    for card in (source.card for source in known().values()):
         digits = 0 if card.megabytes >= 1 else 1
         size = f"{card.megabytes:,.{digits}f} MB" if card.host else "none"
         what = (f"`{card.name}`", card.title, card.licence, card.source)

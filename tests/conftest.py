@@ -68,6 +68,23 @@ def no_cover_below(request, monkeypatch):
         monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def given_data():
+    """Fail if anything was written into the folders of data that the tests were given."""
+    folders = {os.environ.get(name) for name in ("COMPANION_DATA_DIR", "TFDS_DATA_DIR")}
+
+    def listing():
+        return {
+            path: (path.stat().st_size, path.stat().st_mtime_ns)
+            for folder in folders - {None}
+            for path in (Path(folder), *Path(folder).rglob("*"))
+        }
+
+    before = listing()
+    yield
+    assert listing() == before, "a test wrote into COMPANION_DATA_DIR or TFDS_DATA_DIR"
+
+
 @pytest.fixture(scope="session")
 def arithmetic(tmp_path_factory):
     """The path of an instructor's exercises: `double` (1 point) and `total` (2 points)."""

@@ -2,16 +2,29 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 import companion
-from companion.datasets import CARDS, Dataset, Split, dataset, ensure, find, sources
+from companion.datasets import (
+    Card,
+    Dataset,
+    Generated,
+    Split,
+    dataset,
+    find,
+    known,
+    prepared,
+    sources,
+)
 from companion.errors import UserError
 
 PREPARED = Path(os.environ.get("TFDS_DATA_DIR", "nowhere"))
@@ -60,10 +73,11 @@ def test_the_seed_decides_the_splits():
 
 
 def test_every_card_names_licence_and_source():
-    for card in CARDS.values():
+    for source in known().values():
+        card = source.card
         assert card.licence
         assert card.source
-        assert len(set(card.class_names)) == len(card.class_names) >= 2
+        assert len(set(card.class_names)) == len(card.class_names) != 1
 
 
 @needs_mnist
@@ -100,10 +114,10 @@ def test_a_data_set_that_is_not_there_is_told_within_five_seconds(tmp_path, monk
         ended.wait()
         raise OSError
 
-    monkeypatch.setattr(sources.socket, "create_connection", silent)
+    monkeypatch.setattr(prepared.socket, "create_connection", silent)
     began = time.monotonic()
     with pytest.raises(UserError) as caught:
-        ensure("mnist")
+        find("mnist").ensure()
     assert time.monotonic() - began < 5
     ended.set()
     for said in (str(tmp_path), "companion data get mnist", "TFDS_DATA_DIR"):
@@ -129,6 +143,50 @@ def test_a_damaged_cache_is_named_and_left_alone(tmp_path, monkeypatch, damage):
     with pytest.raises(UserError, match=r"mnist in .* cannot be read.*Nothing was changed"):
         companion.load("mnist")
     assert {path: path.stat().st_size for path in folder.iterdir()} == before
+
+
+def test_the_newest_version_that_was_prepared_to_its_end_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    assert not find("mnist").is_here()
+    for version in ("3.0.9", "3.0.10", "3.0.11", "incomplete.F9A2_3.0.12"):
+        (tmp_path / "mnist" / version).mkdir(parents=True)
+        if version != "3.0.11":
+            (tmp_path / "mnist" / version / "dataset_info.json").touch()
+    assert find("mnist").locate() == tmp_path / "mnist" / "3.0.10"
+    (tmp_path / "imdb_reviews" / "plain_text" / "1.0.0").mkdir(parents=True)
+    (tmp_path / "imdb_reviews" / "plain_text" / "1.0.0" / "dataset_info.json").touch()
+    assert find("imdb_reviews").is_here()
+
+
+def test_a_source_of_three_splits_keeps_them_and_one_is_split_by_the_seed():
+    card = Card("made_here", "numbers", "array", (1,), (), "CC0", "these tests")
+    whole = Split(np.arange(40.0)[:, None], np.arange(40.0))
+    in_order = Generated(card, lambda seed: (whole[:20], whole[20:30], whole[30:])).load()
+    assert [part.y[0] for part in (in_order.train, in_order.validation, in_order.test)] == [
+        0,
+        20,
+        30,
+    ]
+    shuffled = Generated(card, lambda seed: (whole,)).load(seed=1)
+    assert (len(shuffled.train), len(shuffled.validation), len(shuffled.test)) == (28, 4, 8)
+    assert not np.array_equal(shuffled.test.y, whole.y[32:])
+
+
+def test_a_chapters_data_may_not_take_a_name_that_is_taken(monkeypatch):
+    taken = Generated(find("tones").card, lambda seed: ())
+    chapter = SimpleNamespace(card=SimpleNamespace(data="sources"), module=lambda part: taken_by)
+    taken_by = SimpleNamespace(tones=taken)
+    monkeypatch.setattr(sources.catalogue, "discover", lambda: [chapter])
+    with pytest.raises(UserError, match="Two data sets are named 'tones'"):
+        known()
+
+
+def test_listing_what_there_is_loads_no_tensorflow():
+    code = "import sys; from companion.datasets import known; known(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "chapters.ecg.sources" in loaded
+    assert not loaded & {"tensorflow", "tensorflow_datasets", "keras", "sklearn", "scipy"}
 
 
 def test_an_unknown_name_gets_the_nearest():

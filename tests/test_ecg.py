@@ -16,9 +16,18 @@ import scipy.io
 from sklearn import metrics
 
 import companion
-from chapters.ecg import beats, detector, experts, features, models, protocol, training
-from companion.datasets import ecg_synthetic
-from companion.datasets.matlab import read_mat4
+from chapters.ecg import (
+    beats,
+    cinc2017,
+    detector,
+    experts,
+    features,
+    models,
+    protocol,
+    training,
+)
+from chapters.ecg import synthetic as made_up
+from chapters.ecg.matlab import read_mat4
 from companion.errors import UserError
 
 RATE = 300
@@ -34,7 +43,7 @@ def synthetic():
 
 def recording(rhythm=0, seconds=20, seed=0):
     """A made-up recording."""
-    return ecg_synthetic.electrocardiogram(rhythm, seconds, np.random.default_rng(seed))
+    return made_up.electrocardiogram(rhythm, seconds, np.random.default_rng(seed))
 
 
 def challenge(folder, records, labels):
@@ -78,7 +87,7 @@ def test_made_up_beats_are_found_where_they_were_put():
         beats = features.find_beats(signal)
         assert 30 < 60 * RATE / np.median(np.diff(beats)) < 180
     peaks = np.cumsum(rng.uniform(0.6, 1.0, 20))
-    x = ecg_synthetic.bumps(
+    x = made_up.bumps(
         np.arange(30 * RATE) / RATE, peaks, np.ones(len(peaks)), np.full(len(peaks), 0.012)
     )
     found = features.find_beats(x + rng.normal(0, 0.02, len(x)))
@@ -108,8 +117,6 @@ def test_windows_have_the_same_features_together_and_one_by_one():
 def test_a_builder_for_tensorflow_datasets_passes_its_own_tests(tmp_path):
     """TensorFlow Datasets' test case for builders, on five recordings."""
     import tensorflow_datasets as tfds
-
-    from companion.datasets import cinc2017
 
     rng = np.random.default_rng(0)
     names = ("A00001", "A00003", "A00005", "A00002", "A00009")

@@ -60,6 +60,7 @@ chapter = Chapter(
         ),
     ),
     reader="reading",
+    data="sources",
 )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

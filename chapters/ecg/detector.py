@@ -7,6 +7,7 @@ import numpy as np
 
 from chapters.ecg.beats import beat_rows
 from chapters.ecg.features import RATE, features_of
+from chapters.ecg.matlab import read_mat4
 from chapters.ecg.protocol import AF, LENGTH, STRIDE, by_recording
 from companion.errors import UserError
 
@@ -186,8 +187,6 @@ def read_recording(path, rate=None):
         raise UserError("There is no such file.")
     header = path.with_suffix(".hea")
     if path.suffix == ".mat":
-        from companion.datasets.matlab import read_mat4
-
         rows = read_mat4(path.read_bytes())
         if len(rows) != 1:
             raise UserError(f"One lead is expected, one row. Received: {len(rows)} rows.")

@@ -39,7 +39,7 @@ LECTURE = {
 
 def synthetic(rhythm, seconds, seed):
     """Return a made-up recording: 0 normal, 1 atrial fibrillation."""
-    from companion.datasets.ecg_synthetic import electrocardiogram
+    from chapters.ecg.synthetic import electrocardiogram
 
     return electrocardiogram(rhythm, seconds, np.random.default_rng(seed))
 
@@ -57,7 +57,7 @@ def a_beat() -> Figure:
     The waves are drawn from the table of McSharry et al. (2003) and labelled: P where the atria
     contract, QRS where the chambers do, T where they recover.
     """
-    from companion.datasets.ecg_synthetic import WAVES, bumps
+    from chapters.ecg.synthetic import WAVES, bumps
 
     time = np.arange(-0.4, 0.6, 1 / RATE)
     beat = sum(

@@ -12,7 +12,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 import companion
 from chapters.memory import adding, scratch, studies
 from companion.data_files import read, recorded
-from companion.datasets import whereabouts
+from companion.datasets import find
 from companion.datasets.sound import log_mel
 from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, plain
 from companion.studies.records import recorded_results
@@ -492,7 +492,7 @@ def seconds_per_epoch(rounds: int = 5, batches: int = 9) -> dict[str, float]:
 
     They train in turns on the same recordings, and what else the machine does is not counted.
     """
-    data = studies.recordings("spoken_digit" if whereabouts("spoken_digit") else "tones")
+    data = studies.recordings("spoken_digit" if find("spoken_digit").is_here() else "tones")
     from chapters.memory.models import pyramid_rnn
 
     few = data.train.x[: batches * studies.BATCH], data.train.y[: batches * studies.BATCH]
@@ -512,7 +512,7 @@ def seconds_per_epoch(rounds: int = 5, batches: int = 9) -> dict[str, float]:
 
 def listener() -> dict[str, Any]:
     """Train the pyramid by its own recipe on spoken digits, or on tones where there are none."""
-    data = "spoken_digit" if whereabouts("spoken_digit") else "tones"
+    data = "spoken_digit" if find("spoken_digit").is_here() else "tones"
     run = companion.train("pyramid_rnn", data, devices="cpu", show_progress=False)
     loaded = companion.load(data)
     return {

@@ -16,6 +16,7 @@ chapter = Chapter(
         Model("simple_rnn", 5_322, (8, 8), ELMAN_1990),
         Model("bidirectional", 10_634, (8, 8), SCHUSTER_1997),
     ),
+    data="sources",
 )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

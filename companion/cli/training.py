@@ -101,10 +101,10 @@ def train(
     else:
         assert model is not None
         entry = catalogue.find_model(model)[1]
-        from companion.datasets import ensure
+        from companion.datasets import find
 
         name = data or entry.data
-        ensure(name)  # before Keras is loaded, so that a missing data set is told at once
+        find(name).ensure()  # before Keras is loaded, so that a missing data set is told at once
         folder = output or _free(Path("runs") / f"{model}-{name}-seed{seed}")
         call = {"model": model, "data": name, "epochs": epochs, "batch_size": batch_size}
         call |= {"seed": seed, "precision": precision, "svm": svm}
@@ -262,20 +262,20 @@ def data(
     json: Json = False,
 ) -> Answer:
     """List the data sets and where they are, or get one."""
-    from companion.datasets import CARDS, ensure, sources, whereabouts
+    from companion.datasets import find, known, source
 
     if action == "get":
         if name is None:
             raise UserError("Name the data set to get: companion data get mnist.")
-        folder = ensure(name)
+        folder = find(name).ensure()
         where = f"is in {folder}" if folder else "needs no download: there is nothing to get"
         return Answer({"name": name, "folder": str(folder) if folder else None}, f"{name} {where}.")
     if action != "list":
         raise UserError(f"Expected `list` or `get`. Received: {action!r}.")
     shown = table("data", "what it is", "licence", "where")
     rows = []
-    for card in CARDS.values():
-        folder = whereabouts(card.name) if card.host else None
+    for entry in known().values():
+        card, folder = entry.card, entry.locate()
         where = str(folder) if folder else "embedded" if not card.host else "not here"
         rows.append(
             {
@@ -288,12 +288,12 @@ def data(
                 "source": card.source,
                 "megabytes": card.megabytes,
                 "folder": str(folder) if folder else None,
-                "available": folder is not None or not card.host,
+                "available": entry.is_here(),
             }
         )
         shown.add_row(card.name, card.title, card.licence, where)
-    looked = f"Looked in {sources.root()} (TFDS_DATA_DIR). `companion data get NAME` downloads one."
-    return Answer({"root": str(sources.root()), "data": rows}, Group(shown, looked))
+    looked = f"Looked in {source.root()} (TFDS_DATA_DIR). `companion data get NAME` downloads one."
+    return Answer({"root": str(source.root()), "data": rows}, Group(shown, looked))
 
 
 @command
@@ -303,25 +303,26 @@ def doctor(json: Json = False) -> Answer:
     import platform
     import shutil
 
-    from companion.datasets import CARDS, sources, whereabouts
+    from companion.datasets import known, source
     from companion.training import hardware
     from companion.training.run import versions
 
     plan = hardware.plan()
     gpu = "" if plan.kind != "cpu" else hardware.gpu_advice(plan.backend, **hardware.nvidia())
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
-    here = [card.name for card in CARDS.values() if not card.host or whereabouts(card.name)]
+    sources = known()
+    here = [name for name, entry in sources.items() if entry.is_here()]
     advice = []
     if gpu:
         advice.append(gpu)
-    if len(here) < len(CARDS):
+    if len(here) < len(sources):
         advice.append("`companion data` lists the data sets that are not here yet.")
     found = {
         "python": platform.python_version(),
         "system": system,
         "versions": versions(),
         "plan": plan.to_json(),
-        "data_root": str(sources.root()),
+        "data_root": str(source.root()),
         "data": here,
         "free_gigabytes": round(shutil.disk_usage(".").free / 1e9, 1),
         "advice": advice,

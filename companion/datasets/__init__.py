@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "dataset": ["Card", "Dataset", "Split"],
-        "sources": ["CARDS", "ensure", "fetch", "find", "load", "whereabouts"],
+        "prepared": ["TensorFlowDatasets"],
+        "source": ["Generated", "PlainFiles", "Source"],
+        "sources": ["find", "known", "load"],
     },
 )

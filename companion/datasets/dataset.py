@@ -1,6 +1,6 @@
 """A data set as the companion hands it over: three splits and where they come from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,6 +70,11 @@ class Split:
         return Split(
             self.x[rows], self.y[rows], names, None if self.mask is None else self.mask[rows]
         )
+
+
+def ragged(values: Iterable[Any]) -> NDArray[Any]:
+    """Return an object array of values whose shapes may differ, e.g. strings or recordings."""
+    return np.fromiter(values, object)
 
 
 def resized(data: "Dataset", shape: Shape) -> "Dataset | None":

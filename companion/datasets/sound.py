@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.datasets.dataset import Dataset, Shape, Split
+from companion.datasets.dataset import Dataset, Shape, Split, ragged
 
 RATE = 8000  # samples in a second
 WINDOW, HOP, TRANSFORM = 200, 80, 512  # samples: 25 ms of sound, every 10 ms
@@ -89,8 +89,8 @@ def tones(each: int = 120) -> Split:
     """
     rng = np.random.default_rng(0)
     orders = list(permutations(range(3))) * each
-    x = np.empty(len(orders), object)
-    for number, order in enumerate(orders):
+    recordings = []
+    for order in orders:
         key = rng.uniform(300, 600)  # Hz; the others are a fifth and two fifths above
         parts = [np.zeros(int(rng.uniform(0, 0.1) * RATE))]
         for pitch in order:
@@ -99,5 +99,5 @@ def tones(each: int = 120) -> Split:
             fade = np.minimum(1, 20 * np.sin(np.pi * np.arange(samples) / samples))
             parts += [np.sin(2 * np.pi * turns) * fade, np.zeros(int(rng.uniform(0, 0.06) * RATE))]
         sound = np.concatenate(parts) * rng.uniform(0.1, 0.6)
-        x[number] = (sound + rng.normal(0, 0.02, len(sound))).astype("float32")
-    return Split(x, np.tile(np.arange(6), each))
+        recordings.append((sound + rng.normal(0, 0.02, len(sound))).astype("float32"))
+    return Split(ragged(recordings), np.tile(np.arange(6), each))

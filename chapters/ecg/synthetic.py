@@ -15,13 +15,12 @@ a cardiologist reads off a strip:
 A detector that tells these apart has learnt this page. Its scores say nothing about patients.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.datasets.dataset import SPLITS, Card, Dataset, Shape, Split
+from companion.datasets.dataset import Split, ragged
 
 RATE = 300  # Hz
 NORMAL, AF, OTHER, NOISY = range(4)
@@ -134,48 +133,17 @@ def trouble(time: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]
     )
 
 
-def dataset(card: Card, seed: int = 0, recordings: int = 600) -> Dataset:
-    """Return three splits of made-up recordings, 75, 10 and 15 of a hundred.
+def splits(seed: int = 0, recordings: int = 600) -> tuple[Split, Split, Split]:
+    """Return made-up recordings: 75 of a hundred to learn from, 10 for validation, 15 for test.
 
     Args:
-        card: The card to hand on.
         seed: Decides every recording.
         recordings: How many in all: as many normal ones as AF, half as many of the others.
     """
     rng = np.random.default_rng(seed)
     labels = rng.choice(4, recordings, p=(1 / 3, 1 / 3, 1 / 6, 1 / 6))
-    x = np.empty(recordings, object)
-    x[:] = [electrocardiogram(label, rng.uniform(10, 30), rng) for label in labels]
-    names = np.array([f"S{number:05d}" for number in range(recordings)])
-    ends = np.array([0.75, 0.85, 1]) * recordings
-    parts = np.split(np.arange(recordings), ends[:2].astype(int))
-    train, validation, test = (
-        Split(x[part], labels[part].astype("int64"), tuple(names[part])) for part in parts
-    )
-    return Dataset(card, train, validation, test, windowed)
-
-
-def windowed(data: Dataset, shape: Shape) -> Dataset | None:
-    """Return recordings as windows of `shape[0]` samples, each within its split."""
-    if len(shape) == 2 and shape[0] and shape[1] == 1:
-        parts: dict[str, Any] = {name: windows(getattr(data, name), shape[0]) for name in SPLITS}
-        return replace(data, card=replace(data.card, shape=shape), **parts)
-    return None
-
-
-def windows(recordings: Split, length: int) -> Split:
-    """Cut recordings into windows that do not overlap; what is left at an end is left out.
-
-    Args:
-        recordings: An object array of signals with their labels.
-        length: Samples in a window.
-
-    Returns:
-        Windows of shape ``(n, length, 1)``, each with its recording's label and name.
-    """
-    rows, x = [], []
-    for row, signal in enumerate(recordings.x):
-        for start in range(0, len(signal) - length + 1, length):
-            rows.append(row)
-            x.append(signal[start : start + length])
-    return replace(recordings[rows], x=np.stack(x).astype("float32")[..., None])
+    x = ragged(electrocardiogram(label, rng.uniform(10, 30), rng) for label in labels)
+    names = tuple(f"S{number:05d}" for number in range(recordings))
+    whole, ends = Split(x, labels.astype("int64"), names), np.array([0.75, 0.85]) * recordings
+    first, second = ends.astype(int)
+    return whole[:first], whole[first:second], whole[second:]

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from companion.datasets.matlab import read_mat4
+from chapters.ecg.matlab import read_mat4
 
 SOURCE = "https://physionet.org/files/challenge-2017/1.0.0/"
 FILES = {"recordings": "training2017.zip", "labels": "REFERENCE-v3.csv"}
