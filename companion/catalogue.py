@@ -7,7 +7,7 @@ import importlib.util
 import logging
 import os
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,7 +101,8 @@ def find_chapter(name: str) -> Entry:
 
 def models() -> dict[str, tuple[Entry, Model]]:
     """Return every model's card by name, with the chapter it belongs to."""
-    return _index("model", ((entry, entry.card.models) for entry in discover()))
+    entries = discover()
+    return _index("model", ((entry, model) for entry in entries for model in entry.card.models))
 
 
 def find_model(name: str) -> tuple[Entry, Model]:
@@ -129,7 +130,7 @@ def builder(name: str) -> Callable[..., Any]:
 
 def studies() -> dict[str, tuple[Entry, Study]]:
     """Return every study by name, with the chapter whose ``studies.py`` holds it."""
-    return objects("study", Study, lambda card: "studies")
+    return _index("study", objects(Study, lambda card: "studies"))
 
 
 def find_study(name: str) -> tuple[Entry, Study]:
@@ -141,29 +142,23 @@ def find_study(name: str) -> tuple[Entry, Study]:
     return _find("study", name, studies())
 
 
-def objects(kind: str, of: type[T], module: Callable[[Chapter], str]) -> dict[str, tuple[Entry, T]]:
-    """Return every object of a type that chapters hold, by name, with its chapter.
+def objects(of: type[T], module: Callable[[Chapter], str]) -> Iterator[tuple[Entry, T]]:
+    """Yield every object of a type that chapters hold, with its chapter.
 
     A chapter whose module cannot be imported is left out, with a word why.
 
     Args:
-        kind: What such an object is called in a message, e.g. ``"study"``.
-        of: The type; its objects have a ``name``.
-        module: Which module of a chapter holds them, given its card; ``""`` for none.
-
-    Raises:
-        UserError: If two chapters bring an object of one name.
+        of: The type.
+        module: Which module of a chapter holds such objects, given its card; ``""`` for none.
     """
-    held = []
     for entry in discover():
-        part = module(entry.card)
         try:
-            found = vars(entry.module(part) or object).values() if part else ()
+            part = module(entry.card)
+            held = vars(entry.module(part) or object).values() if part else ()
         except UserError as error:
             _leave_out(str(error))
             continue
-        held.append((entry, [one for one in found if isinstance(one, of)]))
-    return _index(kind, held)
+        yield from ((entry, one) for one in held if isinstance(one, of))
 
 
 def _look() -> tuple[tuple[Entry, ...], dict[str, UserError]]:
@@ -208,16 +203,15 @@ def _imported(path: str, folder: Path) -> Any:
         ) from error
 
 
-def _index(kind: str, held: Iterable[tuple[Entry, Iterable[Any]]]) -> dict[str, tuple[Entry, Any]]:
+def _index(kind: str, pairs: Iterable[tuple[Entry, Any]]) -> dict[str, tuple[Entry, Any]]:
     index: dict[str, tuple[Entry, Any]] = {}
-    for entry, objects in held:
-        for one in objects:
-            other, known = index.setdefault(one.name, (entry, one))
-            if known is not one:
-                raise UserError(
-                    f"Two chapters bring a {kind} named {one.name!r}: {other.folder} and "
-                    f"{entry.folder}. Rename one."
-                )
+    for entry, one in pairs:
+        first, known = index.setdefault(one.name, (entry, one))
+        if known is not one:
+            raise UserError(
+                f"Two chapters bring a {kind} named {one.name!r}: {first.folder} and "
+                f"{entry.folder}. Rename one."
+            )
     return index
 
 

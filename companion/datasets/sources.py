@@ -83,15 +83,9 @@ ENGINE: tuple[Source, ...] = (
 
 def known() -> dict[str, Source]:
     """Return every data set by name: the engine's, then those that chapters bring."""
-    brought = (
-        source
-        for entry in catalogue.discover()
-        if entry.card.data
-        for source in vars(entry.module(entry.card.data)).values()
-        if isinstance(source, Source)
-    )
+    brought = catalogue.objects(Source, lambda card: card.data)
     sources: dict[str, Source] = {}
-    for source in (*ENGINE, *brought):
+    for source in (*ENGINE, *(source for _, source in brought)):
         name = source.card.name
         if sources.setdefault(name, source) is not source:
             raise UserError(f"Two data sets are named {name!r}. Give the chapter's another name.")
