@@ -20,7 +20,6 @@ class Model:
         arguments: Keyword arguments that make this entry of the builder.
         data: The data set that the model is trained on when the user names none.
         effort: How many times the usual number of epochs its training takes.
-        recipe: Fields of the training's `Recipe` that differ from the usual, e.g. its optimizer.
         small: Keyword arguments of a small version with at least two classes, ``input_shape``
             among them, where the default is too large to be run in a test.
     """
@@ -33,7 +32,6 @@ class Model:
     arguments: dict[str, Any] = field(default_factory=dict)
     data: str = "digits"
     effort: float = 1.0
-    recipe: dict[str, Any] = field(default_factory=dict)
     small: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """A data set as the companion hands it over: three splits and where they come from."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,6 @@ SPLITS = ("train", "validation", "test")
 Shape = tuple[int | None, ...]
 # How examples take the shape that a model reads; None where there is no way.
 Fit = Callable[["Dataset", Shape], "Dataset | None"]
-# An endless stream of training batches, from a batch size and a seed: the same each time.
-Draw = Callable[[int, int], Iterator[tuple[NDArray[Any], NDArray[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,6 @@ class Dataset:
         test: What it is judged by, once.
         fit: How examples take the shape that a model reads: a function of the data and the shape
             that returns them so, or None where it knows no way. Images are resized by default.
-        draw: How training batches are drawn, where they are not examples of `train` as they are.
     """
 
     card: Card
@@ -116,7 +113,6 @@ class Dataset:
     validation: Split
     test: Split
     fit: Fit = resized
-    draw: Draw | None = None
 
     @property
     def classes(self) -> int:
