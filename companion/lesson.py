@@ -20,7 +20,9 @@ HEADING = re.compile(
 )
 SLIDES = re.compile(r"<!-- slide: ([^>]*?) *-->")
 # Links into the site lead nowhere from a notebook; anchors and addresses of the web stay.
-SITE_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]+\)")
+SITE_LINK = re.compile(r"\[([^\]]+)\](?:\((?!https?:|#)[^)]+\)|\[[a-z][\w-]+\])")
+# Ids of headings, and the marks that tie a section to slides and a number to its source.
+MARK = re.compile(r" *\{#[\w-]+\}$|\s*<!--.*?-->", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"^<div data-figure=.*?^</div>\n", re.MULTILINE | re.DOTALL)
 FOLDED = re.compile(
     r'^(?P<kind>!!!|\?\?\?)\+? \w+ "(?P<title>.*)"\n(?P<body>(?:\n|    .*\n?)*)', re.MULTILINE
@@ -129,8 +131,12 @@ def notebook(chapter: str) -> dict[str, Any]:
 def for_notebook(markdown: str) -> str:
     r"""Return Markdown without what only the site understands.
 
-    >>> print(for_notebook('See [Convnets](../convnets/README.md).'))
-    See Convnets.
+    >>> print(for_notebook('See [Convnets](../convnets/README.md) and [LeNet-5][lenet-5].'))
+    See Convnets and LeNet-5.
+    >>> print(for_notebook('## Dropout {#dropout}\n\n<!-- slide: A15 -->\n\nSilence.'))
+    ## Dropout
+    <BLANKLINE>
+    Silence.
     >>> print(for_notebook('!!! note "A slip"\n\n    It is small.\n'))
     > **A slip**
     >
@@ -139,7 +145,7 @@ def for_notebook(markdown: str) -> str:
     markdown = FIGURE.sub("*On the site, an interactive figure stands here.*\n", markdown)
     markdown = EXERCISE.sub(PRACTICE, markdown)
     markdown = FOLDED.sub(_unfolded, AROUND.sub("", markdown))
-    return SITE_LINK.sub(r"\1", markdown).strip("\n")
+    return SITE_LINK.sub(r"\1", MARK.sub("", markdown)).strip("\n")
 
 
 @contextlib.contextmanager

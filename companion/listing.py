@@ -101,7 +101,8 @@ def _defined(scope: ast.Module | Definition) -> Iterator[tuple[str, Definition]]
             yield node.name, node
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            yield from ((ast.unparse(target), node) for target in targets)
+            names = (part for target in targets for part in ast.walk(target))
+            yield from ((part.id, node) for part in names if isinstance(part, ast.Name))
 
 
 def _first_line(node: Definition, lines: list[str]) -> int:

@@ -116,7 +116,8 @@ def exercise(name: str) -> str:
         hints = _folded(f"Hint {number} of {len(one.hints)}", f"{hint}\n\n{hints}", "question")
     signature = one.stub.partition('    """')[0].rstrip()
     parts = [
-        f'<div class="exercise" id="{_anchor(name)}" markdown>',
+        # markdown-exec gives every id a prefix but those of raw HTML.
+        f'<div class="exercise" markdown>\n\n<a id="{_anchor(name)}"></a>',
         f"**Exercise `{one.name}`** ({points}). {as_markdown(inspect.cleandoc(one.__doc__ or ''))}",
         _copied(signature, one.stub),
         _example(one),

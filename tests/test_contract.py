@@ -3,13 +3,12 @@
 import functools
 import html
 import inspect
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from companion import catalogue
+from companion import catalogue, lesson
 from companion.checking.authoring.exercise import ModelExercise
 from companion.checking.finding import all_exercises
 from companion.checking.proof import prove
@@ -146,15 +145,7 @@ def test_a_chapter_has_a_lesson_and_four_exercises_with_mistakes_and_hints(found
     exercises = [one for one in all_exercises() if one.chapter == found.name]
     assert len(exercises) >= 4
     assert all(one.mistakes and one.hints for one in exercises)
-    assert lesson_of(found).startswith("# ")
-
-
-def lesson_of(found):
-    return (
-        Path(inspect.getfile(found.module("exercises")))
-        .with_name("README.md")
-        .read_text(encoding="utf-8")
-    )
+    assert lesson.text(found.name).startswith("# ")
 
 
 def pictures(found):
@@ -179,7 +170,7 @@ def test_a_figure_has_a_title_and_words_for_who_cannot_see_it_and_the_lesson_sho
     assert figure.get_suptitle() or any(axes.get_title() for axes in figure.axes)
     alt = html.escape(picture.__doc__.split("\n")[0])
     assert f'aria-label="{alt}"' in svg(drawn_already(picture, figure))
-    assert f"figures.{picture.__name__})" in lesson_of(found)
+    assert f"figures.{picture.__name__})" in lesson.text(found.name)
 
 
 def drawn_already(picture, figure):
@@ -190,5 +181,5 @@ def drawn_already(picture, figure):
 @pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
 def test_a_lesson_has_two_figures_or_more_and_ends_with_its_exercises(found):
     assert len(list(pictures(found))) >= 2
-    lesson = lesson_of(found)
-    assert f'pages.exercises("{found.name}")' in lesson[lesson.index("\n## Exercises") :]
+    text = lesson.text(found.name)
+    assert f'pages.exercises("{found.name}")' in text[text.index("\n## Exercises") :]

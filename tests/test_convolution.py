@@ -4,7 +4,6 @@ import io
 import re
 from contextlib import redirect_stdout
 from math import prod
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg, optimize, signal
 
-from chapters.convolution import exercises, scratch
+from chapters.convolution import exercises
 from chapters.convolution.scratch import (
     convolution,
     convolution_backward,
@@ -35,8 +34,7 @@ from chapters.convolution.scratch import (
     receptive_field,
 )
 from companion.errors import UserError
-
-LESSON = Path(scratch.__file__).with_name("README.md")
+from companion.lesson import page_files
 
 
 @st.composite
@@ -363,14 +361,15 @@ def test_the_solutions_agree_with_the_chapter():
     assert exercises.lenet5().count_params() == 61_706
 
 
-def test_the_code_of_the_lesson_runs_and_prints_what_it_says():
-    lesson = LESSON.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", lesson, re.DOTALL | re.MULTILINE)
+@pytest.mark.parametrize("page", page_files("convolution"), ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs_by_itself_and_prints_what_it_says(page):
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     names, promised = {}, 0
     for block in blocks:
         expected = re.findall(r"(?:^print.*  |^)# (.+)$", block, re.MULTILINE)
         with redirect_stdout(io.StringIO()) as printed:
-            exec(compile(block, str(LESSON), "exec"), names)
+            exec(compile(block, str(page), "exec"), names)
         assert printed.getvalue().splitlines() == expected
         promised += len(expected)
-    assert promised > 20
+    assert promised > 8

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 from importlib.util import find_spec
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,12 +16,11 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 import companion
-from chapters.recurrence import exercises, figures, models, scratch, studies
+from chapters.recurrence import exercises, models, scratch, studies
 from chapters.recurrence.text import Vocabulary
 from companion.errors import UserError
+from companion.lesson import text
 
-LESSON_FILE = Path(figures.__file__).with_name("README.md")
-LESSON = LESSON_FILE.read_text(encoding="utf-8")
 few = settings(max_examples=12, deadline=None)
 
 
@@ -369,7 +367,7 @@ def test_the_solutions_agree_with_the_chapter():
 
 @pytest.mark.slow
 def test_the_code_of_the_lesson_prints_what_it_says():
-    blocks = re.findall(r"^```python\n(.*?)^```", LESSON, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```python\n(.*?)^```", text("recurrence"), re.DOTALL | re.MULTILINE)
     namespace = {}
     assert len(blocks) >= 4
     for block in blocks:

@@ -12,7 +12,7 @@ import pytest
 import site_gates
 from markdown import Markdown
 
-from companion import catalogue, pages
+from companion import catalogue, lesson, pages
 from companion.lesson import notebook
 from companion.listing import listing
 
@@ -167,11 +167,11 @@ def test_a_docstring_that_describes_another_argument_is_found(tmp_path):
 
 def test_the_navigation_follows_the_catalogue():
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    listed = re.findall(r"^ +- (\d+) .*: (\w+)/README\.md$", settings, re.MULTILINE)
-    assert listed == [(str(found.card.number), found.name) for found in catalogue.discover()]
-    for found in catalogue.discover():
-        assert f"({found.name}/reference.html)" in pages.references()
-        assert 'href="reference.html"' in pages.download(found.name)
+    numbers = re.findall(r"^ +- (\d+) [^:]+:", settings, re.MULTILINE)
+    files = re.findall(r"^ +- [^:]+: (\w+)/([\w-]+\.md)$", settings, re.MULTILINE)
+    found = catalogue.discover()
+    assert numbers == [str(one.card.number) for one in found]
+    assert files == [(one.name, page) for one in found for page in ("README.md", *one.card.pages)]
 
 
 def public_names():
@@ -218,9 +218,9 @@ def test_every_public_name_of_a_chapter_is_in_the_reference(site):
 
 @pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
 def test_a_lesson_has_its_parts(found):
-    text = (ROOT / "chapters" / found.name / "README.md").read_text(encoding="utf-8")
-    headings = [line.strip("# ").lower() for line in text.splitlines() if line.startswith("#")]
-    assert f"**{found.card.question}**" in text[:300]
+    text = lesson.text(found.name)
+    headings = [section.title.lower() for section in lesson.sections(found.name)]
+    assert f"**{found.card.question}**" in text[:400]
     assert "what goes wrong" in text.lower()
     assert headings[-2:] == ["exercises", "what to read next"]
     assert f'pages.exercises("{found.name}")' in text

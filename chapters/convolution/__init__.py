@@ -9,6 +9,8 @@ chapter = Chapter(
     title="Convolution",
     question="How does one small set of weights read a whole image?",
     lectures="ABCDE",
+    pages=("02-channels-and-filters.md", "03-pooling-and-receptive-fields.md"),
+    builds_on=("regularization",),
 )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

@@ -12,6 +12,8 @@ chapter = Chapter(
     title="Recurrence",
     question="How does a network read a sequence, however long it is?",
     lectures="ACE",
+    pages=("02-tasks.md",),
+    builds_on=("convnets",),
     models=(
         Model("simple_rnn", 5_322, (8, 8), ELMAN_1990),
         Model("bidirectional", 10_634, (8, 8), SCHUSTER_1997),
