@@ -9,13 +9,20 @@ import inspect
 import json
 import re
 import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from companion import catalogue, data_files
 from companion.checking.authoring.exercise import Exercise, ModelExercise, exercises_in
 from companion.checking.comparison import show
 from companion.datasets import known
-from companion.lesson import notebook, page_files, sections
+from companion.lesson import notebook, page_files, sections, text
 from companion.listing import as_markdown, listing
+from companion.mathematics import mathml
+from companion.plots import panels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # A listing of more lines is folded.
 SHORT = 25
@@ -89,6 +96,47 @@ def _folded(title: str, body: str, kind: str = "abstract") -> str:
     """Return Markdown under a title that opens it."""
     title = " ".join(title.split()).replace('"', "'")
     return f'??? {kind} "{title}"\n\n{textwrap.indent(body, "    ")}'
+
+
+def figure(draw: Callable[[], "Figure"]) -> str:
+    """Return a figure as HTML: its panels, its number in the chapter, and what it finds.
+
+    Args:
+        draw: A function of a chapter's ``figures.py``. The figure's label (`set_label`) is its text
+            for who cannot see it, with the numbers; without one, the first line of the docstring.
+            Its title, which says what it finds, becomes the caption.
+    """
+    name = draw.__name__
+    drawn = draw()
+    alt = str(drawn.get_label()) or (draw.__doc__ or "").strip().partition("\n")[0]
+    if not alt:
+        raise ValueError(f"{name} needs a docstring: its first line says what there is to be seen.")
+    chapter = draw.__module__.split(".")[-2]
+    finding, parts = panels(drawn, f"{chapter}-{name}")
+    shown = "".join(
+        f'<div class="panel"><p class="panel-title">{_typeset(part.title)}</p>{part.drawing}</div>'
+        for part in parts
+    ).replace('<p class="panel-title"></p>', "")
+    return (
+        f'<figure class="figure" id="figure-{chapter}-{name}"><div class="panels" role="img" '
+        f'aria-label="{html.escape(alt)}" data-search-exclude="">{shown}</div>'
+        f"<figcaption>{_numbered(chapter, name)}{_typeset(finding)}</figcaption></figure>"
+    )
+
+
+def _numbered(chapter: str, name: str) -> str:
+    """Return a figure's number, by the order in which the chapter's pages show its figures."""
+    names = re.findall(r"pages\.figure\(\s*(?:\w+\.)*(\w+)", text(chapter))
+    if name not in names:
+        return ""
+    number = catalogue.find_chapter(chapter).card.number
+    return f"<b>Figure {number}.{names.index(name) + 1}.</b> "
+
+
+def _typeset(title: str) -> str:
+    """Return a figure's title as HTML, with its formulas as MathML."""
+    parts = re.split(r"\$([^$]+)\$", title)
+    return "".join(mathml(part) if i % 2 else html.escape(part) for i, part in enumerate(parts))
 
 
 def builds_on(chapter: str) -> str:

@@ -20,7 +20,7 @@ const book = (() => {
 
   /** What the theme leaves out: what scrolls takes the keyboard, and the search has a name. */
   const mend = () => {
-    for (const wide of document.querySelectorAll("pre > code, .figure, div.arithmatex")) {
+    for (const wide of document.querySelectorAll("pre > code, .panel, div.arithmatex")) {
       wide.tabIndex = 0;
     }
     document.querySelector(".md-search")?.setAttribute("aria-label", "Search");

@@ -11,7 +11,7 @@ from companion.plots.charts import (
     learning_curve,
     plain,
 )
-from companion.plots.inline_svg import svg
+from companion.plots.panels import Panel, panels
 
 __all__ = [
     "BLUE",
@@ -20,8 +20,9 @@ __all__ = [
     "PURPLE",
     "SKY",
     "VERMILION",
+    "Panel",
     "confusion_matrix",
     "learning_curve",
+    "panels",
     "plain",
-    "svg",
 ]

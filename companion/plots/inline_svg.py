@@ -1,19 +1,25 @@
 """A Matplotlib figure as inline SVG: in the page's own ink, a fraction of the size."""
 
 import base64
-import html
 import io
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 from zlib import crc32
 
+import numpy as np
 from matplotlib import rc_context
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+from numpy.typing import ArrayLike
 from PIL import Image
 
+# The id of text that stands on a colour of the figure, and keeps its own in either scheme.
+FIXED = "fixed"
+# The page behind a figure, by day and by night.
+LIGHT, DARK = (1.0, 1.0, 1.0), to_rgb("#1e2129")
 STYLES = {"fill", "stroke", "stroke-linecap", "stroke-linejoin", "stroke-opacity", "stroke-width"}
 # What styles are where nothing is said; `lean` says the size of text once, for a whole figure.
 DEFAULTS = {
@@ -25,20 +31,17 @@ DEFAULTS = {
 }
 
 
-def svg(draw: Callable[[], Figure]) -> str:
-    """Draw a figure for a page: inline SVG in the page's own ink, with its alt text.
+def svg(figure: Figure, name: str, box: Bbox | Literal["tight"] = "tight") -> str:
+    """Return a figure, or the part of it in a box, as inline SVG in the page's own ink.
+
+    Black becomes ``currentColor``, and ink that would be lost on a light or a dark page is given a
+    shade for each.
 
     Args:
-        draw: A function of a chapter's ``figures.py``; the first line of its docstring is the alt
-            text.
-
-    Returns:
-        HTML in which black is ``currentColor``, so that a dark page shows light ink. The site's
-        search passes it by.
+        figure: The figure.
+        name: What makes its ids different from those of the page's other drawings.
+        box: The part to draw, in inches; by default the whole, without the room around it.
     """
-    alt = (draw.__doc__ or "").strip().split("\n")[0]
-    if not alt:
-        raise ValueError(f"{draw.__name__} needs a docstring: its first line is the alt text.")
     buffer = io.StringIO()
     settings: Any = {
         "svg.fonttype": "none",
@@ -46,11 +49,43 @@ def svg(draw: Callable[[], Figure]) -> str:
         "path.simplify_threshold": 0.2,  # points that a line may miss by less are left out
     }
     with rc_context(settings):
-        draw().savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return (
-        f'<div class="figure" role="img" aria-label="{html.escape(alt, quote=True)}" '
-        f'data-search-exclude="">\n{lean(buffer.getvalue(), draw.__name__)}</div>'
-    )
+        figure.savefig(
+            buffer, format="svg", transparent=True, bbox_inches=box, metadata={"Date": None}
+        )
+    return lean(buffer.getvalue(), name)
+
+
+def contrast(one: ArrayLike, other: ArrayLike) -> float:
+    """Return the ratio of the luminances of two colours, from 1 to 21 (WCAG 2.2).
+
+    >>> contrast((0, 0, 0), (1, 1, 1))
+    21.0
+
+    Args:
+        one: Red, green and blue from 0 to 1.
+        other: Likewise.
+    """
+    light = np.array([one, other], dtype=float)
+    linear = np.where(light <= 0.04045, light / 12.92, ((light + 0.055) / 1.055) ** 2.4)
+    low, high = sorted(linear @ [0.2126, 0.7152, 0.0722])
+    return round(float((high + 0.05) / (low + 0.05)), 6)
+
+
+def readable(colour: ArrayLike, surface: ArrayLike, least: float = 4.5) -> str:
+    """Return the colour as it is, or mixed with black or white until it is told from a surface.
+
+    >>> readable((0, 0, 0.5), (1, 1, 1)), readable((0, 0, 0.5), (0, 0, 0))
+    ('#000080', '#8080c0')
+
+    Args:
+        colour: Red, green and blue from 0 to 1.
+        surface: Likewise.
+        least: The contrast to reach.
+    """
+    end = float(contrast(surface, (1, 1, 1)) > contrast(surface, (0, 0, 0)))
+    mixtures = [(1 - share) * np.asarray(colour) + share * end for share in np.linspace(0, 1, 21)]
+    enough = (one for one in mixtures if contrast(one, surface) >= least)
+    return to_hex(next(enough, mixtures[-1]))
 
 
 def lean(drawing: str, name: str) -> str:
@@ -72,6 +107,10 @@ def lean(drawing: str, name: str) -> str:
         element.tail = element.tail.strip() or None if element.tail else None
     for element in root.iter():
         _spread_style(element)
+    fixed = {one for group in root.iter("g") if group.get("id") == FIXED for one in group.iter()}
+    for element in root.iter():
+        if element not in fixed:
+            _adapt(element)
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in ("metadata", "style") or _is_unseen(child):
@@ -104,8 +143,21 @@ def _spread_style(element: Element) -> None:
     style = re.findall(r"([\w-]+): ?([^;]+)", element.attrib.pop("style", ""))
     for key, value in style:
         if key != "font-family" and (key, value) not in DEFAULTS:
-            value = re.sub(r"^#(\w)\1(\w)\2(\w)\3$", r"#\1\2\3", value.strip())
-            element.set(key, "currentColor" if value in ("#000", "black") else value)
+            element.set(key, re.sub(r"^#(\w)\1(\w)\2(\w)\3$", r"#\1\2\3", value.strip()))
+
+
+def _adapt(element: Element) -> None:
+    """Let black be the page's own ink; give text and thin lines a shade for light and for dark."""
+    for key in ("fill", "stroke"):
+        colour = element.get(key, "")
+        if colour in ("#000", "black"):
+            element.set(key, "currentColor")
+        elif colour.startswith("#") and (key == "stroke" or element.tag in ("text", "tspan")):
+            rgb = to_rgb(colour)
+            least = 4.5 if key == "fill" else min(3, contrast(rgb, LIGHT))
+            light, dark = (readable(rgb, page, least) for page in (LIGHT, DARK))
+            if {light, dark} != {to_hex(rgb)}:
+                element.set(key, f"light-dark({light},{dark})")
 
 
 def _is_unseen(element: Element) -> bool:
