@@ -91,6 +91,8 @@ def through_lenet5() -> Figure:
     label = int(probabilities.argmax())
     left, right = figure.subfigures(1, 2, width_ratios=(3, 1))
     left.suptitle(f"From strokes to blots to “it is a {label}”")
+    left.suptitle("what its kernels see")
+    right.suptitle("what it says")
     grid = left.subplots(4, 8)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -112,6 +114,7 @@ def through_lenet5() -> Figure:
     bars.set_yticks(range(10))
     bars.invert_yaxis()
     bars.set(xlabel="probability", ylabel="class", xlim=(0, 1))
+    figure.suptitle("Layer by layer a digit becomes more and smaller maps, then one answer")
     return figure
 
 

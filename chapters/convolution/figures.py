@@ -45,6 +45,7 @@ def sliding_kernel() -> Figure:
         _cells(right, known, {(0, j): GREEN for j in range(step + 1)})
         for axes, name in ((left, "image I"), (middle, "kernel K"), (right, "feature map S")):
             axes.set_title(name)
+    figure.suptitle("The same nine weights at two places: the sum is 4, then 3")
     return figure
 
 
@@ -144,6 +145,7 @@ def receptive_fields() -> Figure:
     right.legend(frameon=False)
     plain(left)
     plain(right)
+    figure.suptitle("Depth widens the view, strides and dilations widen it faster")
     return figure
 
 

@@ -162,6 +162,7 @@ def curves() -> Figure:
     for axes in (roc, pr):
         axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02))
         axes.legend(frameon=False, loc="lower center", title="area under the curve")
+    figure.suptitle("How rare a disease is shows in precision and recall, not in ROC")
     return figure
 
 

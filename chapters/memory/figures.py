@@ -46,6 +46,7 @@ def cells() -> Figure:
     draw_gru(gru)
     lstm.set_title("LSTM: three gates around a memory C")
     gru.set_title("GRU: two gates, and h is the memory")
+    figure.suptitle("Gates around a memory: three in an LSTM, two in a GRU")
     return figure
 
 
@@ -288,6 +289,7 @@ def gradient_distance() -> Figure:
     sides[0].set_ylabel("size of the gradient, 1 at the end")
     sides[0].set_title("At the start gates reach no further")
     sides[1].set_title(f"After learning to add over {found['lag']} steps")
+    figure.suptitle("How far back a gate reaches is learned")
     return figure
 
 
@@ -370,6 +372,7 @@ def frames_of_sound() -> Figure:
     )
     right.set(xlabel="time [ms]", ylabel="band of pitch")
     right.set_title(f"{len(frames)} frames of 40 numbers")
+    figure.suptitle("Three tones become three bars once samples are joined into frames")
     return figure
 
 

@@ -164,6 +164,7 @@ def belief() -> Figure:
     sure = wrong[-1] + 2 if len(wrong) else 1
     right.set_title(f"From row {sure} on, the network says {found['label']}")
     figure.colorbar(drawn, ax=right, label="probability")
+    figure.suptitle("Row by row the network makes up its mind")
     return figure
 
 

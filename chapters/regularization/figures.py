@@ -70,6 +70,7 @@ def penalties() -> Figure:
     bars.legend(frameon=False, loc="upper left")
     plain(plane)
     plain(bars)
+    figure.suptitle("Two vectors with one output: L2 tells them apart, L1 does not")
     return figure
 
 
@@ -128,6 +129,7 @@ def shrinkage() -> Figure:
     below_left.set_ylabel("exact zeros")
     left.set_title("L1: one weight after another becomes zero")
     right.set_title("L2: all shrink, none becomes zero")
+    figure.suptitle("L1 lets weights go one by one; L2 only makes them smaller")
     return figure
 
 

@@ -49,9 +49,8 @@ def svg(figure: Figure, name: str, box: Bbox | Literal["tight"] = "tight") -> st
         "path.simplify_threshold": 0.2,  # points that a line may miss by less are left out
     }
     with rc_context(settings):
-        figure.savefig(
-            buffer, format="svg", transparent=True, bbox_inches=box, metadata={"Date": None}
-        )
+        told: Any = {"metadata": {"Date": None}, "bbox_inches": box, "pad_inches": 0.04}
+        figure.savefig(buffer, format="svg", transparent=True, **told)
     return lean(buffer.getvalue(), name)
 
 

@@ -1,6 +1,6 @@
 """A figure on a page: its finding apart, panels that a phone stacks, ink for light and dark."""
 
-from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,50 +43,60 @@ def panels(figure: Figure, name: str) -> tuple[str, list[Panel]]:
         name: What makes the ids of its drawings different from those of the page's others.
     """
     finding = figure.get_suptitle()
-    titled = [axes for axes in figure.axes if axes.get_title()]
-    titles = {axes: " ".join(axes.get_title().split()) for axes in titled}
     figure.suptitle("")
-    for axes in titled:
-        axes.set_title("")
-    whole = len(titled) < 2 or any(text.get_text() for text in figure.texts)
-    if whole and len(titled) == 1 and not finding:
-        finding = titles.pop(titled[0])
+    groups = _groups(figure)
+    if len(groups) == 1 and not finding:
+        finding, groups = next(iter(groups)), {"": figure.axes}
     width, height = figure.get_size_inches()
     grids = [spec.get_gridspec() for axes in figure.axes if (spec := axes.get_subplotspec())]
-    one_column = all(grid.ncols == 1 for grid in grids)
-    if one_column and all(axes.axison for axes in figure.axes) and width > WIDTH:
+    one_column = all(grid.ncols == 1 for grid in grids) and all(axes.axison for axes in figure.axes)
+    if one_column and not figure.subfigs and width > WIDTH:
         figure.set_size_inches(WIDTH, height)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     _ink(figure)
-    if whole:
-        return finding, [Panel(" · ".join(titles.values()), svg(figure, name))]
+    if len(groups) == 1:
+        return finding, [Panel(next(iter(groups)), svg(figure, name))]
     parts = []
-    for number, (first, members) in enumerate(_grouped(figure, titled).items()):
+    for number, (title, members) in enumerate(groups.items()):
         for axes in figure.axes:
             axes.set_visible(axes in members)
-        tight = [axes.get_tightbbox() for axes in members]
-        box = Bbox.union([one for one in tight if one]).padded(3)
-        inches = box.transformed(figure.dpi_scale_trans.inverted())
-        parts.append(Panel(titles[first], svg(figure, f"{name}-{number}", inches)))
+        boxes = [box for axes in members if (box := axes.get_tightbbox())]
+        inches = Bbox.union(boxes).padded(3).transformed(figure.dpi_scale_trans.inverted())
+        parts.append(Panel(title.strip(), svg(figure, f"{name}-{number}", inches)))
     return finding, parts
 
 
-def _grouped(figure: Figure, titled: list[Axes]) -> dict[Axes, list[Axes]]:
-    """Return with each of the titled axes the untitled ones nearest to it, by column first."""
-    groups = defaultdict(list, {axes: [axes] for axes in titled})
+def _groups(figure: Figure) -> dict[str, list[Axes]]:
+    """Take the titles off a figure's parts, and return them with the axes of each part."""
+    titled = {axes: " ".join(axes.get_title().split()) for axes in figure.axes if axes.get_title()}
+    named = {part.get_suptitle(): part.axes for part in figure.subfigs if part.get_suptitle()}
+    if named:
+        for part in figure.subfigs:
+            part.suptitle("")
+        return named
+    for axes in titled:
+        axes.set_title("")
+    if len(titled) < 2 or any(text.get_text() for text in figure.texts):
+        return {" · ".join(titled.values()): figure.axes}
+    groups = {axes: [axes] for axes in titled}
     for axes in figure.axes:
-        if axes not in groups:
-            here = axes.get_position()
+        if axes not in titled:
+            groups[_nearest(axes, groups)].append(axes)
+    # Two parts may bear one title.
+    return {titled[axes] + " " * i: members for i, (axes, members) in enumerate(groups.items())}
 
-            def distance(other: Axes, here: Bbox = here) -> float:
-                there = other.get_position()
-                across = max(here.x0 - there.x1, there.x0 - here.x1, 0)
-                down = max(here.y0 - there.y1, there.y0 - here.y1, 0)
-                return float(10 * across + down)
 
-            groups[min(titled, key=distance)].append(axes)
-    return groups
+def _nearest(axes: Axes, others: Iterable[Axes]) -> Axes:
+    """Return which of the others is nearest to `axes`, by column first."""
+
+    def distance(other: Axes) -> float:
+        here, there = axes.get_position(), other.get_position()
+        across = max(here.x0 - there.x1, there.x0 - here.x1, 0)
+        down = max(here.y0 - there.y1, there.y0 - here.y1, 0)
+        return float(10 * across + down)
+
+    return min(others, key=distance)
 
 
 def _ink(figure: Figure) -> None:
