@@ -2,12 +2,17 @@
 
 import fcntl
 import os
+import random
 import subprocess
 import sys
 import textwrap
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
+DRAW = os.environ.get("COMPANION_DRAW", "")
+collect_ignore = ["toy"]  # a chapter for test_own_chapter.py
 
 ARITHMETIC = textwrap.dedent(
     '''
@@ -55,6 +60,28 @@ ARITHMETIC = textwrap.dedent(
         return float(np.mean(xs))
     '''
 ).lstrip()
+
+
+def pytest_report_header():
+    """Say which draw this is, so that it can be made again."""
+    return f"slow tests drawn: COMPANION_DRAW={DRAW}" if DRAW else None
+
+
+def pytest_collection_modifyitems(config, items):
+    """With ``COMPANION_DRAW=SEED``, run a third of the cases that train large networks."""
+    if not DRAW:
+        return
+    cases = defaultdict(list)
+    for item in items:
+        if {"slow", "no_cover", "parametrize"} <= {mark.name for mark in item.iter_markers()}:
+            cases[item.nodeid.partition("[")[0]].append(item)
+    left_out = {
+        item
+        for name, several in cases.items()
+        for item in random.Random(DRAW + name).sample(several, 2 * len(several) // 3)
+    }
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)
