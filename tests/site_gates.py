@@ -1,10 +1,15 @@
 """The gates of the site: each reads what was built, or the code, and names all that is wrong."""
 
+import csv
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag
 
 import griffe
+
+from companion import data_files
+from companion.lesson import FENCE, without_code
 
 # TeX in the text of a page: a formula that nobody typeset.
 TEX = re.compile(r"\$[^$\n]+\$|\\[(\[]|\\[a-z]+\{")
@@ -177,6 +182,173 @@ def _unknown(owner):
                 if described.name.lstrip("*") not in taken:
                     yield f"{owner.path} takes no argument {described.name!r}"
 
+
+# What follows reads the pages as they are written: files in the folder of a chapter, in order.
+
+WORDS = 3500
+MARK = re.compile(r"<!-- *(.*?) *-->", re.DOTALL)
+FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
+ADDRESS = re.compile(r"\]\(https?://")
+# In a formula, what stands for something that notation.md writes otherwise.
+LETTERS = {
+    r"(?<!\\sum)(?<!\\prod)_\{?t\b": "time is a superscript: h^{(t)}",
+    r"(?<!\\sum)(?<!\\prod)_\{?l\b": "a layer is a superscript: W^{[l]}",
+    r"[A-Za-z}]\^\{?\((?:l|L)\b": "a layer stands in square brackets: W^{[l]}",
+    r"\\(?:circ|otimes|bullet)\b": "element by element is \\odot",
+    r"\\ast\b": "cross-correlation is \\star, true convolution *",
+    r"\\phi\b": "features are \\varphi",
+    r"\\mathcal": "the loss is L, or E as in Intro to ML",
+}
+
+
+def _at(file, text, place, advice):
+    """A complaint: the page, its line, and what to do."""
+    return f"{file.parent.name}/{file.name}:{text.count(chr(10), 0, place) + 1}: {advice}"
+
+
+def _read(files):
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        yield file, text, without_code(text)
+
+
+def headings_without_an_id(files):
+    """Headings that cannot be linked to by a name of their own."""
+    return [
+        _at(file, prose, match.start(), f"give it an id: {match[0]} {{#…}}")
+        for file, _, prose in _read(files)
+        for match in re.finditer(r"^#{1,6} .*$", prose, re.MULTILINE)
+        if not re.search(r"\{ *#[a-z0-9-]+ *\}$", match[0])
+    ]
+
+
+def ids_given_twice(files):
+    """Ids that two headings of the book bear."""
+    heading = re.compile(r"^#{1,6} .*\{ *#([\w-]+) *\}$", re.MULTILINE)
+    given = [
+        (match[1], _at(file, prose, match.start(), f"another heading bears {match[1]!r} too"))
+        for file, _, prose in _read(files)
+        for match in heading.finditer(prose)
+    ]
+    times = Counter(name for name, _ in given)
+    return [complaint for name, complaint in given if times[name] > 1]
+
+
+def links_to_a_page_instead_of_an_id(files):
+    """Links to a place on another page: they break when that page is split."""
+    return [
+        _at(file, prose, match.start(), f"link to the heading's id, [text][id]: {match[0]}")
+        for file, _, prose in _read(files)
+        for match in re.finditer(r"\]\((?!https?:)[^)\s]*\.md#[^)]*\)", prose)
+    ]
+
+
+def marks_of_nothing(files):
+    """Marks that name no record, no slide or no source, and comments that are no mark."""
+    with (data_files.data_folder() / "slides.csv").open(encoding="utf-8", newline="") as opened:
+        slides = {row[0] for row in csv.reader(opened)}
+    complaints = []
+    for file, _, prose in _read(files):
+        for match in MARK.finditer(prose):
+            kind, _, named = match[1].partition(":")
+            unknown = {
+                "from": [
+                    n
+                    for n in re.split(r"[,\s]+", named.strip())
+                    if not data_files.recorded(n).is_file()
+                ],
+                "slide": [n for n in re.split(r"[,\s]+", named.strip()) if n not in slides],
+                "source": [],
+            }.get(kind, [kind])
+            if unknown or not named.strip():
+                advice = f"a mark is from: RECORD, source: WORK, slide: ROW. Received: {match[0]}"
+                complaints.append(_at(file, prose, match.start(), advice))
+    return complaints
+
+
+def pages_too_long(files):
+    """Pages of more than 3,500 words, code and formulas not counted."""
+    lengths = {
+        file: len(FORMULA.sub(" ", MARK.sub(" ", prose)).split()) for file, _, prose in _read(files)
+    }
+    return [
+        f"{file.parent.name}/{file.name}: split it. {count} words are more than {WORDS}."
+        for file, count in lengths.items()
+        if count > WORDS
+    ]
+
+
+def missing_parts(files):
+    """What the last page of a chapter lacks of the parts that end every chapter."""
+    file, text, _ = list(_read(files))[-1]
+    chapter, place = file.parent.name, f"{file.parent.name}/{file.name}"
+    parts = dict(re.findall(r"^## ([^\n{]+?) *(?:\{[^\n]*)?\n(.*?)(?=^## |\Z)", text, re.M | re.S))
+    questions = len(re.findall(r'^\?\?\? question "', parts.get("Ask yourself", ""), re.M))
+    lines = len(re.findall(r"^- ", parts.get("In short", ""), re.M))
+    works = re.split(r"^- ", parts.get("What to read next", ""), flags=re.M)[1:]
+    asked = {
+        f'"## In short" with five points; it has {lines}': lines == 5,
+        f'"## Ask yourself" with five folded questions; it has {questions}': questions == 5,
+        f'"## Exercises" with pages.exercises("{chapter}")': f'pages.exercises("{chapter}")'
+        in parts.get("Exercises", ""),
+        '"## What to read next" at its end': list(parts)[-1:] == ["What to read next"],
+    }
+    complaints = [
+        f"{place}: the chapter ends with {part}" for part, there in asked.items() if not there
+    ]
+    unlinked = [
+        work.split("*")[1] if "*" in work else work for work in works if not ADDRESS.search(work)
+    ]
+    return complaints + [f"{place}: give a DOI or arXiv link for {work!r}" for work in unlinked]
+
+
+def exercises_out_of_place(files, names):
+    """Exercises that stand on no page of their chapter, or on more than one place."""
+    text = "".join(text for _, text, _ in _read(files))
+    chapter = files[0].parent.name
+    times = Counter(re.findall(r'pages\.exercise\(\s*"([\w.]+)"', text))
+    return [
+        f'{chapter}: print(pages.exercise("{chapter}.{name}")) where it belongs, once; '
+        f"it is there {times[f'{chapter}.{name}']} times"
+        for name in names
+        if times[f"{chapter}.{name}"] != 1
+    ]
+
+
+def other_letters(files):
+    """Letters of formulas that the page of notation writes otherwise; a deck's own are quoted."""
+    complaints = []
+    for file, _, prose in _read(files):
+        for formula in FORMULA.finditer(prose):
+            begin, end = prose.rfind("\n\n", 0, formula.start()), prose.find("\n\n", formula.end())
+            if re.search(r"\bwrites?\b", prose[max(begin, 0) : end]):
+                continue
+            for pattern, advice in LETTERS.items():
+                if found := re.search(pattern, formula[0]):
+                    place = formula.start() + found.start()
+                    complaints.append(_at(file, prose, place, f"{found[0]}: {advice}"))
+    return complaints
+
+
+def included_otherwise(files):
+    """Code that is shown in another way than by `pages.code`."""
+    return [
+        _at(file, text, match.start(), "show it by pages.code")
+        for file, text, _ in _read(files)
+        for match in FENCE.finditer(text)
+        if "--8<--" in match[0]
+    ]
+
+
+PAGE_GATES = (
+    headings_without_an_id,
+    links_to_a_page_instead_of_an_id,
+    marks_of_nothing,
+    pages_too_long,
+    missing_parts,
+    other_letters,
+    included_otherwise,
+)
 
 SITE_GATES = (
     formulas_left_as_tex,

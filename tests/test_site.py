@@ -13,7 +13,7 @@ import site_gates
 from markdown import Markdown
 
 from companion import catalogue, lesson, pages
-from companion.lesson import notebook
+from companion.lesson import notebook, page_files
 from companion.listing import listing
 
 ROOT = Path(__file__).parents[1]
@@ -216,15 +216,119 @@ def test_every_public_name_of_a_chapter_is_in_the_reference(site):
     assert missing == []
 
 
+# Chapters that are not yet in the pattern of a page; whoever moves one takes it out.
+MOVING = {"convnets", "convolution", "ecg", "memory", "regularization"}
+
+
+@pytest.mark.parametrize("gate", site_gates.PAGE_GATES, ids=lambda gate: gate.__name__)
 @pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_a_lesson_has_its_parts(found):
+def test_the_pages_of_a_chapter_pass(gate, found):
+    if found.name in MOVING:
+        pytest.skip("not yet in the pattern of a page")
+    assert gate(page_files(found.name)) == []
+
+
+@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
+def test_a_lesson_opens_with_its_question_and_shows_each_exercise_in_its_place(found):
     text = lesson.text(found.name)
-    headings = [section.title.lower() for section in lesson.sections(found.name)]
     assert f"**{found.card.question}**" in text[:400]
-    assert "what goes wrong" in text.lower()
-    assert headings[-2:] == ["exercises", "what to read next"]
-    assert f'pages.exercises("{found.name}")' in text
     assert f'pages.download("{found.name}")' in text
+    if found.name in MOVING:
+        pytest.skip("not yet in the pattern of a page")
+    assert f'pages.builds_on("{found.name}")' in text
+    assert "what goes wrong" in text.lower()
+    assert site_gates.exercises_out_of_place(page_files(found.name), found.exercise_names()) == []
+
+
+def test_no_two_headings_of_the_book_bear_one_id():
+    assert site_gates.ids_given_twice(sorted((ROOT / "chapters").rglob("*.md"))) == []
+
+
+BAD_PAGES = {
+    "headings_without_an_id": ["## A heading", "### One {: .class }"],
+    "links_to_a_page_instead_of_an_id": ["[x](../a/README.md#y)", "[x](02-y.md#z)"],
+    "marks_of_nothing": [
+        "<!-- from: nothing_recorded -->",
+        "<!-- from: weight_decay nothing_recorded -->",
+        "<!-- slide: A20 F1 -->",
+        "<!-- source: -->",
+        "<!-- a remark -->",
+    ],
+    "pages_too_long": ["word " * 3501],
+    "missing_parts": ["## In short {#a}\n\n- one\n", "## Exercises\n"],
+    "other_letters": ["$h_t$", "$$\nh_{t-1}\n$$", r"$a \circ b$", r"$\phi$", "$W^{(l)}$", "$W_l$"],
+    "included_otherwise": ['```python\n--8<-- "a.py"\n```\n'],
+    "ids_given_twice": ["## A {#a}\n\n## B {#a}"],
+}
+GOOD_PAGE = r"""# A chapter {#chapter}
+
+<!-- slide: A20 E50 -->
+
+A line $h^{(t)} = W^{[l]} \odot \sum_t x$ <!-- from: weight_decay, dropout_rate -->
+Here deck C writes $C_t$. <!-- source: LeCun 1998 -->
+
+```python
+# no heading
+```
+
+[x][y] [z](../z/README.md) [w](https://example.org/a.md#b)
+
+## In short {#chapter-in-short}
+
+- one
+- two
+- three
+- four
+- five
+
+## Ask yourself {#chapter-ask}
+
+??? question "One?"
+
+??? question "Two?"
+
+??? question "Three?"
+
+??? question "Four?"
+
+??? question "Five?"
+
+## Exercises {#chapter-exercises}
+
+print(pages.exercises("FOLDER"))
+
+## What to read next {#chapter-reading}
+
+- Someone (2000). *A work.* [doi:1](https://doi.org/1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("gate", "sample"),
+    [(gate, sample) for gate, samples in BAD_PAGES.items() for sample in samples],
+)
+def test_a_gate_stops_a_bad_page_and_names_it(gate, sample, tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text(f"{sample}\n")
+    assert all("README.md" in complaint for complaint in getattr(site_gates, gate)([file]))
+    assert getattr(site_gates, gate)([file])
+
+
+@pytest.mark.parametrize("gate", BAD_PAGES)
+def test_a_gate_lets_a_good_chapter_pass(gate, tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text(GOOD_PAGE.replace("FOLDER", tmp_path.name))
+    assert getattr(site_gates, gate)([file]) == []
+
+
+def test_a_work_without_a_link_and_an_exercise_shown_twice_or_never_are_found(tmp_path):
+    file = tmp_path / "README.md"
+    unlinked = GOOD_PAGE.replace("[doi:1](https://doi.org/1)", "A journal.")
+    name = tmp_path.name
+    shown = f'print(pages.exercise("{name}.one"))\n' * 2
+    file.write_text(shown + unlinked.replace("FOLDER", name))
+    assert len(site_gates.missing_parts([file])) == 1
+    assert len(site_gates.exercises_out_of_place([file], ["one", "two"])) == 2
 
 
 @pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
