@@ -1,9 +1,11 @@
 """Studies that cost nothing, where a worker process can import them."""
 
+import json
 import os
 import random
 import signal
 import time
+from pathlib import Path
 
 from companion.errors import UserError
 from companion.studies.study import Study
@@ -24,6 +26,14 @@ def slow(level, seed, *, quick):
             log.write(f"{level} {seed}\n")
     time.sleep(0.15)
     return draw(level, seed, quick=quick)
+
+
+def cached(level, seed, *, quick):
+    """As `draw`, kept in the working folder, as a row that takes long might be."""
+    file = Path(f"{level}-{seed}.json")
+    if not file.exists():
+        file.write_text(json.dumps(draw(level, seed, quick=quick)))
+    return json.loads(file.read_text())
 
 
 def deadly(level, seed, *, quick):

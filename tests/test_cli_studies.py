@@ -1,7 +1,6 @@
 """`companion study` and `companion verify` as a user types them."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -146,10 +145,3 @@ def test_asking_what_there_is_loads_nothing_heavy(arguments):
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
-def test_as_many_workers_as_cores_are_the_default():
-    from companion.studies.runner import available_cores
-
-    assert len(available_cores()) == len(os.sched_getaffinity(0))

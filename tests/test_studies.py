@@ -1,5 +1,6 @@
 """The studies' engine: intervals that hold, rows that survive, records that can be checked."""
 
+import importlib
 import json
 import os
 import signal
@@ -16,13 +17,17 @@ import study_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion import data_files
+from companion import catalogue, data_files
 from companion.console import err
 from companion.errors import UserError
-from companion.studies import records
-from companion.studies.results import Results, bootstrap_interval, seeds_needed
-from companion.studies.runner import Folder, Row, Rows, run_study
+from companion.studies import records, verification
+from companion.studies.fingerprint import modules_of
+from companion.studies.results import Results
+from companion.studies.scheduler import run_study
+from companion.studies.statistics import bootstrap_interval, seeds_needed
+from companion.studies.storage import Folder, Row, Rows
 from companion.studies.study import Study
+from companion.studies.workers import executors, perform
 
 TESTS = Path(__file__).parent
 
@@ -311,7 +316,7 @@ def test_a_folder_of_another_library_version_is_refused(tmp_path):
     card = json.loads((tmp_path / "study.json").read_text())
     card["versions"]["numpy"] = "0.1"
     (tmp_path / "study.json").write_text(json.dumps(card))
-    with pytest.raises(UserError, match=r"its versions is .*'0\.1'"):
+    with pytest.raises(UserError, match="its versions differs in numpy"):
         run_study(samples.study(), tmp_path)
 
 
@@ -329,6 +334,20 @@ def test_a_folder_that_holds_other_things_is_refused(tmp_path):
         run_study(samples.study(), tmp_path / "thesis.txt")
 
 
+def test_what_a_row_keeps_in_its_working_folder_stays_with_the_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "0-0.json").write_text('{"error": 0.0, "norm": 0.0}')
+    rows = run_study(samples.study(samples.cached), "rows", workers=1, seeds=1)
+    assert rows.done[0].values["error"] == samples.draw(0, 0, quick=False)["error"]
+    assert (tmp_path / "rows" / "work" / "0-0.json").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_as_many_workers_as_cores_are_the_default(tmp_path):
+    with executors(None, None, tmp_path) as (_, slots):
+        assert slots == len(os.sched_getaffinity(0))
+
+
 def test_workers_are_counted_from_one(tmp_path):
     with pytest.raises(UserError, match="at least one worker"):
         run_study(samples.study(), tmp_path, workers=0)
@@ -337,7 +356,7 @@ def test_workers_are_counted_from_one(tmp_path):
 RUN = """
 import sys
 import study_samples as samples
-from companion.studies.runner import run_study
+from companion.studies.scheduler import run_study
 if __name__ == "__main__":
     run_study(samples.study(samples.slow), sys.argv[1], workers=2, seeds=6)
 """
@@ -398,12 +417,110 @@ def test_two_processes_on_one_folder_share_the_work_and_double_nothing(tmp_path,
     assert not list((tmp_path / "rows" / "rows").glob(".*")), "and no draft lies about"
 
 
+# ---- the code of a row ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A function that writes modules beside one another, of which `measured` holds a measure."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(**sources):
+        for name, source in sources.items():
+            file = tmp_path / f"{name.replace('helper_', 'helper/')}.py"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(source)
+        importlib.invalidate_caches()
+        return importlib.import_module("measured").measure
+
+    yield write
+    for name in [name for name in sys.modules if name.split(".")[0] in ("measured", "helper")]:
+        del sys.modules[name]
+
+
+MEASURE = "import helper\ndef measure(level, seed, *, quick):\n    return {'error': helper.value()}"
+
+
+def test_rows_from_before_and_after_a_helper_changed_are_never_mixed(project, tmp_path):
+    study = samples.study(project(measured=MEASURE, helper="def value(): return 1.0"), levels=(0,))
+    assert [row.values["error"] for row in run_study(study, tmp_path / "rows", seeds=2).done] == [
+        1.0,
+        1.0,
+    ]
+    project(helper='"""Doc."""\ndef value():\n    """Docs."""\n    return (1.0)  # one\n')
+    assert len(run_study(study, tmp_path / "rows", seeds=3).done) == 3, "comments change nothing"
+    project(helper="def value(): return 100.0")
+    with pytest.raises(UserError, match=r"its code differs in helper\. Nothing was changed there"):
+        run_study(study, tmp_path / "rows", seeds=4)
+    assert len(list((tmp_path / "rows" / "rows").iterdir())) == 3
+
+
+def test_a_worker_with_other_code_than_the_study_began_with_measures_nothing():
+    with pytest.raises(UserError, match="other code than this study began with"):
+        perform(samples.draw, 0, 0, quick=True, code="an older one")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def measure():\n    from helper.deep import thing",
+        "import helper.deep",
+        "from helper import deep as d",
+        "from helper.deep import *",
+        "import importlib\nimportlib.import_module('helper.deep')",
+        "from helper import public",
+        "import helper\ndef measure(): helper.public()",
+        "import helper.other\ndef measure(): helper.public()",
+        "import helper as h\ndef measure(): return [h.public.field for _ in 'a']",
+    ],
+)
+def test_every_way_to_another_module_is_followed(project, source):
+    measure = project(
+        measured=source + "\ndef measure(): pass",
+        helper___init__="import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach("
+        "__name__, submod_attrs={'deep': ['public']})",
+        helper_deep="from . import deeper\npublic = thing = 1",
+        helper_deeper="",
+        helper_other="",
+    )
+    assert {"helper", "helper.deep", "helper.deeper"} <= modules_of(measure).keys()
+    assert ("helper.other" in modules_of(measure)) == ("other" in source)
+
+
+def test_a_study_reaches_the_models_and_the_data_that_it_names_and_no_other_chapters():
+    reached = modules_of(catalogue.find_study("digits_by_rows")[1].measure).keys()
+    assert {"chapters.recurrence.models", "companion.datasets.sources"} <= reached
+    assert {"companion.training.trainer", "companion.training.recipe"} <= reached
+    assert not {"chapters.ecg.models", "companion.studies.scheduler"} & reached
+    assert all(
+        name.split(".")[1:2] in ([], ["recurrence"]) for name in reached if "chapters" in name
+    )
+
+
+@pytest.mark.slow
+def test_whatever_a_row_loads_is_in_its_fingerprint():
+    script = (
+        "import sys\n"
+        "from chapters.recurrence import studies\n"
+        "studies.digits_by_rows_row('one way', 0, quick=True)\n"
+        "loaded = [name for name in sys.modules if name.startswith(('companion', 'chapters'))]\n"
+        "from companion.studies.fingerprint import modules_of\n"
+        "print(*({*loaded} - modules_of(studies.digits_by_rows_row).keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    missing = set(done.stdout.split())
+    cards = {f"chapters.{entry.name}" for entry in catalogue.discover()}
+    assert missing <= cards, "the catalogue reads every card and uses one"
+
+
 # ---- a cluster ----------------------------------------------------------------------------------
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("companion.studies.runner.SCHEDULER_PATIENCE", 1)
+    monkeypatch.setattr("companion.studies.workers.SCHEDULER_PATIENCE", 1)
     with pytest.raises(UserError, match=r"No Dask scheduler answers at 'tcp://127\.0"):
         run_study(samples.study(), tmp_path, scheduler="tcp://127.0.0.1:9")
     with pytest.raises(UserError, match="No Dask scheduler answers at 'nonsense:"):
@@ -467,9 +584,33 @@ def test_a_record_says_where_its_numbers_come_from_and_not_whose_machine_it_was(
 def test_what_was_recorded_is_found_again(recorded):
     study, _ = recorded
     for full in (False, True):
-        outcome = records.verify(study, "sample", full=full, workers=1)
+        outcome = verification.verify(study, "sample", full=full, workers=1)
         assert outcome.status == "match", outcome.message
         assert "to the last digit" in outcome.message
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_nothing_that_lies_about_stands_in_for_a_row(clone, monkeypatch, full):
+    study = samples.study(samples.cached, seeds=range(3))
+    records.record(study, "sample", clone / "runs" / "studies" / "sample", workers=1)
+    forged = json.dumps({"error": 9.0, "norm": 9.0})
+    for place in (clone, clone / "runs" / "studies" / "sample" / "full" / "work"):
+        for level, seed in study.rows():
+            (place / f"{level}-{seed}.json").write_text(forged)
+    for row in (clone / "runs").rglob("rows/*.json"):
+        row.write_text(row.read_text().replace('"error": ', '"error": 9'))
+    monkeypatch.chdir(clone)
+    outcome = verification.verify(study, "sample", full=full, workers=1)
+    assert (outcome.status, "to the last digit" in outcome.message) == ("match", True)
+
+
+def test_a_record_of_other_code_is_measured_again_and_verify_says_so(recorded):
+    study, path = recorded
+    assert "changed" not in verification.verify(study, "sample", workers=1).message
+    tamper(path, lambda found: found.update(code="0123456789ab"))
+    outcome = verification.verify(study, "sample", workers=1)
+    assert outcome.status == "match"
+    assert "to the last digit; the code has changed since" in outcome.message
 
 
 def tamper(path, change):
@@ -512,7 +653,7 @@ def drop_row(found):
 def test_a_tampered_record_drifts(recorded, change, message):
     study, path = recorded
     tamper(path, change)
-    outcome = records.verify(study, "sample", workers=1)
+    outcome = verification.verify(study, "sample", workers=1)
     assert outcome.status == "drift"
     assert message in outcome.message
 
@@ -523,11 +664,11 @@ def test_rows_that_come_out_differently_drift_though_the_record_agrees_with_itse
     def shift(found):
         for row in found["quick"]["rows"]:
             row["norm"] += 0.5
-        again = records.rebuilt(study, True, found["quick"]["rows"])
-        found["quick"] = records.Part(again).contents()
+        again = records.recorded_part(study, True, found["quick"]["rows"])
+        found["quick"] = records.half(again)
 
     tamper(path, shift)
-    outcome = records.verify(study, "sample", workers=1)
+    outcome = verification.verify(study, "sample", workers=1)
     assert outcome.status == "drift"
     assert "norm at dose = 0 was 1.5" in outcome.message
 
@@ -535,14 +676,14 @@ def test_rows_that_come_out_differently_drift_though_the_record_agrees_with_itse
 def test_a_study_that_changed_drifts(recorded):
     study, _ = recorded
     changed = samples.study(seeds=range(3), levels=(0, 2), quick_levels=(0, 1, 2))
-    assert records.verify(changed, "sample", workers=1).status == "drift"
+    assert verification.verify(changed, "sample", workers=1).status == "drift"
     asked = samples.study(seeds=range(3), question="Is it so?")
-    assert "another question" in records.verify(asked, "sample", workers=1).message
-    assert records.verify(study, "sample", workers=1).status == "match"
+    assert "another question" in verification.verify(asked, "sample", workers=1).message
+    assert verification.verify(study, "sample", workers=1).status == "match"
 
 
 def test_what_cannot_be_made_again_says_so(clone):
-    outcome = records.verify(samples.study(), "sample")
+    outcome = verification.verify(samples.study(), "sample")
     assert outcome.status == "cannot"
     assert "companion study sample --record" in outcome.message
     with pytest.raises(UserError, match="rows were lost"), err.capture():

@@ -10,8 +10,7 @@ from chapters.ecg import models, studies
 from chapters.ecg.detector import Detector
 from chapters.ecg.experts import Expert
 from companion.data_files import data_folder
-from companion.studies.records import machine
-from companion.studies.runner import versions
+from companion.studies.provenance import machine, versions
 
 SEED = 0
 

@@ -42,8 +42,9 @@ def study(
     if not name:
         return listing()
     found, chosen = catalogue.find_study(name)
-    from companion.studies.results import Results, number
-    from companion.studies.runner import run_study
+    from companion.studies.results import Results
+    from companion.studies.scheduler import run_study
+    from companion.studies.sentences import number
 
     if record:
         if quick or seeds or scheduler or output:
@@ -119,10 +120,10 @@ def verify(
     known = catalogue.studies()
     if name and name not in known:
         catalogue.find_chapter(name)
-    from companion.studies import records
+    from companion.studies import verification
 
     outcomes = [
-        records.verify(chosen, chapter.name, full=full, workers=workers)
+        verification.verify(chosen, chapter.name, full=full, workers=workers)
         for chapter, chosen in known.values()
         if name in ("", chapter.name, chosen.name)
     ]

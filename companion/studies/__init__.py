@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "results": ["Results"],
-        "runner": ["run_study"],
+        "scheduler": ["run_study"],
         "study": ["Study"],
     },
 )
