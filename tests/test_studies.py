@@ -510,9 +510,9 @@ def test_whatever_a_row_loads_is_in_its_fingerprint():
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    missing = set(done.stdout.split())
-    cards = {f"chapters.{entry.name}" for entry in catalogue.discover()}
-    assert missing <= cards, "the catalogue reads every card and uses one"
+    missing = {".".join(module.split(".")[:2]) for module in done.stdout.split()}
+    chapters = {f"chapters.{entry.name}" for entry in catalogue.discover()}
+    assert missing <= chapters - {"chapters.recurrence"}, "the catalogue looks at all, and uses one"
 
 
 # ---- a cluster ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from companion import catalogue
+from companion.datasets import Source
 from companion.errors import UserError
 
 PROJECT = {"companion", "chapters"}
@@ -30,13 +31,13 @@ def modules_of(measure: Callable[..., Any]) -> dict[str, str]:
     - what it imports, inside functions too, and the packages around that;
     - a public name that a package loads lazily (`lazy_loader.attach`), where it uses that name;
     - a module that it names in a string (``"chapters.memory.models"``);
-    - in a chapter, the models of a chapter whose model it names in a string (``"lenet5"``), as
-      `companion.train` and `catalogue.builder` look them up; a chapter's own card does not count.
+    - in a chapter, the module behind the name of a model (``"lenet5"``) or of a chapter's data, as
+      `companion.train` and `companion.load` look them up; a chapter's own card does not count.
 
     A hash is blind to comments, layout and docstrings. The project is ``companion``, ``chapters``
     (a teacher's own among them) and, for a measure elsewhere, the modules beside it. What is not
-    seen: a module, model or public name whose name is put together while the code runs; data sets
-    and other files that it reads; and other packages, whose versions stand beside the code.
+    seen: a module, model, data set or public name whose name is put together while code runs; data
+    and other files that are read; and other packages, whose versions stand beside the code.
 
     Args:
         measure: A function at the top of a module that lies in a file.
@@ -65,7 +66,7 @@ def short_hash(text: str) -> str:
 
 
 class _Project:
-    """The modules of the project, found and read without importing more than packages.
+    """The modules of the project; only packages are imported to find and read them.
 
     Args:
         start: The module where a walk begins.
@@ -82,10 +83,15 @@ class _Project:
             self.roots |= {module.name for module in pkgutil.iter_modules([str(beside)])}
 
     @cached_property
-    def models(self) -> dict[str, str]:
-        """The module that builds each model of the catalogue."""
-        known = catalogue.models().items()
-        return {name: f"chapters.{chapter.name}.models" for name, (chapter, _) in known}
+    def named(self) -> dict[str, set[str]]:
+        """The modules behind each name of a model, or of data that a chapter brings."""
+        sources = catalogue.objects(Source, lambda card: card.data)
+        named = {
+            one.card.name: {f"chapters.{entry.name}.{entry.card.data}"} for entry, one in sources
+        }
+        for name, (entry, model) in catalogue.models().items():
+            named[name] = {f"chapters.{entry.name}.models"} | named.get(model.data, set())
+        return named
 
     def file(self, module: str) -> Path | None:
         """Return a module's file; None where there is no such module."""
@@ -151,7 +157,7 @@ class _Project:
                 if node.value.replace(".", "").isidentifier():
                     names.add(node.value)
                 if module.startswith("chapters.") and not is_package:
-                    names.add(self.models.get(node.value, ""))
+                    names.update(self.named.get(node.value, ()))
         return {loaded for name in names for loaded in self.loaded(name)}
 
 
