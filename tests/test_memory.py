@@ -309,9 +309,9 @@ def test_the_gradient_of_an_lstms_memory_is_its_central_difference():
 
 
 def test_the_recorded_pyramid_hears_nineteen_digits_in_twenty_and_is_quicker():
-    listener = figures.kept()["listener"]
+    listener = figures.record["listener"]
     assert listener["data"] == "spoken_digit"
     assert listener["test_accuracy"] >= 0.95
-    seconds = figures.kept()["seconds_per_epoch"]
+    seconds = figures.record["seconds_per_epoch"]
     assert seconds["pairs"] < seconds["BLSTM"]
     assert seconds["pairs, from the input on"] < seconds["BLSTM"] / 2

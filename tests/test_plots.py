@@ -1,14 +1,22 @@
-"""What every figure is made of: inline SVG, diagrams, and what is recorded for them."""
+"""What every figure is made of: inline SVG, diagrams, records, and tables beside them."""
 
+import json
 import re
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown import Markdown
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 
-from companion.plots import inline_svg, panels
+from companion import data_files
+from companion.plots import inline_svg, panels, picture, subplots
+from companion.plots.diagram import Diagram, grid
+from companion.studies.recorded_figures import FigureRecord
+from companion.studies.tables import markdown_table
 
 
 @given(st.lists(st.tuples(*[st.floats(-1e3, 1e3)] * 2), min_size=1, max_size=30))
@@ -80,3 +88,87 @@ def test_text_on_a_colour_keeps_one_ink_and_other_text_has_one_for_each_scheme()
 @given(*[st.tuples(*[st.floats(0, 1)] * 3)] * 2)
 def test_a_readable_colour_is_told_from_any_surface(colour, surface):
     assert inline_svg.contrast(to_rgb(inline_svg.readable(colour, surface)), surface) >= 4.4
+
+
+@pytest.fixture
+def sheet():
+    _, axes = subplots((4, 4))
+    return Diagram(axes, (0, 10), (0, 10))
+
+
+def ends(sheet):
+    """Where the diagram's last arrow begins and ends, as it is drawn."""
+    sheet.axes.figure.canvas.draw()
+    arrow = [patch for patch in sheet.axes.patches if isinstance(patch, FancyArrowPatch)][-1]
+    path = arrow.get_path()
+    return path.vertices[0], path.vertices[path.codes != path.CLOSEPOLY][-1]
+
+
+@pytest.mark.parametrize(
+    ("to", "leaves", "arrives"),
+    [((2, 8), (2, 2.5), (2, 7.5)), ((8, 2), (3, 2), (7, 2)), ((8, 8), (3, 2.5), (7, 7.5))],
+    ids=["upwards", "across", "aslant"],
+)
+def test_an_arrow_leads_from_the_rim_of_a_box_to_the_rim_of_the_next(sheet, to, leaves, arrives):
+    first, second = sheet.box(2, 2, "x", "k", (2, 1)), sheet.box(*to, "h", "k", (2, 1))
+    sheet.arrow(first, second, head="-", shrinkA=0, shrinkB=0)
+    start, end = ends(sheet)
+    np.testing.assert_allclose(start, leaves, atol=1e-6)
+    np.testing.assert_allclose(end, arrives, atol=1e-6)
+
+
+def test_an_arrow_past_a_point_leaves_towards_that_point(sheet):
+    sheet.arrow(sheet.sign(2, 2, "×", 0.5), (2, 6), (8, 6), head="-")
+    start, end = ends(sheet)
+    np.testing.assert_allclose([*start, *end], [2, 2.5, 8, 6], atol=1e-6)
+
+
+def test_a_name_stands_above_a_level_arrow_and_at_the_right_of_an_upright_one(sheet):
+    sheet.arrow((1, 1), (5, 1), name="W")
+    sheet.arrow((1, 1), (1, 5), name="U")
+    above, right = sheet.axes.texts
+    assert (above.get_position(), above.get_va()) == ((3, 1), "bottom")
+    assert right.get_position()[0] > 1
+    assert right.get_ha() == "left"
+
+
+def test_a_grid_writes_every_number_in_its_cell_and_nothing_where_nothing_is():
+    _, axes = subplots((3, 3))
+    grid(axes, np.array([[-1.0, ""], ["", 2.5]], dtype=object), {(0, 1): "0.5"})
+    assert {(*text.get_position(), text.get_text()) for text in axes.texts} == {
+        (0, 0, "−1"),
+        (1, 1, "2.5"),
+    }
+    assert [patch.get_xy() for patch in axes.patches] == [(0.5, -0.5)]
+
+
+def test_panels_are_plain_and_a_picture_in_one_is_framed():
+    _, axes = subplots((4, 2), 1, 2)
+    picture(axes[1], np.eye(3), "eye")
+    assert [one.spines["top"].get_visible() for one in axes] == [False, True]
+    assert not len(axes[1].get_xticks())
+
+
+def test_a_record_holds_its_parts_and_what_they_were_made_by(tmp_path, monkeypatch):
+    monkeypatch.setattr(data_files, "recorded", lambda name: tmp_path / f"{name}.json")
+    record = FigureRecord("toy", seed=3)
+    order = []
+    path = record.make(
+        second=lambda: order.append("second") or [1, 2], first=lambda: order.append("first") or "µ"
+    )
+    assert order == ["second", "first"], "parts are made in the order given: seeds depend on it"
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert (written["command"], written["seed"]) == ("python -m chapters.toy.figures", 3)
+    assert written["seconds"] >= 0
+    assert written["versions"]["numpy"] == np.__version__
+    assert (record["second"], record["first"]) == ([1, 2], "µ")
+    with pytest.raises(KeyError, match=r"'third'; `python -m chapters\.toy\.figures`"):
+        record["third"]
+
+
+def test_a_table_in_markdown_is_one_with_its_numbers_at_the_right():
+    written = markdown_table(("cell", "error"), [("GRU", "1.5%"), ("LSTM", "−0.2"), ("none", "–")])
+    page = Markdown(extensions=["tables"]).convert(written)
+    assert re.findall(r"<th[^>]*>(\w+)", page) == ["cell", "error"]
+    assert re.findall(r'<td style="text-align: right;">([^<]+)', page) == ["1.5%", "−0.2", "–"]
+    assert re.findall(r"<td>(\w+)", page) == ["GRU", "LSTM", "none"]

@@ -19,6 +19,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 from chapters.regularization import figures, models, scratch, studies
+from companion.studies.records import recorded_results
 
 LESSON = Path(figures.__file__).with_name("README.md").read_text(encoding="utf-8")
 numpy_of = ops.convert_to_numpy
@@ -399,7 +400,7 @@ def test_in_the_study_too_sgd_cannot_tell_a_penalty_from_decay():
 
 @pytest.mark.slow
 def test_the_kept_digits_are_those_that_keras_makes():
-    kept = figures.kept()["augmentation"]
+    kept = figures.record["augmentation"]
     made = json.loads(json.dumps(figures.augmented_digit()))
     assert made["original"] == kept["original"]
     for name, versions in made["transforms"].items():
@@ -434,13 +435,15 @@ def test_the_kept_digits_are_those_that_keras_makes():
     ],
 )
 def test_a_number_of_the_lesson_is_the_recorded_one(study, level, column, printed):
-    table = figures.results(study).table.set_index("level")
+    table = recorded_results(getattr(studies, study)).table.set_index("level")
     assert f"{100 * table.loc[level, column]:.1f} %" == printed
     assert printed in LESSON
 
 
 def test_the_validation_split_would_have_chosen_what_the_test_split_shows_as_best():
-    decay, rates = (figures.results(name).table for name in ("weight_decay", "dropout_rate"))
+    decay, rates = (
+        recorded_results(study).table for study in (studies.weight_decay, studies.dropout_rate)
+    )
     penalised = decay[decay["penalty"] != "none"]
     groups = [*dict(list(penalised.groupby(["optimizer", "penalty"]))).values(), rates]
     assert len(groups) == 7

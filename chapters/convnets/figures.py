@@ -1,7 +1,6 @@
 """Figures of convnets: where their weights are, what they answer, and where they look."""
 
-import json
-import time
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,15 +8,13 @@ from matplotlib.figure import Figure
 
 import companion
 from chapters.convnets import studies
-from companion.data_files import read, recorded
-from companion.plots import BLUE, GREEN, ORANGE, plain
+from companion.plots import BLUE, GREEN, ORANGE, SKY, intervals, picture, plain, subplots
+from companion.plots.diagram import grid
+from companion.studies.recorded_figures import FigureRecord
 from companion.studies.records import recorded_results
-from companion.studies.results import Results
+from companion.studies.study import Study
 
-# What Keras made for the figures, kept so that a page is built without Keras.
-KEPT = "convnets_figures"
-COMMAND = "python -m chapters.convnets.figures"
-SEED = 0
+record = FigureRecord("convnets")
 # The test digits that are looked into: one of each of these.
 LOOKED_AT = (3, 4, 7)
 
@@ -30,9 +27,8 @@ def where_the_weights_are() -> Figure:
     left). AlexNet, 2012: 2.3 and 58.6. ZFNet, 2013: 3.7 and 58.6. VGG-D, 2014: 14.7 and 123.6.
     GoogLeNet, 2014: 6.0 and 1.0.
     """
-    counts = kept()["weights"]
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
-    axes = plain(figure.subplots())
+    counts = record["weights"]
+    figure, axes = subplots((8, 4.2))
     places = np.arange(len(counts))
     for offset, part, colour, hatch in (
         (-0.2, "convolutional", BLUE, ""),
@@ -57,24 +53,14 @@ def c3_table() -> Figure:
     A grid of six rows and sixteen columns. The first six maps read three neighbouring maps each,
     the next six read four, the next three read four with a gap, and the last reads all six.
     """
-    table = np.zeros((6, 16))
-    for target, sources in enumerate(kept()["c3_table"]):
-        table[sources, target] = 1
-    figure = Figure(figsize=(8, 3.9), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(np.where(table == 1, 1.0, np.nan), cmap="Blues", vmin=0, vmax=1.6)
-    for row, column in np.argwhere(table == 1):
-        axes.text(column, row, "×", ha="center", va="center", fontsize="large")
-    axes.set_xticks(range(16), range(16))
-    axes.set_yticks(range(6), range(6))
-    axes.set_xticks(np.arange(-0.5, 16), minor=True)
-    axes.set_yticks(np.arange(-0.5, 6), minor=True)
-    axes.grid(which="minor", color="0.6", linewidth=0.6)
-    axes.tick_params(which="both", length=0)
+    table = np.zeros((6, 16), bool)
+    for target, sources in enumerate(record["c3_table"]):
+        table[sources, target] = True
+    figure, axes = subplots((8, 3.9))
+    links = map(tuple, np.argwhere(table).tolist())
+    grid(axes, np.where(table, "×", ""), dict.fromkeys(links, SKY))
     axes.set(xlabel="map of C3", ylabel="map of S2")
-    axes.set_title(
-        f"Table I grants {int(table.sum())} of {table.size} links: no two maps read alike"
-    )
+    axes.set_title(f"Table I grants {table.sum()} of {table.size} links: no two maps read alike")
     return figure
 
 
@@ -85,32 +71,26 @@ def through_lenet5() -> Figure:
     are still to be seen, each map bright along other edges. Below: C3's sixteen maps, 10×10, blots
     at a few places. Right: the ten probabilities, one bar near 1.
     """
-    pictures = kept()["lenet5"]
+    inside = record["lenet5"]
+    label = int(np.argmax(inside["probabilities"]))
     figure = Figure(figsize=(9.5, 6), layout="constrained")
-    probabilities = np.array(pictures["probabilities"])
-    label = int(probabilities.argmax())
     left, right = figure.subfigures(1, 2, width_ratios=(3, 1))
-    left.suptitle(f"From strokes to blots to “it is a {label}”")
     left.suptitle("what its kernels see")
-    right.suptitle("what it says")
-    grid = left.subplots(4, 8)
-    for axes in grid.flat:
+    right.suptitle(f"what it says: a {label}")
+    cells = left.subplots(4, 8)
+    for axes in cells.flat:
         axes.set_axis_off()
-    image, kernels = picture(pictures["image"]), pictures["kernels"]
-    grid[0, 0].imshow(image, cmap="gray")
-    grid[0, 0].set_title("input 28×28", fontsize="small")
-    for column, kernel in enumerate(kernels, start=2):
-        grid[0, column].imshow(picture(kernel), cmap="gray", vmin=0, vmax=255)
-        grid[0, column].set_title(f"kernel {column - 1}", fontsize="small")
-    for column, drawn in enumerate(pictures["C1"], start=2):
-        grid[1, column].imshow(picture(drawn), cmap="gray")
-        grid[1, column].set_title(f"C1 map {column - 1}", fontsize="small")
-    for number, drawn in enumerate(pictures["C3"]):
-        axes = grid[2 + number // 8, number % 8]
-        axes.imshow(picture(drawn), cmap="gray")
-        axes.set_title(f"C3 map {number + 1}", fontsize="small")
+    picture(cells[0, 0], inside["image"], "input 28×28")
+    rows = (
+        ("kernel", inside["kernels"], cells[0, 2:], {"vmin": 0, "vmax": 255}),
+        ("C1 map", inside["C1"], cells[1, 2:], {}),
+        ("C3 map", inside["C3"], cells[2:].flat, {}),
+    )
+    for name, images, row, limits in rows:
+        for number, (image, axes) in enumerate(zip(images, row, strict=True), start=1):
+            picture(axes, image, f"{name} {number}", **limits)
     bars = plain(right.subplots())
-    bars.barh(range(10), probabilities, color=BLUE)
+    bars.barh(range(10), inside["probabilities"], color=BLUE)
     bars.set_yticks(range(10))
     bars.invert_yaxis()
     bars.set(xlabel="probability", ylabel="class", xlim=(0, 1))
@@ -126,25 +106,21 @@ def where_it_looks() -> Figure:
     beside them, not the same parts. Occlusion lights up at one small spot each: the right bow of
     the 3, where the bar of the 4 meets its stem, below the hook of the 7.
     """
-    rows = kept()["looks"]
-    columns = {
-        "image": "image",
+    rows = record["looks"]
+    methods = {
         "cam": "class activation map\n(GAP network)",
         "grad_cam": "Grad-CAM\n(LeNet-5)",
         "occlusion": "occlusion\n(LeNet-5)",
     }
-    figure = Figure(figsize=(8.4, 6.6), layout="constrained")
+    figure, cells = subplots((8.4, 6.6), len(rows), 4)
     figure.suptitle("Where is the evidence? Three methods, three answers")
-    for line, row in zip(figure.subplots(len(rows), 4), rows, strict=True):
-        image = picture(row["image"])
-        for axes, (key, title) in zip(line, columns.items(), strict=True):
-            axes.imshow(image, cmap="gray")
-            if key != "image":
-                axes.imshow(picture(row[key]), extent=(-0.5, 27.5, 27.5, -0.5), alpha=0.7)
-            axes.set(xticks=[], yticks=[])
-            if row is rows[0]:
-                axes.set_title(title, fontsize="medium")
-        line[0].set_ylabel(f"a {row['label']}", rotation=0, ha="right", va="center")
+    for (first, *others), row in zip(cells, rows, strict=True):
+        top = row is rows[0]
+        picture(first, row["image"], "image" * top)
+        first.set_ylabel(f"a {row['label']}", rotation=0, ha="right", va="center")
+        for axes, (method, name) in zip(others, methods.items(), strict=True):
+            picture(axes, row["image"], name * top)
+            axes.imshow(row[method], extent=(-0.5, 27.5, 27.5, -0.5), alpha=0.7)
     return figure
 
 
@@ -154,13 +130,10 @@ def what_excites_it() -> Figure:
     White strokes on black with frayed edges, 28×28 pixels, one image for each class. The 0, the 3
     and the 5 can be guessed; the 1, the 4 and the 7 cannot.
     """
-    images = kept()["exciting"]
-    figure = Figure(figsize=(8.4, 3.9), layout="constrained")
+    figure, cells = subplots((8.4, 3.9), 2, 5)
     figure.suptitle("What LeNet-5 is surest of is not what a human would write")
-    for label, axes in enumerate(figure.subplots(2, 5).flat):
-        axes.imshow(picture(images[label]), cmap="gray", vmin=0, vmax=255)
-        axes.set_title(f"class {label}", fontsize="medium")
-        axes.set_axis_off()
+    for label, (axes, image) in enumerate(zip(cells.flat, record["exciting"], strict=True)):
+        picture(axes, image, f"class {label}", vmin=0, vmax=255)
     return figure
 
 
@@ -169,7 +142,7 @@ def small_kernels_study() -> Figure:
 
     The intervals of all three overlap.
     """
-    return results("small_kernels").figure()
+    return recorded_results(studies.small_kernels).figure()
 
 
 def pooling_study() -> Figure:
@@ -180,7 +153,7 @@ def pooling_study() -> Figure:
     pooling it stays at 30 % up to two pixels and reaches 39 % at four.
     """
     figure, axes = _lines(
-        "pooling_shifts",
+        studies.pooling_shifts,
         {
             "none": ("0.45", "o-"),
             "average": (ORANGE, "^--"),
@@ -200,7 +173,7 @@ def weight_sharing_study() -> Figure:
     14 to 2.8 % for the convnet; at 100 digits the intervals leave it open which is better.
     """
     figure, axes = _lines(
-        "weight_sharing", {"fully connected": (ORANGE, "^--"), "convolutional": (BLUE, "o-")}
+        studies.weight_sharing, {"fully connected": (ORANGE, "^--"), "convolutional": (BLUE, "o-")}
     )
     axes.set_xscale("log")
     axes.set_xticks([50, 100, 300, 1000], ["50", "100", "300", "1,000"])
@@ -209,46 +182,17 @@ def weight_sharing_study() -> Figure:
     return figure
 
 
-def _lines(name: str, styles: dict[str, tuple[str, str]]) -> tuple[Figure, Any]:
+def _lines(study: Study, styles: dict[str, tuple[str, str]]) -> tuple[Figure, Any]:
     """Draw a study of two factors: a line for each level of the first, over the second."""
-    found = results(name)
-    group, along = found.study.factors
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    axes = plain(figure.subplots())
+    table = recorded_results(study).table
+    group, along = study.factors
+    figure, axes = subplots((7.2, 4.2))
     for level, (colour, style) in styles.items():
-        line = found.table[found.table[group] == level]
-        axes.errorbar(
-            line[along],
-            100 * line["mean"],
-            100 * np.array([line["mean"] - line["low"], line["high"] - line["mean"]]),
-            color=colour,
-            fmt=style,
-            capsize=3,
-            label=level,
-        )
+        line = table[table[group] == level]
+        intervals(axes, line, along, 100, color=colour, fmt=style, label=level)
     axes.set(xlabel=along, ylabel="test error (%), mean of 10 seeds", ylim=(0, None))
     axes.legend(frameon=False, title=group)
     return figure, axes
-
-
-def results(name: str, outcome: str = "") -> Results:
-    """Return the recorded results of a study of this chapter.
-
-    Args:
-        name: The study's name.
-        outcome: The column to speak of; the study's own by default.
-    """
-    return recorded_results(getattr(studies, name), outcome)
-
-
-def kept() -> dict[str, Any]:
-    """Return what `made_by_keras` gave when the figures were recorded."""
-    return read(KEPT)
-
-
-def picture(rows: list[list[int]]) -> Any:
-    """Return a recorded picture as an array of shape (rows, columns), from 0 to 255."""
-    return np.array(rows)
 
 
 def recordable(array: Any, low: float | None = None, high: float | None = None) -> Any:
@@ -259,36 +203,17 @@ def recordable(array: Any, low: float | None = None, high: float | None = None) 
     return np.rint(255 * (array - low) / (high - low or 1)).astype(int).tolist()
 
 
-def made_by_keras() -> dict[str, Any]:
-    """Return what the figures need from Keras: two trained networks, looked into."""
-    from chapters.convnets.lenet1998 import C3_TABLE
-
-    began = time.perf_counter()
-    lenet = companion.train("lenet5", seed=SEED, svm=True)
-    gap = companion.train("gap_classifier", seed=SEED)
-    seen = {
-        "lenet5": inside_lenet5(lenet.model),
-        "looks": looks(lenet.model, gap.model),
-        "exciting": exciting(lenet.model),
-        "scores": {"lenet5": lenet.metrics, "gap_classifier": gap.metrics},
-        "weights": weights_by_kind(),
-        "c3_table": C3_TABLE,
-    }
-    seconds = round(time.perf_counter() - began, 1)
-    return {
-        "command": COMMAND,
-        "seed": SEED,
-        "seconds": seconds,
-        "versions": lenet.versions,
-        **seen,
-    }
+@cache
+def trained(name: str) -> Any:
+    """Return a run of one of the chapter's networks on the digits."""
+    return companion.train(name, seed=record.seed, svm=name == "lenet5")
 
 
-def inside_lenet5(model: Any) -> dict[str, Any]:
+def inside_lenet5() -> dict[str, Any]:
     """Return a test digit, C1's kernels, and what C1, C3 and the output answer."""
     from chapters.convnets import visualize
 
-    image = first_of(LOOKED_AT[0])
+    model, image = trained("lenet5").model, first_of(LOOKED_AT[0])
     weights = model.get_layer("C1").get_weights()[0][:, :, 0]
     largest = np.abs(weights).max()
     maps = {name: visualize.activations(model, image, name) for name in ("C1", "C3", "output")}
@@ -301,31 +226,35 @@ def inside_lenet5(model: Any) -> dict[str, Any]:
     }
 
 
-def looks(lenet: Any, gap: Any) -> list[dict[str, Any]]:
+def looks() -> list[dict[str, Any]]:
     """Return, for each digit looked at, where both networks find their evidence."""
     from chapters.convnets import visualize
 
-    rows = []
-    for label in LOOKED_AT:
-        image = first_of(label)
-        rows.append(
-            {
-                "label": label,
-                "image": recordable(image[..., 0]),
-                "cam": recordable(visualize.activation_map(gap, image, label)),
-                "grad_cam": recordable(visualize.gradient_map(lenet, image, label)),
-                "occlusion": recordable(visualize.occlusion_map(lenet, image, label, 9, 1)),
-            }
-        )
-    return rows
+    lenet, gap = trained("lenet5").model, trained("gap_classifier").model
+    images = {label: first_of(label) for label in LOOKED_AT}
+    return [
+        {
+            "label": label,
+            "image": recordable(image[..., 0]),
+            "cam": recordable(visualize.activation_map(gap, image, label)),
+            "grad_cam": recordable(visualize.gradient_map(lenet, image, label)),
+            "occlusion": recordable(visualize.occlusion_map(lenet, image, label, 9, 1)),
+        }
+        for label, image in images.items()
+    ]
 
 
-def exciting(model: Any) -> list[Any]:
-    """Return the image that excites each class of a model most."""
+def exciting() -> list[Any]:
+    """Return the image that excites each class of LeNet-5 most."""
     from chapters.convnets import visualize
 
-    images = [visualize.exciting_image(model, label) for label in range(10)]
+    images = [visualize.exciting_image(trained("lenet5").model, label) for label in range(10)]
     return [recordable(image[..., 0], 0, 1) for image in images]
+
+
+def scores() -> dict[str, dict[str, float]]:
+    """Return what both networks reach on the test digits."""
+    return {name: trained(name).metrics for name in ("lenet5", "gap_classifier")}
 
 
 def first_of(label: int) -> Any:
@@ -340,7 +269,7 @@ def weights_by_kind() -> dict[str, dict[str, int]]:
 
     from chapters.convnets import alexnet, googlenet, lenet5, vgg, zfnet
 
-    found = {}
+    counts = {}
     for name, build in (
         ("LeNet-5\n1998", lenet5),
         ("AlexNet\n2012", alexnet),
@@ -352,10 +281,24 @@ def weights_by_kind() -> dict[str, dict[str, int]]:
         dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
         connected = sum(layer.count_params() for layer in dense)
         convolutional = model.count_params() - connected
-        found[name] = {"convolutional": convolutional, "fully connected": connected}
+        counts[name] = {"convolutional": convolutional, "fully connected": connected}
         keras.utils.clear_session()
-    return found
+    return counts
+
+
+def c3_links() -> Any:
+    """Return which maps of S2 each map of C3 reads, as LeNet-5 of 1998 is built."""
+    from chapters.convnets.lenet1998 import C3_TABLE
+
+    return C3_TABLE
 
 
 if __name__ == "__main__":
-    recorded(KEPT).write_text(json.dumps(made_by_keras()) + "\n", encoding="utf-8")
+    record.make(
+        lenet5=inside_lenet5,
+        looks=looks,
+        exciting=exciting,
+        scores=scores,
+        weights=weights_by_kind,
+        c3_table=c3_links,
+    )

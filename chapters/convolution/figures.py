@@ -1,12 +1,9 @@
 """Figures of convolution: the window, what it keeps, how far it sees, and its matrix."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from chapters.convolution.scratch import (
     CS826_FILTERS,
@@ -20,7 +17,8 @@ from chapters.convolution.scratch import (
     pool,
     receptive_field,
 )
-from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, plain
+from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, picture, subplots
+from companion.plots.diagram import frame, grid
 
 
 def sliding_kernel() -> Figure:
@@ -37,12 +35,12 @@ def sliding_kernel() -> Figure:
         terms = " + ".join(f"{pixel}·{weight}" for pixel, weight in products)
         part.suptitle(f"S(0, {step}) = {terms} = {maps[0, step]}", fontsize="large")
         left, middle, right = part.subplots(1, 3, width_ratios=(5, 3, 3))
-        _cells(left, INTRO_IMAGE, {(i, j + step): SKY for i, j in np.ndindex(3, 3)})
-        left.add_patch(_frame((0, step), (3, 3)))
-        _cells(middle, INTRO_KERNEL, dict.fromkeys(np.ndindex(3, 3), ORANGE))
+        grid(left, INTRO_IMAGE, {(i, j + step): SKY for i, j in np.ndindex(3, 3)})
+        frame(left, (0, step), (3, 3))
+        grid(middle, INTRO_KERNEL, dict.fromkeys(np.ndindex(3, 3), ORANGE))
         known = np.full((3, 3), "", dtype=object)
         known[0, : step + 1] = maps[0, : step + 1]
-        _cells(right, known, {(0, j): GREEN for j in range(step + 1)})
+        grid(right, known, {(0, j): GREEN for j in range(step + 1)})
         for axes, name in ((left, "image I"), (middle, "kernel K"), (right, "feature map S")):
             axes.set_title(name)
     figure.suptitle("The same nine weights at two places: the sum is 4, then 3")
@@ -59,17 +57,16 @@ def kernels_on_a_photograph() -> Figure:
     from sklearn.datasets import load_sample_image
 
     photograph = load_sample_image("flower.jpg")[90:290:2, 200:400:2].mean(axis=-1)
-    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    figure, axes = subplots((9, 5.2), 2, 4)
     figure.suptitle("Nine numbers decide what is kept: edges, detail, or the large shapes")
-    panels = [("photograph", photograph)]
+    pictures = [("photograph", photograph)]
     for name, kernel in KERNELS.items():
         answer = cross_correlate(photograph, kernel)
         # An edge detector answers with either sign; how strongly is what the eye should see.
-        panels.append((name, np.abs(answer) if np.sum(kernel) == 0 else answer))
-    for axes, (name, picture) in zip(figure.subplots(2, 4).flat, panels, strict=True):
+        pictures.append((name, np.abs(answer) if np.sum(kernel) == 0 else answer))
+    for one, (name, image) in zip(axes.flat, pictures, strict=True):
         # 64 greys look like 256 and make the page lighter.
-        axes.imshow(picture // 4 * 4, cmap="gray", vmin=0, vmax=255, interpolation="none")
-        axes.set(title=name, xticks=(), yticks=())
+        picture(one, image // 4 * 4, name, vmin=0, vmax=255)
     return figure
 
 
@@ -86,19 +83,19 @@ def padding_and_stride() -> Figure:
         {"padding": 1, "stride": 2, "dilation": 1},
         {"padding": 0, "stride": 1, "dilation": 2},
     ]
-    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
+    figure, row = subplots((9.5, 3.6), 1, 4)
     figure.suptitle("Padding adds places, a stride skips them, a dilated kernel needs more room")
-    for axes, setting in zip(figure.subplots(1, 4), settings, strict=True):
+    for axes, setting in zip(row, settings, strict=True):
         padding, stride, dilation = setting.values()
         padded, places = 5 + 2 * padding, output_size(5, 3, **setting)
         inside = {(i + padding, j + padding): SKY for i, j in np.ndindex(5, 5)}
         zeros = np.zeros((padded, padded), dtype=object)
         zeros[tuple(zip(*inside, strict=True))] = ""
-        _cells(axes, zeros, inside)
+        grid(axes, zeros, inside)
         taps = [dilation * m for m in range(3)]
         for i in taps:
             for j in taps:
-                axes.add_patch(_frame((i, j), (1, 1)))
+                frame(axes, (i, j), (1, 1))
         middles = dilation + stride * np.arange(places)
         axes.scatter(*np.meshgrid(middles, middles), color=VERMILION, zorder=3, s=28)
         axes.set_title(
@@ -116,8 +113,7 @@ def receptive_fields() -> Figure:
     2 a layer, to 17 after 8 layers; with stride 2, or with dilations 1, 2, 4, …, the field doubles
     at every layer, to 511.
     """
-    figure = Figure(figsize=(9.5, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = subplots((9.5, 4), 1, 2)
     for layer in range(4):
         left.scatter(range(-4, 5), [layer] * 9, color="0.5", s=22)
         seen = range(layer - 3, 4 - layer)
@@ -143,8 +139,6 @@ def receptive_fields() -> Figure:
     right.set(xlabel="layers", ylabel="receptive field [pixels]")
     right.set_title("Strides and dilations double it by layer")
     right.legend(frameon=False)
-    plain(left)
-    plain(right)
     figure.suptitle("Depth widens the view, strides and dilations widen it faster")
     return figure
 
@@ -158,11 +152,10 @@ def matrix() -> Figure:
     """
     weights = np.arange(1, 10)
     M = convolution_matrix(weights.reshape(3, 3, 1, 1), (5, 5, 1))
-    figure = Figure(figsize=(9.5, 4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots((9.5, 4))
     lines = (SKY, ORANGE, GREEN)
     places = zip(*np.nonzero(M), strict=True)
-    _cells(axes, np.where(M, M, ""), {place: lines[(M[place] - 1) // 3] for place in places})
+    grid(axes, np.where(M, M, ""), {place: lines[(M[place] - 1) // 3] for place in places})
     axes.set(xlabel="pixel of the image, read like text", ylabel="output")
     axes.set_title(
         f"{np.mean(M == 0):.0%} of the matrix are zeros, and the other {np.count_nonzero(M)} "
@@ -178,39 +171,13 @@ def pooling() -> Figure:
     3 1; average pooling 0 −1.75 over −1.25 −0.5; min pooling −3 −3 over −3 −2.
     """
     maps = cross_correlate(CS826_IMAGE, CS826_FILTERS[0])
-    figure = Figure(figsize=(9.5, 3.3), layout="constrained")
+    figure, (first, *others) = subplots((9.5, 3.3), 1, 4, width_ratios=(4, 3, 3, 3))
     figure.suptitle("The maximum says that the pattern was there; the mean drowns it")
-    first, *others = figure.subplots(1, 4, width_ratios=(4, 3, 3, 3))
     colours = ((SKY, ORANGE), (GREEN, PURPLE))
-    _cells(first, maps, {(i, j): colours[i // 2][j // 2] for i, j in np.ndindex(4, 4)})
+    grid(first, maps, {(i, j): colours[i // 2][j // 2] for i, j in np.ndindex(4, 4)})
     first.set_title("feature map")
     for axes, summary in zip(others, ("max", "average", "min"), strict=True):
         pooled = pool(maps[None, ..., None], summary=summary)[0, :, :, 0]
-        _cells(axes, pooled, {(i, j): colours[i][j] for i, j in np.ndindex(2, 2)})
+        grid(axes, pooled, {(i, j): colours[i][j] for i, j in np.ndindex(2, 2)})
         axes.set_title(f"{summary} pooling")
     return figure
-
-
-def _cells(axes: Axes, values: Any, shade: Mapping[Any, str]) -> None:
-    """Draw a grid of numbers, some of its cells shaded; readable on white and on black."""
-    values = np.asarray(values)
-    rows, columns = values.shape
-    for (i, j), colour in shade.items():
-        axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, alpha=0.4))
-    for i, j in np.argwhere(values != ""):
-        text = f"{values[i, j]}".removesuffix(".0").replace("-", "−")
-        axes.text(j, i, text, ha="center", va="center")
-    axes.hlines(np.arange(rows + 1) - 0.5, -0.5, columns - 0.5, color="0.5", linewidth=0.6)
-    axes.vlines(np.arange(columns + 1) - 0.5, -0.5, rows - 0.5, color="0.5", linewidth=0.6)
-    axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.4, -0.6), aspect="equal")
-    axes.set(xticks=range(columns), yticks=range(rows), xlabel="column", ylabel="row")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-
-
-def _frame(place: tuple[int, int], size: tuple[int, int]) -> Rectangle:
-    """Return a frame around the cells from `place` on."""
-    corner = (place[1] - 0.5, place[0] - 0.5)
-    return Rectangle(
-        corner, size[1], size[0], fill=False, edgecolor=VERMILION, linewidth=2.5, zorder=4
-    )

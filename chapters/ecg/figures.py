@@ -1,18 +1,18 @@
 """Figures of the ECG chapter: a beat, two rhythms, where a network looks, how well it is judged."""
 
-import json
+from functools import cache
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from chapters.ecg.studies import BEATS, BEST
-from companion.data_files import read, recorded
-from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain
+from companion.data_files import data_folder, read
+from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain, subplots
+from companion.studies.recorded_figures import FigureRecord
+from companion.studies.tables import markdown_table
 
-# What needs Keras or the recordings, kept so that a page is built without them.
-KEPT = "ecg_figures"
-COMMAND = "python -m chapters.ecg.figures"
+record = FigureRecord("ecg")
 RATE = 300  # Hz
 TABLE = "atrial_fibrillation"
 NAMES = {
@@ -35,6 +35,7 @@ LECTURE = {
     "acrnn": (0.9072, 0.8935, 0.8248),
     "mina": (0.9488, 0.9436, 0.8342),
 }
+SCORES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "f1": "F1"}
 
 
 def synthetic(rhythm, seconds, seed):
@@ -64,17 +65,16 @@ def a_beat() -> Figure:
         bumps(time + 0.4, np.array([place + 0.4]), np.array([height]), np.array([width]))
         for place, height, width in WAVES.values()
     )
-    figure = Figure(figsize=(7.5, 3.2), layout="constrained")
-    axes = plain(figure.subplots())
+    figure, axes = subplots((7.5, 3.2))
     axes.plot(time, beat, color="k")
     for names, start, end, colour, says in (
-        ("P", -0.28, -0.12, SKY, "the atria contract"),
-        ("QRS", -0.07, 0.07, ORANGE, "the chambers contract"),
+        ("P", -0.28, -0.12, SKY, "the atria\ncontract"),
+        ("QRS", -0.07, 0.07, ORANGE, "the chambers\ncontract"),
         ("T", 0.14, 0.42, GREEN, "they recover"),
     ):
         axes.axvspan(start, end, color=colour, alpha=0.25, linewidth=0)
         axes.text((start + end) / 2, 1.12, f"{names}\n{says}", ha="center", fontsize="small")
-    axes.set(xlabel="seconds after the R peak", ylabel="mV", ylim=(-0.35, 1.4))
+    axes.set(xlabel="seconds after the R peak", ylabel="mV", ylim=(-0.35, 1.55))
     axes.set_title("A beat has three parts, and the first comes from the atria", pad=12)
     return figure
 
@@ -87,22 +87,17 @@ def two_rhythms() -> Figure:
     """
     from chapters.ecg.features import find_beats
 
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    for axes, rhythm, seed, name in zip(
-        figure.subplots(2, 1, sharex=True), (0, 1), (3, 6), ("normal", "fibrillation"), strict=True
-    ):
+    figure, (above, below) = subplots((9, 4), 2, 1, sharex=True)
+    for axes, rhythm, seed, name in ((above, 0, 3, "normal"), (below, 1, 6, "fibrillation")):
         signal = synthetic(rhythm, 8, seed)
         beats = find_beats(signal)
         trace(axes, signal)
         axes.plot(beats / RATE, signal[beats] + 0.12, "v", color=VERMILION, markersize=5)
         rr = np.diff(beats) / RATE
-        axes.set_title(
-            f"{name}: {rr.min():.2f} to {rr.max():.2f} s from beat to beat",
-            fontsize="medium",
-            loc="left",
-        )
+        said = f"{name}: {rr.min():.2f} to {rr.max():.2f} s from beat to beat"
+        axes.set_title(said, fontsize="medium", loc="left")
     figure.suptitle("A fibrillating heart keeps no time")
-    axes.set_xlabel("seconds")
+    below.set_xlabel("seconds")
     return figure
 
 
@@ -111,12 +106,11 @@ def attention_over_a_trace() -> Figure:
 
     A trace in mV, shaded where the weights of the shipped network's attention are high.
     """
-    kept = read(KEPT)["attention"]
-    figure = Figure(figsize=(9, 3), layout="constrained")
-    axes = figure.subplots()
-    signal = np.array(kept["signal"])
-    shade(axes, np.array(kept["when"]), np.array(kept["weights"]), signal)
-    share = np.sort(kept["weights"])[::-1][: len(kept["weights"]) // 4].sum()
+    attention = record["attention"]
+    signal, weights = np.array(attention["signal"]), np.array(attention["weights"])
+    figure, axes = subplots((9, 3))
+    shade(axes, np.array(attention["when"]), weights, signal)
+    share = np.sort(weights)[::-1][: len(weights) // 4].sum()
     axes.set(xlabel="seconds")
     axes.set_title(f"A quarter of the time gets {share:.0%} of the attention", fontsize="medium")
     return figure
@@ -127,17 +121,16 @@ def shade(axes, when, weights, signal, start=0.0):
     seconds = len(signal) / RATE
     margin = 0.05 * float(np.ptp(signal))
     low, high = float(signal.min()) - margin, float(signal.max()) + margin
-    axes.imshow(
-        weights[None],
-        aspect="auto",
-        extent=(start, start + seconds, low, high),
-        # from nothing, so that a dark page shows through
-        cmap=LinearSegmentedColormap.from_list("attention", [(*to_rgb(ORANGE), 0), ORANGE]),
-        vmin=0,
-        vmax=1.6 * weights.max(),
-    )
+    extent = (start, start + seconds, low, high)
+    limits = {"vmin": 0, "vmax": 1.6 * weights.max()}
+    axes.imshow(weights[None], fading_in(ORANGE), aspect="auto", extent=extent, **limits)
     axes.plot(start + np.arange(len(signal)) / RATE, signal, color="k", linewidth=0.9)
     plain(axes).set(xlim=(start, start + seconds), ylabel="mV")
+
+
+def fading_in(colour):
+    """Return a colour map that begins with nothing, so that a dark page shows through."""
+    return LinearSegmentedColormap.from_list("fading in", [(*to_rgb(colour), 0), colour])
 
 
 def curves() -> Figure:
@@ -147,16 +140,14 @@ def curves() -> Figure:
     recording. Right: precision over sensitivity; dotted lines mark what guessing would reach, the
     share of AF in the test split.
     """
-    kept = read(KEPT)["curves"]
-    figure = Figure(figsize=(9.5, 4), layout="constrained")
-    roc, pr = figure.subplots(1, 2)
+    figure, (roc, pr) = subplots((9.5, 4), 1, 2)
     for unit, colour, name in (("window", BLUE, "windows"), ("recording", VERMILION, "recordings")):
-        one = kept[unit]
+        one = record["curves"][unit]
         roc.plot(one["false_alarms"], one["found"], color=colour, label=f"{name}: {one['roc']:.3f}")
         pr.plot(one["recall"], one["precision"], color=colour, label=f"{name}: {one['pr']:.3f}")
         pr.axhline(one["share"], color=colour, linewidth=0.9, linestyle=":")
-    plain(roc).set(xlabel="share of the others that raise an alarm", ylabel="share of AF found")
-    plain(pr).set(xlabel="share of AF found", ylabel="share of alarms that are right")
+    roc.set(xlabel="share of the others that raise an alarm", ylabel="share of AF found")
+    pr.set(xlabel="share of AF found", ylabel="share of alarms that are right")
     roc.set_title("The ROC curve does not know how common AF is", fontsize="medium")
     pr.set_title("The precision-recall curve does", fontsize="medium")
     for axes in (roc, pr):
@@ -168,24 +159,17 @@ def curves() -> Figure:
 
 def confusion() -> Figure:
     """What the best model takes the test recordings for, beside what experts said they were."""
-    kept = read(KEPT)["confusion"]
-    counts = np.array(kept["counts"])
-    figure = Figure(figsize=(5.4, 4.2), layout="constrained")
-    axes = figure.subplots()
+    confusion = record["confusion"]
+    counts = np.array(confusion["counts"])
     shares = counts / counts.sum(axis=1, keepdims=True)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
-    for row, line in enumerate(counts):
-        for column, number in enumerate(line):
-            axes.text(
-                column,
-                row,
-                f"{number}\n{shares[row, column]:.0%}",
-                ha="center",
-                va="center",
-                color="w" if shares[row, column] > 0.8 else "k",
-            )
+    figure, axes = subplots((5.4, 4.2))
+    # Pale enough that ink is read on every cell, and white ink on a dark page: no black is needed.
+    axes.imshow(shares, cmap=fading_in(BLUE), vmin=0, vmax=2, aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        text = f"{count}\n{shares[row, column]:.0%}"
+        axes.text(column, row, text, ha="center", va="center")
     axes.set_xticks([0, 1], ["not AF", "AF"])
-    axes.set_yticks(range(len(counts)), kept["classes"])
+    axes.set_yticks(range(len(counts)), confusion["classes"])
     axes.set(xlabel="the model says", ylabel="the experts say")
     axes.set_title(
         f"It finds {counts[1, 1]} of {counts[1].sum()}, and raises "
@@ -204,20 +188,16 @@ def table_rows():
 def table_in_markdown(unit):
     """Return the recorded table for a unit, ``window`` or ``recording``, as Markdown."""
     published = unit == "window"
-    lines = [
-        "| model | ROC-AUC | PR-AUC | F1 |" + " in the lecture |" * published,
-        "|---|--:|--:|--:|" + "--:|" * published,
-    ]
+    rows = []
     for level, row in table_rows().items():
         cells = [
             f"{row[f'{unit}_{score}']:.4f} ({row[f'{unit}_{score}_low']:.3f}–"
             f"{row[f'{unit}_{score}_high']:.3f})"
-            for score in ("roc_auc", "pr_auc", "f1")
+            for score in SCORES
         ]
-        if published:
-            cells.append(" / ".join(f"{x:.4f}" for x in LECTURE.get(level, ())) or "–")
-        lines.append(f"| {NAMES[level]} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lecture = " / ".join(f"{x:.4f}" for x in LECTURE.get(level, ())) or "–"
+        rows.append((NAMES[level], *cells, *[lecture] * published))
+    return markdown_table(("model", *SCORES.values(), *["in the lecture"] * published), rows)
 
 
 def costs():
@@ -235,28 +215,22 @@ def costs():
 def the_table() -> Figure:
     """Every row of the lecture's table, as printed and as made again, in three scores."""
     rows = table_rows()
-    figure = Figure(figsize=(9.5, 3.8), layout="constrained")
     beaten = all(
-        row[f"window_{score}"] >= published
-        for level, row in rows.items()
-        for score, published in zip(
-            ("roc_auc", "pr_auc", "f1"), LECTURE.get(level, ()), strict=False
-        )
+        rows[level][f"window_{score}"] >= printed
+        for level, published in LECTURE.items()
+        for score, printed in zip(SCORES, published, strict=True)
     )
-    for axes, (place, (score, name)) in zip(
-        figure.subplots(1, 3, sharey=True),
-        enumerate((("roc_auc", "ROC-AUC"), ("pr_auc", "PR-AUC"), ("f1", "F1"))),
-        strict=True,
-    ):
+    figure, row_of_axes = subplots((9.5, 3.8), 1, 3, sharey=True)
+    for axes, column, (score, name) in zip(row_of_axes, range(3), SCORES.items(), strict=True):
         for height, (level, row) in enumerate(rows.items()):
-            low, high = row[f"window_{score}_low"], row[f"window_{score}_high"]
-            axes.plot([low, high], [height, height], color=BLUE, linewidth=1.5)
+            interval = [row[f"window_{score}_low"], row[f"window_{score}_high"]]
+            axes.plot(interval, [height, height], color=BLUE, linewidth=1.5)
             label = "made again, 95 %" if not height else None
             axes.plot(row[f"window_{score}"], height, "o", color=BLUE, label=label)
             if level in LECTURE:
                 label = "lecture" if not height else None
-                axes.plot(LECTURE[level][place], height, "x", color=VERMILION, label=label)
-        plain(axes).set(xlabel=f"{name}, test windows")
+                axes.plot(LECTURE[level][column], height, "x", color=VERMILION, label=label)
+        axes.set(xlabel=f"{name}, test windows")
         axes.set_yticks(range(len(rows)), [NAMES[level] for level in rows])
     figure.axes[0].legend(frameon=False, fontsize="small", loc="upper left")
     figure.suptitle(
@@ -272,8 +246,7 @@ def reading(found) -> Figure:
     most = max(windows, key=lambda window: window["probability"])
     start = int(most["start"] * RATE)
     strip = found.signal[start : start + 10 * RATE]
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
-    above, below = figure.subplots(2, 1, height_ratios=(2, 1))
+    figure, (above, below) = subplots((10, 4.6), 2, 1, height_ratios=(2, 1))
     if found.attention is None:
         trace(above, strip)
     else:
@@ -287,40 +260,46 @@ def reading(found) -> Figure:
     )
     middles = [window["start"] + min(5, seconds / 2) for window in windows]
     below.plot(middles, [window["probability"] for window in windows], "o-", color=BLUE, ms=3)
-    plain(below).set(xlim=(0, seconds), ylim=(-0.03, 1.03), xlabel="seconds", ylabel="P(AF)")
+    below.set(xlim=(0, seconds), ylim=(-0.03, 1.03), xlabel="seconds", ylabel="P(AF)")
     figure.text(0.99, 0.005, "not a medical device", ha="right", va="bottom", fontsize="x-small")
     return figure
 
 
-def keep() -> None:
-    """Make what the figures need from the rows in ``runs/ecg`` and the shipped weights."""
-    from sklearn.metrics import (
-        average_precision_score,
-        precision_recall_curve,
-        roc_auc_score,
-        roc_curve,
-    )
-
+@cache
+def judged_test():
+    """Return the best row's material, its P(AF) for each test window, and its thresholds."""
     from chapters.ecg import studies
-    from chapters.ecg.detector import Detector
-    from chapters.ecg.models import attention
-    from chapters.ecg.protocol import by_recording
-    from companion.data_files import data_folder
 
     of = studies.material(False)
-    classes, _ = studies.opinions(BEST, 0, of)
+    classes, _ = studies.opinions(BEST, record.seed, of)
     _, thresholds = studies.judged({part: p[:, 1] for part, p in classes.items()}, of, resamples=2)
-    where, probability = of.where["test"], classes["test"][:, 1]
-    regular = where[1] % 500 == 0
-    numbers, whole = by_recording(probability[regular], where[0][regular])
-    labels = of.data.test.y[numbers]
+    return of, classes["test"][:, 1], thresholds
+
+
+@cache
+def judged_recordings():
+    """Return the class of each test recording, its P(AF), and whether that raises an alarm."""
+    from chapters.ecg.protocol import by_recording
+
+    of, probability, thresholds = judged_test()
+    regular = of.where["test"][1] % 500 == 0
+    numbers, whole = by_recording(probability[regular], of.where["test"][0][regular])
+    return of.data.test.y[numbers], whole, whole >= thresholds["recording"]
+
+
+def recorded_curves():
+    """Return ROC and precision-recall curves of the best row, by window and by recording."""
+    from sklearn import metrics
+
+    of, probability, _ = judged_test()
+    labels, whole, _ = judged_recordings()
     made = {}
     for unit, truth, p in (
         ("window", of.truth("test") == 1, probability),
         ("recording", labels == 1, whole),
     ):
-        false_alarms, found, _ = roc_curve(truth, p)
-        precision, recall, _ = precision_recall_curve(truth, p)
+        false_alarms, found, _ = metrics.roc_curve(truth, p)
+        precision, recall, _ = metrics.precision_recall_curve(truth, p)
         roc = np.linspace(0, len(found) - 1, 150).astype(int)
         pr = np.linspace(0, len(recall) - 1, 150).astype(int)
         made[unit] = {
@@ -328,27 +307,34 @@ def keep() -> None:
             "found": rounded(found[roc]),
             "precision": rounded(precision[pr]),
             "recall": rounded(recall[pr]),
-            "roc": round(float(roc_auc_score(truth, p)), 4),
-            "pr": round(float(average_precision_score(truth, p)), 4),
+            "roc": round(float(metrics.roc_auc_score(truth, p)), 4),
+            "pr": round(float(metrics.average_precision_score(truth, p)), 4),
             "share": round(float(truth.mean()), 4),
         }
-    alarm = whole >= thresholds["recording"]
+    return made
+
+
+def recorded_confusion():
+    """Return how many test recordings of each class raise no alarm, and one."""
+    labels, _, alarm = judged_recordings()
     counts = [[int(((labels == c) & (alarm == a)).sum()) for a in (0, 1)] for c in range(4)]
-    detector = Detector.load(data_folder() / "weights" / "ecg.npz")
+    return {"classes": list(judged_test()[0].data.card.class_names), "counts": counts}
+
+
+def recorded_attention():
+    """Return the shipped network's attention over ten made-up seconds of fibrillation."""
+    from chapters.ecg.detector import Detector
+    from chapters.ecg.models import attention
+
+    network = Detector.load(data_folder() / "weights" / "ecg.npz").networks[0]
     signal = synthetic(1, 10, 6)
-    weights = attention(detector.networks[0], signal[None, :, None])["attention"][0]
+    weights = attention(network, signal[None, :, None])["attention"][0]
     when = (np.arange(len(weights)) + 0.5) * 10 / len(weights)
-    contents = {
-        "command": COMMAND,
-        "curves": made,
-        "confusion": {"classes": list(of.data.card.class_names), "counts": counts},
-        "attention": {
-            "signal": rounded(signal, 3),
-            "when": rounded(when, 3),
-            "weights": rounded(weights, 5),
-        },
+    return {
+        "signal": rounded(signal, 3),
+        "when": rounded(when, 3),
+        "weights": rounded(weights, 5),
     }
-    recorded(KEPT).write_text(json.dumps(contents, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def rounded(values, digits=4):
@@ -357,4 +343,4 @@ def rounded(values, digits=4):
 
 
 if __name__ == "__main__":
-    keep()
+    record.make(curves=recorded_curves, confusion=recorded_confusion, attention=recorded_attention)

@@ -1,29 +1,26 @@
 """Figures of memory: the cells, a bit kept and lost, gradients that last, and a pyramid."""
 
-import json
 from itertools import pairwise
-from time import perf_counter, process_time
+from time import process_time
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyBboxPatch
 
 import companion
 from chapters.memory import adding, scratch, studies
-from companion.data_files import read, recorded
 from companion.datasets import find
 from companion.datasets.sound import log_mel
-from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, plain
+from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, subplots
+from companion.plots.diagram import Diagram, Node
+from companion.studies.recorded_figures import FigureRecord
 from companion.studies.records import recorded_results
-from companion.studies.results import Results
+from companion.studies.tables import markdown_table
 
-# What Keras made for the figures, kept so that a page is built without Keras.
-KEPT = "memory_figures"
-COMMAND = "python -m chapters.memory.figures"
+record = FigureRecord("memory")
 CELL_COLOURS = {"SimpleRNN": VERMILION, "GRU": GREEN, "LSTM": BLUE, "LSTM, open": SKY}
 CELL_MARKS = {"SimpleRNN": "s", "GRU": "^", "LSTM": "o", "LSTM, open": "D"}
-BLACK = "#000000"
 
 
 # ---- diagrams -----------------------------------------------------------------------------------
@@ -37,171 +34,114 @@ def cells() -> Figure:
     output h is its own memory, z keeps a part of it and 1 − z lets the new in, and the reset gate
     decides how much of the old is seen by the candidate.
     """
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
-    lstm, gru = figure.subplots(1, 2)
-    for axes in (lstm, gru):
-        axes.set(xlim=(-0.6, 10.6), ylim=(-0.5, 6.1), aspect="equal")
-        axes.axis("off")
-    draw_lstm(lstm)
-    draw_gru(gru)
-    lstm.set_title("LSTM: three gates around a memory C")
-    gru.set_title("GRU: two gates, and h is the memory")
+    figure, (left, right) = subplots((10, 4.4), 1, 2)
+    draw_lstm(left)
+    draw_gru(right)
     figure.suptitle("Gates around a memory: three in an LSTM, two in a GRU")
     return figure
 
 
-def draw_lstm(axes: Any) -> None:
+def draw_lstm(axes: Axes) -> None:
     """Draw the LSTM's diagram on `axes`."""
-    path(axes, (-0.1, 5.2), (10.1, 5.2), width=3, colour=BLUE)
-    label(axes, 0.1, 5.6, "C before")
-    label(axes, 9.7, 5.6, "C")
-    path(axes, (-0.1, 0.2), (7.6, 0.2), (7.6, 1.2))
-    label(axes, 0.3, -0.2, "[h before, x]")
-    for x, text, name, colour in (
+    axes.set_title("LSTM: three gates around a memory C")
+    sheet = cell_sheet(axes, "C")
+    sheet.arrow((-0.1, 0.2), (7.6, 0.2), (7.6, 1.2))
+    sheet.write(0.3, -0.2, "[h before, x]")
+    keep, write, what, read = gates(
+        sheet,
         (1.8, "f  σ", "keep", GREEN),
         (3.7, "i  σ", "write", ORANGE),
         (5.6, "C̃  tanh", "what", SKY),
         (7.6, "o  σ", "read", PURPLE),
-    ):
-        if x < 7:
-            path(axes, (x, 0.2), (x, 1.2))
-        box(axes, x, 1.6, text, colour)
-        label(axes, x + 0.5, 0.75, name, size=8)
-    path(axes, (1.8, 2.0), (1.8, 4.9))
-    path(axes, (3.7, 2.0), (3.7, 3.4), (4.35, 3.4))
-    path(axes, (5.6, 2.0), (5.6, 3.4), (4.95, 3.4))
-    path(axes, (4.65, 3.7), (4.65, 4.9))
-    operation(axes, 1.8, 5.2, "×")
-    operation(axes, 4.65, 3.4, "×")
-    operation(axes, 4.65, 5.2, "+")
-    path(axes, (8.9, 5.2), (8.9, 4.5))
-    box(axes, 8.9, 4.15, "tanh", "0.75", width=1.2)
-    path(axes, (8.9, 3.8), (8.9, 3.1))
-    path(axes, (7.6, 2.0), (7.6, 2.8), (8.6, 2.8))
-    operation(axes, 8.9, 2.8, "×")
-    path(axes, (9.2, 2.8), (10.1, 2.8))
-    label(axes, 9.9, 3.2, "h")
+    )
+    scaled = sheet.sign(4.65, 3.4, "×")
+    squashed = sheet.box(8.9, 4.15, "tanh", "0.6", (1.2, 0.7))
+    output = sheet.sign(8.9, 2.8, "×")
+    sheet.arrow(keep, sheet.sign(1.8, 5.2, "×"))
+    sheet.arrow(write, (3.7, 3.4), scaled)
+    sheet.arrow(what, (5.6, 3.4), scaled)
+    sheet.arrow(scaled, sheet.sign(4.65, 5.2, "+"))
+    sheet.arrow((8.9, 5.2), squashed)
+    sheet.arrow(squashed, output)
+    sheet.arrow(read, (7.6, 2.8), output)
+    sheet.arrow(output, (10.1, 2.8))
+    sheet.write(9.9, 3.2, "h")
 
 
-def draw_gru(axes: Any) -> None:
+def draw_gru(axes: Axes) -> None:
     """Draw the GRU's diagram on `axes`."""
-    path(axes, (-0.1, 5.2), (10.1, 5.2), width=3, colour=BLUE)
-    label(axes, 0.1, 5.6, "h before")
-    label(axes, 9.7, 5.6, "h")
-    path(axes, (-0.1, 0.2), (7.4, 0.2), (7.4, 1.2))
-    label(axes, -0.1, -0.2, "x")
-    path(axes, (0.5, 5.2), (0.5, 0.2), arrow=False)
-    for x, text, name, colour in (
+    axes.set_title("GRU: two gates, and h is the memory")
+    sheet = cell_sheet(axes, "h")
+    sheet.arrow((-0.1, 0.2), (7.4, 0.2), (7.4, 1.2))
+    sheet.write(-0.1, -0.2, "x")
+    sheet.arrow((0.5, 5.2), (0.5, 0.2), head="-")
+    keep, reset, what = gates(
+        sheet,
         (2.0, "z  σ", "keep", GREEN),
         (4.2, "r  σ", "reset", ORANGE),
         (7.4, "h̃  tanh", "what", SKY),
-    ):
-        if x < 7:
-            path(axes, (x, 0.2), (x, 1.2))
-        box(axes, x, 1.6, text, colour)
-        label(axes, x + 0.5, 0.75, name, size=8)
-    path(axes, (2.0, 2.0), (2.0, 4.9))
-    path(axes, (2.0, 3.6), (4.05, 3.6))
-    box(axes, 4.8, 3.6, "1 − z", "0.75", width=1.5)
-    path(axes, (5.55, 3.6), (7.1, 3.6))
-    path(axes, (4.2, 2.0), (4.2, 2.5), (5.7, 2.5), (5.7, 1.6), (6.5, 1.6))
-    label(axes, 5.0, 2.75, "scales U h + c", size=8)
-    path(axes, (7.4, 2.0), (7.4, 3.3))
-    path(axes, (7.4, 3.9), (7.4, 4.9))
-    operation(axes, 2.0, 5.2, "×")
-    operation(axes, 7.4, 3.6, "×")
-    operation(axes, 7.4, 5.2, "+")
+    )
+    rest = sheet.box(4.8, 3.6, "1 − z", "0.6")
+    scaled = sheet.sign(7.4, 3.6, "×")
+    sheet.arrow(keep, sheet.sign(2.0, 5.2, "×"))
+    sheet.arrow((2.0, 3.6), rest)
+    sheet.arrow(rest, scaled)
+    sheet.arrow(reset, (4.2, 2.5), (5.7, 2.5), (5.7, 1.6), what)
+    sheet.write(5.0, 2.75, "scales U h + c", fontsize=9)
+    sheet.arrow(what, scaled)
+    sheet.arrow(scaled, sheet.sign(7.4, 5.2, "+"))
+
+
+def cell_sheet(axes: Axes, memory: str) -> Diagram:
+    """Return the sheet of a cell, whose memory runs along the top."""
+    sheet = Diagram(axes, (-0.6, 10.6), (-0.5, 6.1))
+    sheet.arrow((-0.1, 5.2), (10.1, 5.2), linewidth=3, color=BLUE)
+    sheet.write(0.1, 5.6, f"{memory} before")
+    sheet.write(9.7, 5.6, memory)
+    return sheet
+
+
+def gates(sheet: Diagram, *named: tuple[float, str, str, str]) -> list[Node]:
+    """Draw what reads the inputs: where each stands, its formula, what it does, its colour."""
+    nodes = []
+    for x, formula, name, colour in named:
+        nodes.append(sheet.box(x, 1.6, formula, colour))
+        sheet.arrow((x, 0.2), nodes[-1])
+        sheet.write(x + 0.15, 0.75, name, fontsize=9, ha="left")
+    return nodes
 
 
 def pyramid() -> Figure:
     """Three bidirectional layers read 7, then 4, then 2 frames, pairs of frames joined between.
 
-    Seven dots at the bottom, each pair leading to one of four dots above; the seventh has no
-    neighbour and is joined with a zero. The four become two in the same way.
+    Seven steps at the bottom, each pair leading to one of four above; the seventh has no
+    neighbour and is joined with zeros. The four become two in the same way.
     """
-    figure = Figure(figsize=(7.6, 4.2), layout="constrained")
-    axes = figure.subplots()
-    counts = [7]
-    while len(counts) < 3:
-        counts.append(scratch.pyramid_length(counts[-1], 2))
-    places = [np.arange(counts[0], dtype=float)]
-    for count in counts[1:]:
-        below = np.append(places[-1], places[-1][-1] + np.diff(places[-1])[-1])
-        places.append(below[: 2 * count].reshape(count, 2).mean(1))
-    for height, (xs, count) in enumerate(zip(places, counts, strict=True)):
-        y = 2 * height
-        for left, right in pairwise(xs):
-            axes.annotate(
-                "",
-                (left + 0.12, y),
-                (right - 0.12, y),
-                arrowprops={"arrowstyle": "<->", "color": BLUE, "lw": 1.2},
-            )
-        axes.plot(xs, 0 * xs + y, "o", color=BLUE, markersize=11)
-        axes.text(-1.0, y, f"layer {height + 1}: {count} steps", ha="right", va="center")
-        if height:
-            for place, x in enumerate(xs):
-                for part in (2 * place, 2 * place + 1):
-                    if part < len(places[height - 1]):
-                        axes.plot(
-                            [places[height - 1][part], x], [y - 1.85, y - 0.2], color="0.5", lw=1
-                        )
-    axes.plot([7], [0], "o", color="0.75", markersize=11, fillstyle="none")
-    axes.plot([7, places[1][-1]], [0.15, 1.8], color="0.75", linestyle=":", lw=1)
-    axes.text(7.3, 0, "zeros", va="center", color="0.5")
-    axes.text(-1.0, -1.1, "frames of sound", ha="right", va="center")
-    axes.plot(places[0], 0 * places[0] - 1.1, "|", color=BLACK, markersize=14)
-    axes.set(xlim=(-4.2, 8.6), ylim=(-1.7, 4.6))
-    axes.axis("off")
+    figure, axes = subplots((7.6, 4.2))
+    sheet = Diagram(axes, (-4.2, 8.6), (-1.7, 4.8))
+    steps = [sheet.box(x, 0, "", BLUE, (0.3, 0.3)) for x in range(7)]
+    for step in steps:
+        axes.plot([step.x] * 2, [-1.3, -0.9], color="k")
+    sheet.write(-1, -1.1, "frames of sound", ha="right")
+    sheet.write(7.3, 0, "zeros", ha="left")
+    for layer in (1, 2, 3):
+        sheet.write(-1, steps[0].y, f"layer {layer}: {len(steps)} steps", ha="right")
+        for one, other in pairwise(steps):
+            sheet.arrow(one, other, head="<|-|>", color=BLUE)
+        if layer == 3:
+            break
+        if len(steps) % 2:
+            steps.append(sheet.box(7, 0, "", "0.5", (0.3, 0.3)))
+        pairs = list(zip(steps[::2], steps[1::2], strict=True))
+        steps = [
+            sheet.box((one.x + other.x) / 2, one.y + 2, "", BLUE, (0.3, 0.3))
+            for one, other in pairs
+        ]
+        for step, parts in zip(steps, pairs, strict=True):
+            for part in parts:
+                sheet.arrow((part.x, part.y + 0.15), (step.x, step.y - 0.15), color="0.5")
     axes.set_title("Each layer of the pyramid reads half as many steps")
     return figure
-
-
-def box(axes: Any, x: float, y: float, text: str, colour: str, width: float = 1.5) -> None:
-    """Draw a rounded box with a text in it, centred at (x, y)."""
-    axes.add_patch(
-        FancyBboxPatch(
-            (x - width / 2, y - 0.4),
-            width,
-            0.8,
-            boxstyle="round,pad=0,rounding_size=0.15",
-            facecolor=colour,
-            alpha=0.45,
-            edgecolor="none",
-        )
-    )
-    axes.text(x, y, text, ha="center", va="center", fontsize=10)
-
-
-def operation(axes: Any, x: float, y: float, sign: str) -> None:
-    """Draw an operation's sign in a circle."""
-    axes.add_patch(Circle((x, y), 0.3, facecolor="#FFFFFF", edgecolor="0.4", zorder=3))
-    axes.text(x, y, sign, ha="center", va="center", fontsize=13, color="#222222", zorder=4)
-
-
-def path(
-    axes: Any,
-    *points: tuple[float, float],
-    width: float = 1.2,
-    colour: str = "0.45",
-    arrow: bool = True,
-) -> None:
-    """Draw a line through some points, with an arrow at its end."""
-    if arrow:
-        axes.annotate(
-            "",
-            points[-1],
-            points[-2],
-            arrowprops={"arrowstyle": "->", "color": colour, "lw": width, "shrinkA": 0},
-        )
-        points = (*points[:-1],) if len(points) > 2 else ()
-    if points:
-        axes.plot(*zip(*points, strict=True), color=colour, lw=width, solid_capstyle="butt")
-
-
-def label(axes: Any, x: float, y: float, text: str, size: float = 10) -> None:
-    """Write beside a diagram."""
-    axes.text(x, y, text, ha="center", va="center", fontsize=size)
 
 
 # ---- gates forced -------------------------------------------------------------------------------
@@ -224,8 +164,9 @@ def forced_gates() -> Figure:
     weights["W_f"][:] = 0
     weights["b_f"][:] = np.log(0.9 / 0.1)  # left to itself, the keep gate stands at 0.9
     gates = {"i": (at == 5) * 1.0, "o": (at >= 35) * 1.0, "f": np.ones(steps)}
-    figure = Figure(figsize=(8.6, 6.2), layout="constrained")
-    top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(1, 1.4, 1))
+    figure, (top, middle, bottom) = subplots(
+        (8.6, 6.2), 3, 1, sharex=True, height_ratios=(1, 1.4, 1)
+    )
     for row, (gate, name, colour) in enumerate(
         (("o", "read o", PURPLE), ("f", "keep f", GREEN), ("i", "write i", ORANGE))
     ):
@@ -250,8 +191,6 @@ def forced_gates() -> Figure:
     middle.legend(frameon=False, ncols=2, fontsize="small", loc="lower right")
     bottom.set(xlabel="step", ylabel="share of the\ngradient left", yscale="log", ylim=(0.01, 2))
     bottom.legend(frameon=False, fontsize="small", loc="lower right")
-    for axes in (top, middle, bottom):
-        plain(axes)
     top.spines[["left", "bottom"]].set_visible(False)
     top.tick_params(bottom=False)
     return figure
@@ -267,16 +206,13 @@ def gradient_distance() -> Figure:
     the LSTM's, then the plain network's; that of the LSTM with open gates stays. Right, after
     training on the adding problem over 100 steps.
     """
-    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
-    sides = figure.subplots(1, 2, sharey=True)
-    found = kept()["gradients"]
+    figure, sides = subplots((9.6, 4.2), 1, 2, sharey=True)
+    gradients = record["gradients"]
     for axes, when in zip(sides, ("before", "after"), strict=True):
-        for cell, curves in found["cells"].items():
+        for cell, curves in gradients["cells"].items():
             error = f", error {curves['test_mse']:.3f}" if when == "after" else ""
-            share = np.array(curves[when])
             axes.plot(
-                np.arange(len(share)),
-                np.maximum(share, 1e-12),
+                np.maximum(curves[when], 1e-12),
                 color=CELL_COLOURS[cell],
                 marker=CELL_MARKS[cell],
                 markevery=20,
@@ -285,10 +221,9 @@ def gradient_distance() -> Figure:
             )
         axes.set(xlabel="steps back from the end", yscale="log", ylim=(1e-9, 30))
         axes.legend(frameon=False, fontsize="small", loc="lower left")
-        plain(axes)
     sides[0].set_ylabel("size of the gradient, 1 at the end")
     sides[0].set_title("At the start gates reach no further")
-    sides[1].set_title(f"After learning to add over {found['lag']} steps")
+    sides[1].set_title(f"After learning to add over {gradients['lag']} steps")
     figure.suptitle("How far back a gate reaches is learned")
     return figure
 
@@ -300,8 +235,7 @@ def adding_problem() -> Figure:
     saying 1, the dotted one at 0.01 counts as solved.
     """
     results = recorded_results(studies.adding)
-    figure = Figure(figsize=(7.6, 4.4), layout="constrained")
-    axes = plain(figure.subplots())
+    figure, axes = subplots((7.6, 4.4))
     lags = sorted({row.level[1] for row in results.rows})
     for number, cell in enumerate(studies.CELLS):
         by_lag = [
@@ -330,9 +264,8 @@ def pyramid_costs() -> Figure:
 
     One mark for each seed and network: its test error over the processor's seconds in an epoch.
     """
-    results, seconds = recorded_results(studies.pyramid), kept()["seconds_per_epoch"]
-    figure = Figure(figsize=(7.6, 4.2), layout="constrained")
-    axes = plain(figure.subplots())
+    results, seconds = recorded_results(studies.pyramid), record["seconds_per_epoch"]
+    figure, axes = subplots((7.6, 4.2))
     colours = dict(zip(studies.PYRAMIDS, (VERMILION, BLUE, GREEN, PURPLE), strict=True))
     for joined, mark in zip(studies.PYRAMIDS, "soD^", strict=True):
         rows = [row.values for row in results.rows if row.level[1] == joined]
@@ -361,11 +294,10 @@ def frames_of_sound() -> Figure:
     number = int(np.argmax(data.train.y == 0))
     sound, name = data.train.x[number], data.card.class_names[0]
     frames = log_mel(sound)
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = subplots((9, 3.4), 1, 2)
     strips = sound[: len(sound) // 20 * 20].reshape(-1, 20)  # 2.5 ms, from its least to its most
     left.fill_between(2.5 * np.arange(len(strips)), strips.min(1), strips.max(1), color=BLUE, lw=0)
-    plain(left).set(xlabel="time [ms]", ylabel="sound")
+    left.set(xlabel="time [ms]", ylabel="sound")
     left.set_title(f"{len(sound):,} samples: {name}")
     right.imshow(
         frames.T, origin="lower", aspect="auto", cmap="gray", extent=(0, 10 * len(frames), 0, 40)
@@ -376,50 +308,37 @@ def frames_of_sound() -> Figure:
     return figure
 
 
-def results(name: str, outcome: str = "") -> Results:
-    """Return the recorded results of one of this chapter's studies.
-
-    Args:
-        name: ``"adding"`` or ``"pyramid"``.
-        outcome: The column to speak of; the study's own by default.
-    """
-    return recorded_results(getattr(studies, name), outcome)
-
-
 def adding_table() -> str:
     """Return a Markdown table: how many of the seeds solved the adding problem, and in how long."""
-    found = results("adding")
-    lags = sorted({row.level[1] for row in found.rows})
-    lines = ["| cell | " + " | ".join(f"{lag} steps" for lag in lags) + " |", "|---" * 5 + "|"]
-    for cell in studies.CELLS:
-        entries = []
-        for lag in lags:
-            rows = [row.values for row in found.rows if row.level == (cell, lag)]
-            solved = [row["steps"] for row in rows if row["solved"]]
-            entry = f"{len(solved)} of {len(rows)}"
-            entries.append(entry + (f", in {np.mean(solved):.0f}" if solved else ""))
-        lines.append(f"| {cell} | " + " | ".join(entries) + " |")
-    return "\n".join(lines)
+    rows = recorded_results(studies.adding).rows
+    lags = sorted({row.level[1] for row in rows})
+
+    def entry(cell: str, lag: int) -> str:
+        runs = [row.values for row in rows if row.level == (cell, lag)]
+        solved = [run["steps"] for run in runs if run["solved"]]
+        return f"{len(solved)} of {len(runs)}" + (f", in {np.mean(solved):.0f}" if solved else "")
+
+    return markdown_table(
+        ("cell", *(f"{lag} steps" for lag in lags)),
+        ((cell, *(entry(cell, lag) for lag in lags)) for cell in studies.CELLS),
+    )
 
 
 def pyramid_table() -> str:
     """Return a Markdown table: what each pyramid should cost, what it costs, and gets right."""
-    seconds = kept()["seconds_per_epoch"]
-    wrong = means("pyramid", "test_error")
-    whole = pyramid_work(1)
-    lines = [
-        "| frames joined | steps | multiplications | seconds per epoch | test accuracy |",
-        "|---|---|---|---|---|",
-    ]
+    seconds = record["seconds_per_epoch"]
+    by_pyramid = recorded_results(studies.pyramid).frame.groupby(studies.pyramid.factors[-1])
+    error = by_pyramid["test_error"].mean()
+    rows = []
     for joined, options in studies.PYRAMIDS.items():
-        ratios = [one / other for one, other in zip(whole, pyramid_work(**options), strict=True)]
+        ratios = np.divide(pyramid_work(1), pyramid_work(**options))
         steps, multiplications = ("1" if ratio == 1 else f"1 / {ratio:.2f}" for ratio in ratios)
         quicker = seconds["BLSTM"] / seconds[joined]
-        lines.append(
-            f"| {'none (BLSTM)' if joined == 'BLSTM' else joined} | {steps} | {multiplications} "
-            f"| {seconds[joined]:.2f} (1 / {quicker:.2f}) | {1 - wrong[joined]:.1%} |"
-        )
-    return "\n".join(lines)
+        name = "none (BLSTM)" if joined == "BLSTM" else joined
+        cost = f"{seconds[joined]:.2f} (1 / {quicker:.2f})"
+        rows.append((name, steps, multiplications, cost, f"{1 - error[joined]:.1%}"))
+    head = ("frames joined", "steps", "multiplications", "seconds per epoch", "test accuracy")
+    return markdown_table(head, rows)
 
 
 def pyramid_work(
@@ -451,43 +370,17 @@ def pyramid_work(
 
 def listener_sentence() -> str:
     """Return what the pyramid reached on the recordings, in a sentence."""
-    found = kept()["listener"]
-    train, validation, test = found["recordings"]
+    run = record["listener"]
+    train, validation, test = run["recordings"]
     return (
-        f"By its own recipe the pyramid learnt from {train:,} recordings of `{found['data']}` in "
-        f"{found['epochs']} epochs ({found['seconds']:.0f} seconds on one processor core). "
+        f"By its own recipe the pyramid learnt from {train:,} recordings of `{run['data']}` in "
+        f"{run['epochs']} epochs ({run['seconds']:.0f} seconds on one processor core). "
         f"{validation} others told which epoch to keep; it names "
-        f"{found['test_accuracy']:.1%} of the {test} test recordings rightly."
+        f"{run['test_accuracy']:.1%} of the {test} test recordings rightly."
     )
 
 
-def means(name: str, outcome: str = "") -> dict[str, float]:
-    """Return the mean of a study's outcome for each of its levels, by the level's last factor."""
-    table = results(name, outcome)
-    found: dict[str, list[float]] = {}
-    for row in table.rows:
-        found.setdefault(str(row.level[-1]), []).append(row.values[table.outcome])
-    return {level: float(np.mean(values)) for level, values in found.items()}
-
-
-def kept() -> dict[str, Any]:
-    """Return what `made_by_keras` gave when the figures were recorded."""
-    return read(KEPT)
-
-
 # ---- made by Keras ------------------------------------------------------------------------------
-
-
-def made_by_keras() -> dict[str, Any]:
-    """Return what the page needs from Keras: gradients of cells that add, and the pyramids."""
-    began = perf_counter()
-    made = {
-        "command": COMMAND,
-        "gradients": gradients_of_adders(),
-        "listener": listener(),
-        "seconds_per_epoch": seconds_per_epoch(),
-    }
-    return {**made, "seconds": round(perf_counter() - began, 1)}
 
 
 def seconds_per_epoch(rounds: int = 5, batches: int = 9) -> dict[str, float]:
@@ -585,4 +478,6 @@ def shares(cell: str, weights: list[Any], sequences: Any) -> list[float]:
 
 
 if __name__ == "__main__":
-    recorded(KEPT).write_text(json.dumps(made_by_keras()) + "\n", encoding="utf-8")
+    record.make(
+        gradients=gradients_of_adders, listener=listener, seconds_per_epoch=seconds_per_epoch
+    )

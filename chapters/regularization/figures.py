@@ -1,6 +1,5 @@
 """Figures of regularization: what pulls, what is silenced, when to stop, what a digit survives."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -8,15 +7,12 @@ from matplotlib.figure import Figure
 
 import companion
 from chapters.regularization import scratch, studies
-from companion.data_files import read, recorded
-from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain
+from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, intervals, picture, subplots
+from companion.studies.recorded_figures import FigureRecord
 from companion.studies.records import recorded_results
-from companion.studies.results import Results
 from companion.training.seeding import fresh_start
 
-# What Keras made for the figures, kept so that a page is built without Keras.
-KEPT = "regularization_figures"
-COMMAND = "python -m chapters.regularization.figures"
+record = FigureRecord("regularization")
 # What stands at the left of each row of the augmentation grid, by its name in models.py.
 TRANSFORMS = {
     "horizontal_flip": "horizontal flip",
@@ -37,8 +33,7 @@ def penalties() -> Figure:
     line and the circle of L2 touches it in the middle. Right: bars of both penalties for w₁ and
     w₂: 1 and 1 under L1, 1 and 0.25 under L2, 2 and 1.25 under the elastic net.
     """
-    figure = Figure(figsize=(9.5, 4.2), layout="constrained")
-    plane, bars = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    figure, (plane, bars) = subplots((9.5, 4.2), 1, 2, width_ratios=(1, 1.25))
     angle = np.linspace(0, 2 * np.pi, 121)
     circle = np.array([np.cos(angle), np.sin(angle)])
     diamond = np.array([[1, 0, -1, 0, 1], [0, 1, 0, -1, 0]])
@@ -68,8 +63,6 @@ def penalties() -> Figure:
     bars.set(ylabel="penalty R(w)", ylim=(0, 2.3))
     bars.set_title("Both outputs are 1: L2 prefers w₂, L1 does not care")
     bars.legend(frameon=False, loc="upper left")
-    plain(plane)
-    plain(bars)
     figure.suptitle("Two vectors with one output: L2 tells them apart, L1 does not")
     return figure
 
@@ -79,8 +72,7 @@ def pulls() -> Figure:
 
     A flat stretch at zero, between −1 and 1, for L1; a straight line through the origin for L2.
     """
-    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
-    axes = plain(figure.subplots())
+    figure, axes = subplots((5.6, 4.2))
     weights = np.array([-3.0, -1.0, 1.0, 3.0])
     axes.plot(weights, weights, color="0.6", linestyle=":", label="no penalty")
     axes.plot(
@@ -107,9 +99,8 @@ def shrinkage() -> Figure:
     features = (features - features.mean(0)) / features.std(0)
     targets = (targets - targets.mean()) / targets.std()
     strengths = np.geomspace(5e-3, 1, 24)
-    figure = Figure(figsize=(9.5, 5.2), layout="constrained")
-    (left, right), (below_left, below_right) = figure.subplots(
-        2, 2, sharex="col", sharey="row", height_ratios=(3, 1)
+    figure, ((left, right), (below_left, below_right)) = subplots(
+        (9.5, 5.2), 2, 2, sharex="col", sharey="row", height_ratios=(3, 1)
     )
     for axes, below, name, colour in (
         (left, below_left, "l1", VERMILION),
@@ -123,8 +114,6 @@ def shrinkage() -> Figure:
         below.step(strengths, (paths == 0).sum(1), color=colour, where="mid")
         below.set(xscale="log", xlabel=f"λ of the {name.upper()} penalty", ylim=(-0.5, 10.5))
         below.minorticks_off()
-        plain(axes)
-        plain(below)
     left.set_ylabel("weight (standard deviations)")
     below_left.set_ylabel("exact zeros")
     left.set_title("L1: one weight after another becomes zero")
@@ -153,16 +142,12 @@ def dropout_masks() -> Figure:
         ("dropout, p = ½", scratch.dropout(maps, keep, 0.5)),
         ("spatial dropout, p = ½", scratch.dropout(maps, keep_maps, 0.5)),
     )
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    grid = figure.subplots(3, 4)
+    figure, grid = subplots((6.4, 4.2), 3, 4)
     for line, (name, values) in zip(grid, rows, strict=True):
-        for number, axes in enumerate(line):
-            picture = values[0, ..., number]
-            drawn = axes.imshow(picture, cmap="gray", vmin=0, vmax=2, interpolation="none")
-            axes.set(xticks=[], yticks=[])
+        for number, axes in enumerate(line, start=1):
+            title = f"map {number}" if values is maps else ""
+            drawn = picture(axes, values[0, ..., number - 1], title, vmin=0, vmax=2)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    for number, axes in enumerate(grid[0], start=1):
-        axes.set_title(f"map {number}", fontsize="medium")
     figure.colorbar(drawn, ax=grid, label="activation", shrink=0.6)
     figure.suptitle("Dropout silences pixels, spatial dropout whole maps; the rest doubles")
     return figure
@@ -179,36 +164,19 @@ def dropout_expectation() -> Figure:
     rate, draws = 0.5, 2000
     keep = scratch.dropout_mask(rng.uniform(size=(draws, 12)), rate)
     counts = np.unique(np.geomspace(1, draws, 90).astype(int))
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = plain(figure.subplots())
-    for outputs, exact, colour, name, meaning, above in (
-        (
-            scratch.dropout(activations, keep, rate) @ weights,
-            activations @ weights,
-            BLUE,
-            "inverted dropout",
-            "the full network",
-            6,
-        ),
-        (
-            (keep * activations) @ weights,
-            activations @ scratch.weight_scaling(weights, rate),
-            VERMILION,
-            "masks without scaling",
-            "the full network, weights × (1 − p)",
-            -14,
-        ),
+    inverted = scratch.dropout(activations, keep, rate) @ weights
+    unscaled = (keep * activations) @ weights
+    whole = activations @ weights
+    scaled = activations @ scratch.weight_scaling(weights, rate)
+    figure, axes = subplots((7, 4))
+    for outputs, exact, colour, name, change, above in (
+        (inverted, whole, BLUE, "inverted dropout", "", 6),
+        (unscaled, scaled, VERMILION, "masks without scaling", ", weights × (1 − p)", -14),
     ):
         axes.plot(counts, np.cumsum(outputs)[counts - 1] / counts, color=colour, label=name)
         axes.axhline(exact, color=colour, linestyle="--", linewidth=1)
-        axes.annotate(
-            meaning,
-            (draws, exact),
-            (0, above),
-            textcoords="offset points",
-            ha="right",
-            color=colour,
-        )
+        beside = {"xytext": (0, above), "textcoords": "offset points", "ha": "right"}
+        axes.annotate(f"the full network{change}", (draws, exact), color=colour, **beside)
     axes.set(xscale="log", xlabel="masks drawn", ylabel="mean output of the unit", ylim=(2, None))
     axes.set_title("Each rule's test-time output is the mean over its masks")
     axes.legend(frameon=False)
@@ -222,14 +190,17 @@ def early_stopping_curve() -> Figure:
     1 stops at the first bump, after 7 epochs; patiences of 3 and 10 find the lowest point, after
     12, and train 3 and 10 epochs past it.
     """
-    curve = kept()["curve"]
+    curve = record["curve"]
     training, validation = np.array(curve["loss"]), np.array(curve["val_loss"])
     epochs = np.arange(1, len(training) + 1)
-    figure = Figure(figsize=(8, 4.4), layout="constrained")
-    axes = plain(figure.subplots())
+    figure, axes = subplots((8, 4.4))
     axes.plot(epochs, training, color=BLUE, linestyle="--", label="training")
     axes.plot(epochs, validation, color="0.35", label="validation")
-    for patience, colour, marker in ((1, VERMILION, "s"), (3, ORANGE, "^"), (10, GREEN, "o")):
+    for patience, colour, marker, size in (
+        (1, VERMILION, "s", 9),
+        (3, ORANGE, "^", 16),  # the next one stands upon it
+        (10, GREEN, "o", 7),
+    ):
         stop = scratch.early_stopping(validation.tolist(), patience)
         axes.axvline(stop.epoch, color=colour, linestyle=":")
         axes.plot(
@@ -237,7 +208,7 @@ def early_stopping_curve() -> Figure:
             validation[stop.best_epoch - 1],
             marker,
             color=colour,
-            markersize=9,
+            markersize=size,
             linestyle="",
             label=f"patience {patience}: stops after {stop.epoch}, keeps {stop.best_epoch}",
         )
@@ -254,20 +225,17 @@ def augmentation_grid() -> Figure:
     Rows: horizontal flip, crop and scale, brightness and contrast, translation, rotation,
     stretching, RandAugment, AutoAugment. The mirrored 5 is no 5 any more.
     """
-    samples = kept()["augmentation"]
-    original = np.reshape(samples["original"], (8, 8))
-    figure = Figure(figsize=(7, 8), layout="constrained")
-    rows = figure.subplots(len(TRANSFORMS), 1)
+    samples = record["augmentation"]
+    figure, rows = subplots((7, 8), len(TRANSFORMS))
     for axes, (name, label) in zip(rows, TRANSFORMS.items(), strict=True):
-        pictures = [original, *np.reshape(samples["transforms"][name], (-1, 8, 8))]
-        gaps = [np.full((8, 2 if place == 0 else 1), np.nan) for place in range(len(pictures))]
-        strip = np.hstack([part for pair in zip(pictures, gaps, strict=True) for part in pair])
-        axes.imshow(strip, cmap="gray", vmin=0, vmax=255, interpolation="none")
-        axes.set(xticks=[], yticks=[3.5], yticklabels=[label])
-        axes.tick_params(length=0)
+        pixels = [samples["original"], *samples["transforms"][name]]
+        digits = np.reshape(pixels, (-1, 8, 8)).astype(float)
+        # One picture a row, with gaps: 56 pictures would make the page seven times as heavy.
+        apart = np.pad(digits, ((0, 0), (0, 0), (0, 1)), constant_values=np.nan)
+        picture(axes, np.hstack(apart), vmin=0, vmax=255)
         axes.spines[:].set_visible(False)
-    rows[0].set_xticks([3.5], ["original"])
-    rows[0].tick_params(labeltop=True, labelbottom=False)
+        axes.set_ylabel(label, rotation=0, ha="right", va="center")
+    rows[0].set_title("original", loc="left", fontsize="medium")
     figure.suptitle("A changed digit is a new example, as long as its label still holds")
     return figure
 
@@ -286,11 +254,9 @@ def augmented_photograph() -> Figure:
         "brighter": scratch.color_jitter(photograph, brightness=0.3),
         "more contrast": scratch.color_jitter(photograph, contrast=1.8),
     }
-    figure = Figure(figsize=(9, 2.2), layout="constrained")
-    for axes, (name, picture) in zip(figure.subplots(1, 4), versions.items(), strict=True):
-        axes.imshow(picture, interpolation="none")
-        axes.set_title(name, fontsize="medium")
-        axes.set(xticks=[], yticks=[])
+    figure, row = subplots((9, 2.2), 1, 4)
+    for axes, (name, pixels) in zip(row, versions.items(), strict=True):
+        picture(axes, pixels, name)
     figure.suptitle("Four pictures, one label: what augmentation may change about a photograph")
     return figure
 
@@ -302,7 +268,7 @@ def weight_decay_errors() -> Figure:
     again where λ is too large. Under SGD these two coincide; under Adam decoupled decay needs a λ
     a hundred times as large.
     """
-    figure = results("weight_decay").figure()
+    figure = recorded_results(studies.weight_decay).figure()
     figure.set_size_inches(11, 4.8)
     return figure
 
@@ -313,30 +279,20 @@ def weights_near_zero() -> Figure:
     Under SGD it rises steeply with λ for L1 and hardly for L2 before λ is too large. Under Adam it
     is 18 % or more at every λ of the L2 penalty; for decoupled decay it stays small.
     """
-    table = results("weight_decay", "near_zero").table
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
-    for axes, optimizer in zip(figure.subplots(1, 2, sharey=True), ("SGD", "Adam"), strict=True):
-        for penalty, colour, marker in (
-            ("L1", VERMILION, "s"),
-            ("L2", BLUE, "o"),
-            ("decoupled", GREEN, "^"),
-        ):
+    table = recorded_results(studies.weight_decay, "near_zero").table
+    styles = {"L1": (VERMILION, "s-"), "L2": (BLUE, "o-"), "decoupled": (GREEN, "^--")}
+    figure, (sgd, adam) = subplots((9, 4.2), 1, 2, sharey=True)
+    for axes, optimizer in ((sgd, "SGD"), (adam, "Adam")):
+        for penalty, (colour, style) in styles.items():
             line = table[(table["optimizer"] == optimizer) & (table["penalty"] == penalty)]
-            axes.errorbar(
-                line["λ"],
-                100 * line["mean"],
-                100 * np.array([line["mean"] - line["low"], line["high"] - line["mean"]]),
-                color=colour,
-                marker=marker,
-                linestyle="--" if penalty == "decoupled" else "-",
-                capsize=3,
-                label=penalty,
-            )
-        plain(axes).set(xscale="log", xlabel="λ", title=optimizer)
+            look = {"color": colour, "fmt": style, "label": penalty}
+            if penalty == "decoupled":  # it may stand upon L2
+                look |= {"markerfacecolor": "none", "markersize": 10}
+            intervals(axes, line, "λ", 100, **look)
+        axes.set(xscale="log", xlabel="λ", title=optimizer)
         axes.minorticks_off()
-        if optimizer == "SGD":
-            axes.legend(frameon=False)
-            axes.set_ylabel("weights with |w| < 0.001 (%)")
+    sgd.legend(frameon=False)
+    sgd.set_ylabel("weights with |w| < 0.001 (%)")
     figure.suptitle("Under Adam an L2 penalty makes zeros, as L1 does; decoupled decay hardly does")
     return figure
 
@@ -347,7 +303,7 @@ def early_stopping_study() -> Figure:
     A point and an interval for each of six levels: no stopping, and patiences of 1, 2, 5, 10 and
     20, whose intervals lie one beside the other, well below that of no stopping.
     """
-    return results("early_stopping").figure()
+    return recorded_results(studies.early_stopping).figure()
 
 
 def dropout_study() -> Figure:
@@ -356,7 +312,7 @@ def dropout_study() -> Figure:
     A point and an interval for each of seven rates. Only the one at 0.1 is not shown to differ from
     no dropout.
     """
-    return results("dropout_rate").figure()
+    return recorded_results(studies.dropout_rate).figure()
 
 
 def augmentation_study() -> Figure:
@@ -365,27 +321,7 @@ def augmentation_study() -> Figure:
     A point and an interval for each of ten levels: 8.6 % with no augmentation, 5.9 % with
     AutoAugment's sub-policies, 13.5 % with the horizontal flip, 8.0 to 9.9 % with the others.
     """
-    return results("augmentation").figure()
-
-
-def results(name: str, outcome: str = "") -> Results:
-    """Return the recorded results of a study of this chapter.
-
-    Args:
-        name: The study's name.
-        outcome: The column to speak of; the study's own by default.
-    """
-    return recorded_results(getattr(studies, name), outcome)
-
-
-def kept() -> dict[str, Any]:
-    """Return what `made_by_keras` gave when the figures were recorded."""
-    return read(KEPT)
-
-
-def made_by_keras() -> dict[str, Any]:
-    """Return what the figures need from Keras: augmented digits, and the curve of a training."""
-    return {"command": COMMAND, "augmentation": augmented_digit(), "curve": overfitting_curve()}
+    return recorded_results(studies.augmentation).figure()
 
 
 def augmented_digit() -> dict[str, Any]:
@@ -413,7 +349,7 @@ def overfitting_curve(epochs: int = 60) -> dict[str, list[float]]:
 
     from chapters.regularization.models import regularized_mlp
 
-    fresh_start(seed=0)
+    fresh_start(record.seed)
     model = regularized_mlp()
     model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
     held_out = companion.load("digits").validation
@@ -428,4 +364,4 @@ def overfitting_curve(epochs: int = 60) -> dict[str, list[float]]:
 
 
 if __name__ == "__main__":
-    recorded(KEPT).write_text(json.dumps(made_by_keras()) + "\n", encoding="utf-8")
+    record.make(augmentation=augmented_digit, curve=overfitting_curve)

@@ -1,4 +1,4 @@
-"""Figures: charts and their colours, diagrams, what is recorded for them, and inline SVG."""
+"""Figures: charts and their colours, diagrams, and inline SVG."""
 
 from companion.plots.charts import (
     BLUE,
@@ -8,8 +8,11 @@ from companion.plots.charts import (
     SKY,
     VERMILION,
     confusion_matrix,
+    intervals,
     learning_curve,
+    picture,
     plain,
+    subplots,
 )
 from companion.plots.panels import Panel, panels
 
@@ -22,7 +25,10 @@ __all__ = [
     "VERMILION",
     "Panel",
     "confusion_matrix",
+    "intervals",
     "learning_curve",
     "panels",
+    "picture",
     "plain",
+    "subplots",
 ]

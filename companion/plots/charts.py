@@ -28,6 +28,56 @@ def plain(axes: Any) -> Any:
     return axes
 
 
+def subplots(
+    size: tuple[float, float], rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, Any]:
+    """Return a figure and its panels, plain and laid out so that nothing overlaps.
+
+    Args:
+        size: Width and height in inches.
+        rows: Panels one below the other.
+        columns: Panels side by side.
+        options: As ``Figure.subplots`` takes them.
+
+    Returns:
+        The figure, and its axes: alone, in a row or column, or of shape ``(rows, columns)``.
+    """
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(rows, columns, **options)
+    for one in np.ravel(axes):
+        plain(one)
+    return figure, axes
+
+
+def picture(axes: Any, image: ArrayLike, title: str = "", **options: Any) -> Any:
+    """Show an image pixel by pixel, framed and without scales; return what Matplotlib made of it.
+
+    Args:
+        axes: Where it is shown.
+        image: Of shape ``(height, width)``, or with a last axis of three colours.
+        title: What is written above it, small.
+        options: As ``Axes.imshow`` takes them; greys reach from the least value to the greatest.
+    """
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(True)
+    axes.set_title(title, fontsize="medium")
+    return axes.imshow(image, **{"cmap": "gray", "interpolation": "none"} | options)
+
+
+def intervals(axes: Any, line: "pd.DataFrame", along: str, scale: float = 1, **style: Any) -> None:
+    """Draw the means of a study's table with their intervals, over the values of a factor.
+
+    Args:
+        axes: Where they are drawn.
+        line: Rows of a `Results.table`: columns ``mean``, ``low``, ``high``, and `along`.
+        along: The factor.
+        scale: What means are multiplied by; 100 for percent.
+        style: As ``Axes.errorbar`` takes it.
+    """
+    below_and_above = np.array([line["mean"] - line["low"], line["high"] - line["mean"]])
+    axes.errorbar(line[along], scale * line["mean"], scale * below_and_above, capsize=3, **style)
+
+
 def learning_curve(history: "pd.DataFrame") -> Figure:
     """Loss and accuracy by epoch, for training and validation.
 
@@ -35,10 +85,9 @@ def learning_curve(history: "pd.DataFrame") -> Figure:
         history: A `Run.history`: columns ``loss``, ``val_loss``, ``accuracy``, ``val_accuracy``,
             indexed by epoch.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = subplots((9, 3.6), 1, 2)
     for axes, column, name in ((left, "loss", "loss [nats]"), (right, "accuracy", "accuracy")):
-        plain(axes).set(xlabel="epoch", ylabel=name)
+        axes.set(xlabel="epoch", ylabel=name)
         if not len(history):
             continue
         for name, colour, label in (
