@@ -58,8 +58,8 @@ def parameter_count(features: int, units: int, outputs: int = 0) -> int:
     >>> parameter_count(8, 64), parameter_count(8, 64, outputs=10)
     (4672, 5322)
 
-    A fully connected layer that keeps 64 numbers for each of 8 rows, from all rows before it,
-    would need 8·64·(8·8 + 1) = 33,280, and for 80 rows a hundred times as many. This one stays:
+    A fully connected layer that keeps 64 numbers for each of 8 rows, from all eight of them, would
+    need 8·64·(8·8 + 1) = 33,280, and for 80 rows a hundred times as many. This one stays:
 
     >>> 8 * 64 * (8 * 8 + 1), 80 * 64 * (80 * 8 + 1)
     (33280, 3281920)
