@@ -23,7 +23,7 @@ def _parameters(rng, features, units):
 def rnn_step(h, x, U, W, b):
     """Return the next hidden state of a vanilla network, for a whole batch.
 
-    a⁽ᵗ⁾ = b + W h⁽ᵗ⁻¹⁾ + U x⁽ᵗ⁾ and h⁽ᵗ⁾ = tanh(a⁽ᵗ⁾), for each row of `h` and `x`.
+    z⁽ᵗ⁾ = b + W h⁽ᵗ⁻¹⁾ + U x⁽ᵗ⁾ and h⁽ᵗ⁾ = tanh(z⁽ᵗ⁾), for each row of `h` and `x`.
 
     Args:
         h: The states before the step, of shape (batch, units).
@@ -158,11 +158,11 @@ def backpropagate_through_time(upstream, x, U, W, b):
     grad_U, grad_W, grad_b = np.zeros(U.shape), np.zeros(W.shape), np.zeros(b.shape)
     carried = np.zeros(h.shape)
     for t in reversed(range(x.shape[1])):
-        grad_a = (1 - states[t + 1] ** 2) * (upstream[:, t] + carried)
-        grad_U += grad_a.T @ x[:, t]
-        grad_W += grad_a.T @ states[t]
-        grad_b += grad_a.sum(axis=0)
-        carried = grad_a @ W
+        grad_z = (1 - states[t + 1] ** 2) * (upstream[:, t] + carried)
+        grad_U += grad_z.T @ x[:, t]
+        grad_W += grad_z.T @ states[t]
+        grad_b += grad_z.sum(axis=0)
+        carried = grad_z @ W
     return grad_U, grad_W, grad_b
 
 
@@ -189,18 +189,18 @@ def _through_time(
     grad_U, grad_W, grad_b = np.zeros(U.shape), np.zeros(W.shape), np.zeros(b.shape)
     carried = np.zeros((len(x), len(b)))
     for t in reversed(range(x.shape[1])):
-        grad_a = upstream[:, t] + carried
+        grad_z = upstream[:, t] + carried
         if slope:
-            grad_a = (1 - states[:, t + 1] ** 2) * grad_a
+            grad_z = (1 - states[:, t + 1] ** 2) * grad_z
         if not last or t == x.shape[1] - 1:
             if not early:
-                grad_U += grad_a.T @ x[:, t]
+                grad_U += grad_z.T @ x[:, t]
             elif t:
-                grad_U += grad_a.T @ x[:, t - 1]
-            grad_W += grad_a.T @ states[:, t + late]
-            grad_b += grad_a.sum(axis=0)
+                grad_U += grad_z.T @ x[:, t - 1]
+            grad_W += grad_z.T @ states[:, t + late]
+            grad_b += grad_z.sum(axis=0)
         if carry:
-            carried = grad_a @ (W.T if turned else W)
+            carried = grad_z @ (W.T if turned else W)
     return grad_U, grad_W, grad_b
 
 

@@ -80,10 +80,10 @@ def rnn_step(h: ArrayLike, x: ArrayLike, U: ArrayLike, W: ArrayLike, b: ArrayLik
     0.3634
     0.1797
     """
-    # a⁽ᵗ⁾ = b + W h⁽ᵗ⁻¹⁾ + U x⁽ᵗ⁾
-    a = b + np.asarray(h) @ np.transpose(W) + np.asarray(x) @ np.transpose(U)
-    # h⁽ᵗ⁾ = tanh(a⁽ᵗ⁾)
-    return np.asarray(np.tanh(a))
+    # z⁽ᵗ⁾ = b + W h⁽ᵗ⁻¹⁾ + U x⁽ᵗ⁾
+    z = b + np.asarray(h) @ np.transpose(W) + np.asarray(x) @ np.transpose(U)
+    # h⁽ᵗ⁾ = tanh(z⁽ᵗ⁾)
+    return np.asarray(np.tanh(z))
 
 
 def rnn_forward(
@@ -158,20 +158,20 @@ def rnn_backward(
         # ∇h⁽ᵗ⁾ L = Wᵀ diag(1 − (h⁽ᵗ⁺¹⁾)²) ∇h⁽ᵗ⁺¹⁾ L + Vᵀ ∇o⁽ᵗ⁾ L                           (10.21)
         grad_h = carried + from_above[:, t]
         # diag(1 − (h⁽ᵗ⁾)²) ∇h⁽ᵗ⁾ L            the slope of tanh, written with its own value
-        grad_a = (1 - h[:, t + 1] ** 2) * grad_h
+        grad_z = (1 - h[:, t + 1] ** 2) * grad_h
         waited = np.zeros_like(grad_h)
         if mask is not None:  # at padding nothing was computed: the gradient passes untouched
             waited = np.where(mask[:, t, None], 0.0, grad_h)
-            grad_a = np.where(mask[:, t, None], grad_a, 0.0)
+            grad_z = np.where(mask[:, t, None], grad_z, 0.0)
         # ∇b L = Σₜ diag(1 − (h⁽ᵗ⁾)²) ∇h⁽ᵗ⁾ L                                             (10.23)
-        grad_b += grad_a.sum(0)
+        grad_b += grad_z.sum(0)
         # ∇W L = Σₜ diag(1 − (h⁽ᵗ⁾)²) (∇h⁽ᵗ⁾ L) h⁽ᵗ⁻¹⁾ᵀ                                   (10.26)
-        grad_W += grad_a.T @ h[:, t]
+        grad_W += grad_z.T @ h[:, t]
         # ∇U L = Σₜ diag(1 − (h⁽ᵗ⁾)²) (∇h⁽ᵗ⁾ L) x⁽ᵗ⁾ᵀ                                     (10.28)
-        grad_U += grad_a.T @ x[:, t]
+        grad_U += grad_z.T @ x[:, t]
         # ∇x⁽ᵗ⁾ L = Uᵀ diag(1 − (h⁽ᵗ⁾)²) ∇h⁽ᵗ⁾ L          for the layer below
-        grad_x[:, t] = grad_a @ U
-        carried = grad_a @ W + waited
+        grad_x[:, t] = grad_z @ U
+        carried = grad_z @ W + waited
     return grad_x, grad_U, grad_W, grad_b, carried
 
 
