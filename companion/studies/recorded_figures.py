@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from companion import data_files, files
-from companion.studies.runner import versions
+from companion.studies.provenance import versions
 
 
 class FigureRecord:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from companion.studies.results import Results
+from companion.studies.statistics import Statistics
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -23,7 +23,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str
 
 
 def results_table(
-    results: Results, form: str = ".1%", further: Mapping[str, tuple[str, str]] | None = None
+    results: Statistics, form: str = ".1%", further: Mapping[str, tuple[str, str]] | None = None
 ) -> str:
     """Return a row for each level of a study: the outcome's mean, its interval, other means.
 
@@ -34,7 +34,7 @@ def results_table(
             it is formatted.
     """
     factors, further = results.study.factors, further or {}
-    head = (*factors, f"mean {results.thing}", "95 % interval", *further)
+    head = (*factors, f"mean {results.name}", "95 % interval", *further)
     rows = (
         (
             *(row[factor] for factor in factors),
