@@ -21,10 +21,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from companion.checking.classroom import grade, submissions
-from companion.checking.finding import load_exercises
-from companion.checking.judge import Judge
-from companion.checking.reports import by_exercise, to_json
+from companion.checking.classroom.discovery import load_exercises
+from companion.checking.classroom.grading import grade
+from companion.checking.classroom.hand_ins import submissions
+from companion.checking.classroom.reports import by_exercise, to_json
+from companion.checking.judging.judge import Judge
 
 # name: (parameters, right answer, wrong answer, cases)
 VECTOR, PAIR = "rng.normal(size=5)", "rng.normal(size=5), rng.normal(size=5)"

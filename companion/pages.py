@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from companion import catalogue, data_files
-from companion.checking.authoring.exercise import Exercise, ModelExercise, exercises_in
-from companion.checking.comparison import show
+from companion.checking.authoring.cases import entry as shown
+from companion.checking.authoring.exercise import Exercise, exercises_in
 from companion.datasets import known
 from companion.lesson import notebook, page_files, sections, text
 from companion.listing import as_markdown, listing
@@ -178,11 +178,12 @@ def exercise(name: str) -> str:
 
 def _example(one: Exercise) -> str:
     """Return an exercise's first case: what goes in, and what is expected."""
-    if isinstance(one, ModelExercise):
+    if one.builds_model:
         return ""
-    case = one.draw(0)[0]
-    values = {**one.named(case), "expected": one(*copy.deepcopy(case))}
-    lines = [f"{key} = {show(value)}".replace("\n", "\n  ") for key, value in values.items()]
+    bound = one.bind(one.draw(0)[0])
+    arguments, keywords = copy.deepcopy((bound["arguments"], bound["keywords"]))
+    values = {**bound["given"], "expected": one(*arguments, **keywords)}
+    lines = [shown(key, value) for key, value in values.items()]
     return "For example:\n\n```text\n" + "\n".join(lines) + "\n```"
 
 

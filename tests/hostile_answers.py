@@ -10,14 +10,14 @@ import textwrap
 from pathlib import Path
 
 from companion.checking import exercise
-from companion.checking.isolation import Box, best
-from companion.checking.judge import Judge
+from companion.checking.judging.isolation import Sandbox, best
+from companion.checking.judging.judge import Judge
 
 BOXES = {
     "bubblewrap": best,
-    "landlock": Box,
-    "seccomp": lambda: Box(landlock=False),
-    "nothing": lambda: Box(landlock=False, seccomp=False),
+    "landlock": Sandbox,
+    "seccomp": lambda: Sandbox(landlock=False),
+    "nothing": lambda: Sandbox(landlock=False, seccomp=False),
 }
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from companion import catalogue
-from companion.checking import classroom, journal, reports
-from companion.checking.finding import exercises_named, exercises_of
-from companion.checking.verdict import Status
+from companion.checking.classroom import grading, hand_ins, journal, reports
+from companion.checking.classroom.discovery import exercises_named, exercises_of
+from companion.checking.verdict import Report, Status, Verdict
 from companion.errors import UserError
 
 RIGHT = "import numpy as np\ndef double(x): return x + x\ndef total(xs): return float(np.sum(xs))\n"
@@ -69,7 +69,7 @@ def test_a_file_a_folder_and_a_zip_hold_the_same_submission(tmp_path):
     (tmp_path / "one" / "a.py").write_text(HALF)
     zipped(tmp_path / "a.zip", {"deep/down/a.py": HALF})
     for path in (tmp_path / "one" / "a.py", tmp_path / "one", tmp_path / "a.zip"):
-        assert classroom.read_submission(path)[1] == HALF.encode()
+        assert hand_ins.read_submission(path)[1] == HALF.encode()
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_file_a_folder_and_a_zip_hold_the_same_submission(tmp_path):
 )
 def test_a_zip_that_leads_out_of_itself_is_refused(tmp_path, name):
     path = zipped(tmp_path / "a.zip", {"a.py": HALF, name: "x"})
-    with pytest.raises(classroom.SubmissionError, match="leads out of itself"):
-        classroom.read_submission(path)
+    with pytest.raises(hand_ins.SubmissionError, match="leads out of itself"):
+        hand_ins.read_submission(path)
 
 
 def test_a_link_in_a_zip_is_refused(tmp_path):
@@ -86,29 +86,29 @@ def test_a_link_in_a_zip_is_refused(tmp_path):
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
 
     path = zipped(tmp_path / "a.zip", {"a.py": "/etc/passwd"}, link)
-    with pytest.raises(classroom.SubmissionError, match="holds a link"):
-        classroom.read_submission(path)
+    with pytest.raises(hand_ins.SubmissionError, match="holds a link"):
+        hand_ins.read_submission(path)
 
 
 def test_a_bomb_is_read_no_further_than_the_bound(tmp_path):
-    path = zipped(tmp_path / "a.zip", {"a.py": b"#" * (50 * classroom.MAX_BYTES)})
-    with pytest.raises(classroom.SubmissionError, match="larger than 1,000,000 bytes"):
-        classroom.read_submission(path)
+    path = zipped(tmp_path / "a.zip", {"a.py": b"#" * (50 * hand_ins.MAX_BYTES)})
+    with pytest.raises(hand_ins.SubmissionError, match="larger than 1,000,000 bytes"):
+        hand_ins.read_submission(path)
 
 
 def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
-    path = zipped(tmp_path / "a.zip", {"a.py": b"#" * (2 * classroom.MAX_BYTES)})
-    true, false = (n.to_bytes(4, "little") for n in (2 * classroom.MAX_BYTES, 10))
+    path = zipped(tmp_path / "a.zip", {"a.py": b"#" * (2 * hand_ins.MAX_BYTES)})
+    true, false = (n.to_bytes(4, "little") for n in (2 * hand_ins.MAX_BYTES, 10))
     assert path.read_bytes().count(true) == 2
     path.write_bytes(path.read_bytes().replace(true, false))
-    with pytest.raises(classroom.SubmissionError, match="cannot be read"):
-        classroom.read_submission(path)
+    with pytest.raises(hand_ins.SubmissionError, match="cannot be read"):
+        hand_ins.read_submission(path)
 
 
 def test_a_zip_of_a_thousand_and_one_files_is_refused(tmp_path):
     path = zipped(tmp_path / "a.zip", {f"{n}.txt": "" for n in range(1_001)})
-    with pytest.raises(classroom.SubmissionError, match="more than 1,000 files"):
-        classroom.read_submission(path)
+    with pytest.raises(hand_ins.SubmissionError, match="more than 1,000 files"):
+        hand_ins.read_submission(path)
 
 
 def test_every_damaged_byte_of_a_zip_gives_an_answer_or_a_reason(tmp_path):
@@ -118,8 +118,8 @@ def test_every_damaged_byte_of_a_zip_gives_an_answer_or_a_reason(tmp_path):
         for damaged in (whole[:place], whole[:place] + b"\xff" + whole[place + 1 :]):
             path.write_bytes(damaged)
             try:
-                name, source = classroom.read_submission(path)
-            except classroom.SubmissionError:
+                name, source = hand_ins.read_submission(path)
+            except hand_ins.SubmissionError:
                 continue
             assert source == HALF.encode(), name
 
@@ -129,16 +129,16 @@ def test_an_encrypted_zip_is_a_reason_and_no_crash(tmp_path):
     whole[6] |= 1
     whole[whole.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "a.zip").write_bytes(whole)
-    with pytest.raises(classroom.SubmissionError, match="encrypted"):
-        classroom.read_submission(tmp_path / "a.zip")
+    with pytest.raises(hand_ins.SubmissionError, match="encrypted"):
+        hand_ins.read_submission(tmp_path / "a.zip")
 
 
 def test_of_several_files_the_one_with_the_usual_name_is_taken(tmp_path):
     files = {"arithmetic.py": HALF, "scrap.py": "scrap"}
     path = zipped(tmp_path / "a.zip", files)
-    assert classroom.read_submission(path, ["arithmetic.py"])[1] == HALF.encode()
-    with pytest.raises(classroom.SubmissionError, match=r"arithmetic\.py, scrap\.py"):
-        classroom.read_submission(path)
+    assert hand_ins.read_submission(path, ["arithmetic.py"])[1] == HALF.encode()
+    with pytest.raises(hand_ins.SubmissionError, match=r"arithmetic\.py, scrap\.py"):
+        hand_ins.read_submission(path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX links and pipes")
@@ -150,21 +150,21 @@ def test_a_link_and_a_pipe_in_a_folder_are_refused(tmp_path):
     os.mkfifo(tmp_path / "plumber" / "a.py")
     (tmp_path / "linked.py").symlink_to(tmp_path / "other.py")
     for name in ("thief", "plumber", "linked.py"):
-        with pytest.raises(classroom.SubmissionError, match="not a file"):
-            classroom.read_submission(tmp_path / name)
+        with pytest.raises(hand_ins.SubmissionError, match="not a file"):
+            hand_ins.read_submission(tmp_path / name)
 
 
 def test_a_giant_file_and_a_file_of_another_kind_are_refused(tmp_path):
     with (tmp_path / "big.py").open("wb") as file:
         file.truncate(3_000_000_000)
-    with pytest.raises(classroom.SubmissionError, match="larger than"):
-        classroom.read_submission(tmp_path / "big.py")
+    with pytest.raises(hand_ins.SubmissionError, match="larger than"):
+        hand_ins.read_submission(tmp_path / "big.py")
     (tmp_path / "a.ipynb").write_text("{}")
-    with pytest.raises(classroom.SubmissionError, match="jupyter nbconvert --to script"):
-        classroom.read_submission(tmp_path / "a.ipynb")
+    with pytest.raises(hand_ins.SubmissionError, match="jupyter nbconvert --to script"):
+        hand_ins.read_submission(tmp_path / "a.ipynb")
     (tmp_path / "a.txt").write_text(HALF)
-    with pytest.raises(classroom.SubmissionError, match="not a Python file"):
-        classroom.read_submission(tmp_path / "a.txt")
+    with pytest.raises(hand_ins.SubmissionError, match="not a Python file"):
+        hand_ins.read_submission(tmp_path / "a.txt")
 
 
 def test_an_ending_in_capitals_counts(tmp_path):
@@ -172,7 +172,7 @@ def test_an_ending_in_capitals_counts(tmp_path):
     (tmp_path / "ada" / "HW.PY").write_text(HALF)
     (tmp_path / "bob.PY").write_text(HALF)
     zipped(tmp_path / "cyd.ZIP", {"ARITHMETIC.PY": HALF, "scrap.py": ""})
-    found = classroom.submissions(tmp_path, ["arithmetic.py"])
+    found = hand_ins.submissions(tmp_path, ["arithmetic.py"])
     assert {one.learner: one.source for one in found} == {
         name: HALF.encode() for name in ("ada", "bob", "cyd")
     }
@@ -182,7 +182,7 @@ def test_an_ending_in_capitals_counts(tmp_path):
 
 
 def test_a_class_is_listed_by_learner_with_every_problem_named(tmp_path):
-    found = classroom.submissions(make_class(tmp_path / "class"), ["arithmetic.py"])
+    found = hand_ins.submissions(make_class(tmp_path / "class"), ["arithmetic.py"])
     assert [one.learner for one in found] == LEARNERS
     problems = {one.learner: one.problem for one in found if one.source is None}
     assert list(problems) == ["eve", "gus", "hal", "ivy"]
@@ -196,7 +196,7 @@ def test_a_learner_who_handed_in_a_file_of_another_kind_is_named(tmp_path):
     for name in ("carl.ipynb", "emil.tar.gz", "fred.txt", "gina.rar", "hans.py.txt", "ian", ".x"):
         (tmp_path / name).write_text(RIGHT)
     (tmp_path / "__MACOSX").mkdir()
-    found = classroom.submissions(tmp_path)
+    found = hand_ins.submissions(tmp_path)
     assert [one.learner for one in found] == ["carl", "emil", "fred", "gina", "hans", "ian"]
     assert {(one.source, one.status) for one in found} == {(None, Status.ERROR)}
     assert "jupyter nbconvert --to script" in found[0].problem
@@ -206,7 +206,7 @@ def test_a_learner_who_handed_in_a_file_of_another_kind_is_named(tmp_path):
 def test_a_file_of_another_kind_beside_the_work_costs_nothing(tmp_path):
     (tmp_path / "ada.py").write_text(RIGHT)
     (tmp_path / "ada.ipynb").write_text("{}")
-    (found,) = classroom.submissions(tmp_path)
+    (found,) = hand_ins.submissions(tmp_path)
     assert (found.path, found.source) == ("ada.py", RIGHT.encode())
 
 
@@ -216,7 +216,7 @@ def test_what_grade_writes_is_no_learner_and_a_learners_work_always_is(tmp_path,
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(RIGHT)
     for where in (output, "bob/grades.csv"):
-        found = classroom.submissions(tmp_path, output=tmp_path / where)
+        found = hand_ins.submissions(tmp_path, output=tmp_path / where)
         names = [one.learner for one in found if one.source]
         assert names == ["ada", "bob"]
         assert where != output or len(found) == 2
@@ -225,7 +225,7 @@ def test_what_grade_writes_is_no_learner_and_a_learners_work_always_is(tmp_path,
 def test_names_that_differ_only_in_case_are_one_learner(tmp_path):
     (tmp_path / "Ada.py").write_text(RIGHT)
     zipped(tmp_path / "ada.zip", {"a.py": RIGHT})
-    (found,) = classroom.submissions(tmp_path)
+    (found,) = hand_ins.submissions(tmp_path)
     assert "Two submissions" in found.problem
 
 
@@ -233,7 +233,7 @@ def test_names_that_differ_only_in_case_are_one_learner(tmp_path):
 def test_file_names_that_are_no_text_stay_apart(tmp_path):
     for name in (b"\xfe.py", b"\xff.py"):
         (Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))).write_text(HALF)
-    names = [one.learner for one in classroom.submissions(tmp_path)]
+    names = [one.learner for one in hand_ins.submissions(tmp_path)]
     assert len(set(names)) == 2
     assert all(name.isprintable() for name in names)
 
@@ -242,20 +242,20 @@ def test_file_names_that_are_no_text_stay_apart(tmp_path):
 def test_without_a_class_the_call_was_wrong(tmp_path, make):
     make(tmp_path / "class")
     with pytest.raises(UserError, match=r"\.py file, folder or \.zip"):
-        classroom.submissions(tmp_path / "class")
+        hand_ins.submissions(tmp_path / "class")
 
 
 def test_the_chapter_is_read_off_the_functions_that_most_learners_define():
     book = {found.name: found.exercise_names() for found in catalogue.discover()}
     chapter, names = next((name, names) for name, names in book.items() if names)
     source = "".join(f"def {name}(x): pass\n" for name in names).encode()
-    mine = classroom.Submission("a", "a.py", source)
-    other = classroom.Submission("b", "b.py", b"def something(): pass")
-    unread = classroom.Submission("c", "c.zip", None, "damaged")
-    assert classroom.chapter_of([other, unread, mine]) == chapter
-    assert classroom.chapter_of([classroom.Submission("d", f"{chapter}.py", b"")]) == chapter
+    mine = hand_ins.Submission("a", "a.py", source)
+    other = hand_ins.Submission("b", "b.py", b"def something(): pass")
+    unread = hand_ins.Submission("c", "c.zip", None, "damaged")
+    assert hand_ins.chapter_of([other, unread, mine]) == chapter
+    assert hand_ins.chapter_of([hand_ins.Submission("d", f"{chapter}.py", b"")]) == chapter
     with pytest.raises(UserError, match="--exercises"):
-        classroom.chapter_of([other, unread])
+        hand_ins.chapter_of([other, unread])
 
 
 @pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
@@ -264,8 +264,8 @@ def test_the_names_read_off_a_chapters_file_are_those_that_importing_it_gives(fo
 
 
 def test_a_class_is_graded_whatever_is_in_it(tmp_path, arithmetic):
-    handed_in = classroom.submissions(make_class(tmp_path / "class"), ["arithmetic.py"])
-    found = classroom.grade(handed_in, arithmetic, journal_file=tmp_path / "j", workers=2)
+    handed_in = hand_ins.submissions(make_class(tmp_path / "class"), ["arithmetic.py"])
+    found = grading.grade(handed_in, arithmetic, journal_file=tmp_path / "j", workers=2)
     assert {report.learner: statuses(report) for report in found} == {
         "ada": ["pass", "pass"],
         "bob": ["fail", "fail"],
@@ -308,25 +308,25 @@ def counted(monkeypatch):
         shown.append(submission.learner)
         asked = exercises_named(exercises)
         verdicts = tuple(
-            classroom.Verdict(one.name, one.chapter, Status.PASS, "", seconds=time.perf_counter())
+            Verdict(one.name, one.chapter, Status.PASS, "", seconds=time.perf_counter())
             for one in asked
         )
-        return classroom.Report(submission.learner, submission.path, verdicts, "none", seed)
+        return Report(submission.learner, submission.path, verdicts, "none", seed)
 
-    monkeypatch.setattr(classroom, "grade_one", grade_one)
+    monkeypatch.setattr(grading, "grade_one", grade_one)
     return shown
 
 
 def graded(handed_in, arithmetic, journal_file, **options):
     with ThreadPoolExecutor(1) as executor:
-        return classroom.grade(
+        return grading.grade(
             handed_in, arithmetic, journal_file=journal_file, executor=executor, **options
         )
 
 
 def hand_in(**sources):
     return [
-        classroom.Submission(name, f"{name}.py", text.encode()) for name, text in sources.items()
+        hand_ins.Submission(name, f"{name}.py", text.encode()) for name, text in sources.items()
     ]
 
 
@@ -370,16 +370,16 @@ def test_a_damaged_journal_costs_no_more_than_the_damaged_line(
 
 
 def test_our_own_failure_is_tried_again(tmp_path, arithmetic, counted, monkeypatch):
-    right = classroom.grade_one
+    right = grading.grade_one
 
     def fail(*arguments):
         report = right(*arguments)
         verdicts = tuple(replace(v, status=Status.CHECKER_ERROR) for v in report.verdicts)
         return replace(report, verdicts=verdicts)
 
-    monkeypatch.setattr(classroom, "grade_one", fail)
+    monkeypatch.setattr(grading, "grade_one", fail)
     graded(hand_in(ada=RIGHT), arithmetic, tmp_path / "j")
-    monkeypatch.setattr(classroom, "grade_one", right)
+    monkeypatch.setattr(grading, "grade_one", right)
     (report,) = graded(hand_in(ada=RIGHT), arithmetic, tmp_path / "j")
     assert statuses(report) == ["pass", "pass"]
 
@@ -453,7 +453,7 @@ def test_a_grading_process_that_is_killed_is_named_and_the_rest_kept(tmp_path, a
         + "if multiprocessing.parent_process(): os._exit(9)\n"
     )
     with pytest.raises(UserError, match="A grading process was killed"):
-        classroom.grade(
+        grading.grade(
             hand_in(ada=RIGHT), str(tmp_path / "killer.py"), journal_file=tmp_path / "j", workers=1
         )
 
@@ -463,7 +463,7 @@ def test_a_learners_file_named_like_a_library_is_not_imported_by_the_grader(
 ):
     (tmp_path / "struct.py").write_text("open('ran', 'w')\n1 / 0\n")
     monkeypatch.chdir(tmp_path)
-    (report,) = classroom.grade(
+    (report,) = grading.grade(
         hand_in(ada=RIGHT), arithmetic, journal_file=tmp_path / "j", workers=1
     )
     assert statuses(report) == ["pass", "pass"]
@@ -472,7 +472,7 @@ def test_a_learners_file_named_like_a_library_is_not_imported_by_the_grader(
 
 def test_threads_and_processes_give_the_same_reports(tmp_path, arithmetic):
     handed_in = hand_in(ada=RIGHT, bob=WRONG, cyd=HALF)
-    ours = classroom.grade(handed_in, arithmetic, journal_file=tmp_path / "a", workers=2)
+    ours = grading.grade(handed_in, arithmetic, journal_file=tmp_path / "a", workers=2)
     theirs = graded(handed_in, arithmetic, tmp_path / "b")
     assert timeless(ours) == timeless(theirs)
     assert reports.to_csv(ours) == reports.to_csv(theirs)

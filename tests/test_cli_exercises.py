@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 from companion import catalogue
-from companion.checking import classroom, progress
-from companion.checking.assertions import assert_passes
-from companion.checking.finding import exercises_named
-from companion.checking.isolation import Box
+from companion.checking import assert_passes
+from companion.checking.classroom import grading, progress
+from companion.checking.classroom.discovery import exercises_named
+from companion.checking.judging.isolation import Sandbox
 from companion.checking.verdict import Report
 from companion.cli import exercises, main
 from companion.errors import UserError
@@ -294,8 +294,9 @@ def test_without_what_linux_has_a_check_works_and_says_so(
     companion, here, arithmetic, monkeypatch, platform
 ):
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr("companion.checking.judge.best", lambda: Box(None, False, False))
-    monkeypatch.setattr(classroom, "_of_this_thread", threading.local())
+    none = Sandbox(None, False, False)
+    monkeypatch.setattr("companion.checking.judging.judge.best", lambda: none)
+    monkeypatch.setattr(grading, "_of_this_thread", threading.local())
     (here / "a.py").write_text(WRONG)
     code, out, _ = companion("check", "a.py", "--exercises", arithmetic, "--json")
     report = json.loads(out)
@@ -455,7 +456,7 @@ def test_a_failure_of_the_grading_is_not_put_on_the_output(
     def fail(*arguments, **options):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(classroom, "grade", fail)
+    monkeypatch.setattr(grading, "grade", fail)
     code, _, err = companion("grade", school, "--output", "g.csv", "--exercises", arithmetic)
     assert code == 2
     assert "Too many open files" in err

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from companion import catalogue, lesson, pages
-from companion.checking.authoring.exercise import ModelExercise
-from companion.checking.finding import all_exercises
-from companion.checking.proof import prove
+from companion.checking.authoring.proof import prove
+from companion.checking.classroom.discovery import all_exercises
 from companion.training import hardware
 
 # One step is quicker run eagerly than compiled.
@@ -129,7 +128,7 @@ def test_a_model_takes_another_shape_and_other_classes(name):
 @pytest.mark.parametrize(
     "exercise",
     [
-        pytest.param(one, marks=[pytest.mark.slow] if isinstance(one, ModelExercise) else [])
+        pytest.param(one, marks=[pytest.mark.slow] if one.builds_model else [])
         for one in all_exercises()
     ],
     ids=repr,

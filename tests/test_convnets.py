@@ -11,7 +11,7 @@ from chapters.convnets import alexnet, exercises, figures, from_pattern, studies
 from chapters.convnets.imagenet import INCEPTION
 from chapters.convnets.lenet1998 import C3_TABLE, TableConv2D
 from companion.checking.authoring.exercise import exercises_in
-from companion.checking.proof import prove
+from companion.checking.authoring.proof import prove
 
 LESSON = Path(figures.__file__).with_name("README.md")
 

@@ -1,21 +1,19 @@
 """Exercises as authors write them, how results are compared, and the authoring proof."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.checking.authoring.exercise import (
-    Exercise,
-    exercise,
-    exercises_in,
-    gradient_exercise,
-    model_exercise,
-)
-from companion.checking.comparison import difference
-from companion.checking.finding import load_exercises
-from companion.checking.gradients import gradient_difference, gradients
-from companion.checking.proof import prove
+from companion.checking import exercise, gradient_exercise, model_exercise
+from companion.checking.authoring.comparison import difference
+from companion.checking.authoring.exercise import Exercise, exercises_in
+from companion.checking.authoring.gradients import gradient_difference
+from companion.checking.authoring.proof import prove
+from companion.checking.classroom.discovery import load_exercises
 from companion.errors import UserError
 
 
@@ -102,8 +100,8 @@ def test_a_chapter_gives_its_name():
 
 def test_arguments_after_the_star_are_passed_by_name():
     first, second = scaled.draw(0)
-    assert scaled.split(first)[1] == {"factor": 3.0}
-    assert scaled.split(second)[1] == {}
+    assert scaled.bind(first)["keywords"] == {"factor": 3.0}
+    assert scaled.bind(second)["keywords"] == {}
 
 
 @given(seed=st.integers(0, 2**32))
@@ -114,8 +112,6 @@ def test_cases_depend_on_the_seed_alone(seed):
 
 
 def test_exercises_come_in_the_order_of_their_definition():
-    import sys
-
     names = [one.name for one in exercises_in(sys.modules[__name__])]
     assert names == ["scaled", "squares", "squares_gradient"]
 
@@ -229,7 +225,7 @@ def _(rng):
 
 def test_central_differences_agree_with_the_analytic_gradient():
     for case in squares_gradient.draw(3):
-        found = gradients(squares_gradient, case)
+        found = squares_gradient.gradients(case)
         right = squares_gradient(*case)
         assert np.allclose(found[0].value, right[0], rtol=1e-8, atol=1e-8)
         assert np.isclose(found[1].value, right[1], rtol=1e-8)
@@ -238,7 +234,7 @@ def test_central_differences_agree_with_the_analytic_gradient():
 
 def test_a_gradient_off_by_a_factor_is_told_from_a_wrong_term():
     case = squares_gradient.draw(0)[0]
-    expected = gradients(squares_gradient, case)
+    expected = squares_gradient.gradients(case)
     dx, dw = squares_gradient(*case)
     tolerances = {"rtol": 1e-5, "atol": 1e-7}
     assert gradient_difference(expected, (dx, dw), **tolerances) is None
@@ -264,7 +260,7 @@ def test_kinks_are_skipped_and_nan_at_a_kink_is_not():
         return (x > 0).astype(float)
 
     case = (np.array([1.0, 0.0, -1.0]),)
-    expected = gradients(relu_gradient, case)
+    expected = relu_gradient.gradients(case)
     assert expected[0].smooth.tolist() == [True, False, True]
     for at_kink, right in [(0.0, True), (1.0, True), (0.5, True), (np.nan, False)]:
         wrong = gradient_difference(expected, np.array([1, at_kink, 0.0]), rtol=1e-5, atol=1e-7)
@@ -414,3 +410,55 @@ def test_an_exercise_file_that_leaves_is_named(tmp_path):
     (tmp_path / "week5.py").write_text("raise SystemExit(0)\n")
     with pytest.raises(UserError, match=r"week5\.py cannot be imported: SystemExit"):
         load_exercises(tmp_path / "week5.py")
+
+
+# -- in a browser -------------------------------------------------------------------------------
+
+IN_A_BROWSER = """
+import importlib, pkgutil, sys
+
+ALLOWED = {*sys.stdlib_module_names, "numpy", "lazy_loader", "companion", "chapters"}
+
+
+class NothingElse:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] not in ALLOWED:
+            raise ModuleNotFoundError(f"{name} is not there, as in a browser")
+
+
+sys.meta_path.insert(0, NothingElse)
+import chapters
+
+checked = 0
+for chapter in pkgutil.iter_modules(chapters.__path__):
+    package = importlib.import_module(f"chapters.{chapter.name}")
+    if importlib.util.find_spec(f"{package.__name__}.exercises") is None:
+        continue
+    module = importlib.import_module(f"{package.__name__}.exercises")
+    from companion.checking.authoring.exercise import exercises_in
+
+    for one in exercises_in(module):
+        assert one.stub and one.solution
+        if one.builds_model:
+            continue
+        right = one.check(one.reference)
+        assert right.verdict.status == "pass", right
+        mistake = one.mistakes[0]
+        wrong = one.check(mistake.function, seed=1)
+        assert (wrong.verdict.status, wrong.verdict.mistake) == ("fail", mistake.sentence), wrong
+        assert one.name in wrong._repr_html_()
+        checked += 1
+loaded = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
+print(checked, sorted(loaded & {"numpy", "lazy_loader", "rich", "typer", "pandas", "scipy"}))
+"""
+
+
+def test_numpy_exercises_are_checked_with_numpy_and_lazy_loader_alone():
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_BROWSER], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    checked, loaded = done.stdout.split(maxsplit=1)
+    assert int(checked) >= 40
+    assert loaded.strip() == "['lazy_loader', 'numpy']"

@@ -24,9 +24,10 @@ from hostile_answers import (
     grade,
 )
 
-from companion.checking import isolation
-from companion.checking.isolation import Box, LostError, Worker
-from companion.checking.judge import Judge
+import chapters
+from companion.checking.judging import isolation
+from companion.checking.judging.isolation import LostError, Sandbox, Worker
+from companion.checking.judging.judge import Judge
 from companion.checking.verdict import Status
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the sandboxes are Linux's")
@@ -36,7 +37,7 @@ needs_bubblewrap = pytest.mark.skipif(
 
 
 def landlock_is_there():
-    return sys.platform == "linux" and "Landlock" in isolation.reached(Box())
+    return sys.platform == "linux" and "Landlock" in isolation.reached(Sandbox())
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_every_hostile_answer_gets_its_status_and_harms_nothing_in_bubblewrap(pr
 @pytest.mark.slow
 def test_files_processes_and_the_network_are_closed_where_landlock_stands_in(private):
     names = {**HOSTILE_TO_PROCESSES, **HOSTILE_TO_FILES}
-    words = assert_held(names, private, box=Box())
+    words = assert_held(names, private, box=Sandbox())
     assert "Landlock" in words
     assert "bubblewrap" not in words
 
@@ -136,14 +137,14 @@ def test_new_processes_and_sockets_are_refused_without_a_sandbox_and_it_is_said(
     names = dict(HOSTILE_TO_PROCESSES)
     # Without a process namespace, `kill(-1)` would reach these very tests if it were let through.
     names.pop("kill everything")
-    words = assert_held(names, private, box=Box(landlock=False))
+    words = assert_held(names, private, box=Sandbox(landlock=False))
     assert words.startswith("NO sandbox")
     assert "seccomp" in words
 
 
 @pytest.mark.slow
 def test_what_breaks_or_forges_is_held_with_every_linux_part_taken_away(private):
-    words = assert_held(HOSTILE, private, box=Box(landlock=False, seccomp=False))
+    words = assert_held(HOSTILE, private, box=Sandbox(landlock=False, seccomp=False))
     assert words.startswith("NO sandbox")
     assert "seccomp" not in words
 
@@ -175,7 +176,7 @@ def as_ordinary_user():
         pytest.skip("setpriv is not installed")
     # setpriv starts its command with root's rights to find it: let `env` be that command.
     become = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "env"]
-    trial = [sys.executable, "-c", "import companion.checking.judge"]
+    trial = [sys.executable, "-c", "import companion.checking.judging.judge"]
     if subprocess.run([*become, *trial], capture_output=True, check=False).returncode == 0:
         return become
     # Python lies in root's own folder: show it to the ordinary user, and nothing else of there.
@@ -202,7 +203,7 @@ def test_the_isolation_falls_back_where_bubblewrap_does_not_start(monkeypatch, t
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     isolation.best.cache_clear()
     try:
-        assert isolation.best() == Box()
+        assert isolation.best() == Sandbox()
     finally:
         isolation.best.cache_clear()
 
@@ -228,14 +229,14 @@ def test_an_answer_finds_an_empty_environment():
 
 
 def test_a_worker_that_cannot_start_is_our_fault_and_not_the_learners(tmp_path):
-    with Judge(Box(str(tmp_path / "bwrap")), spare=False) as judge:
+    with Judge(Sandbox(str(tmp_path / "bwrap")), spare=False) as judge:
         verdict = judge.check(b"", [double]).verdicts[0]
     assert verdict.status is Status.CHECKER_ERROR
     assert "cannot be started" in verdict.message
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'no namespaces here' >&2\nexit 1\n")
     broken.chmod(0o755)
-    with Judge(Box(str(broken)), spare=False) as judge:
+    with Judge(Sandbox(str(broken)), spare=False) as judge:
         verdict = judge.check(b"", [double]).verdicts[0]
     assert verdict.status is Status.CHECKER_ERROR
     assert "no namespaces here" in verdict.message
@@ -247,7 +248,7 @@ def test_a_machine_without_room_for_a_worker_is_our_fault_and_leaves_nothing(
     def full(*_, **__):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    with Judge(Box()) as judge:
+    with Judge(Sandbox()) as judge:
         monkeypatch.setattr(isolation.subprocess, "Popen", full)
         verdict = judge.check(HONEST, [double]).verdicts[0]
     assert verdict.status is Status.CHECKER_ERROR
@@ -265,9 +266,9 @@ def test_a_lost_worker_says_why():
 
 
 @linux
-@pytest.mark.parametrize("box", [isolation.best(), Box()], ids=["best", "landlock"])
+@pytest.mark.parametrize("box", [isolation.best(), Sandbox()], ids=["best", "landlock"])
 def test_an_installed_book_is_hidden_among_the_libraries(monkeypatch, tmp_path, box):
-    if box == Box() and not landlock_is_there():
+    if box == Sandbox() and not landlock_is_there():
         pytest.skip("this kernel has no Landlock")
     folder = tmp_path / "site-packages"
     (folder / "chapters" / "convolution").mkdir(parents=True)
@@ -287,11 +288,44 @@ def test_an_installed_book_is_hidden_among_the_libraries(monkeypatch, tmp_path, 
 
 
 @linux
-@pytest.mark.parametrize("box", [isolation.best(), Box()], ids=["best", "landlock"])
+@pytest.mark.parametrize("box", [isolation.best(), Sandbox()], ids=["best", "landlock"])
+def test_a_teachers_own_chapters_are_hidden_wherever_they_lie(monkeypatch, tmp_path, box):
+    if box == Sandbox() and not landlock_is_there():
+        pytest.skip("this kernel has no Landlock")
+    library, elsewhere = tmp_path / "lib" / "course", tmp_path / "elsewhere"
+    link = tmp_path / "link"
+    link.symlink_to(library)
+    for folder in (library, elsewhere):
+        (folder / "smoothing").mkdir(parents=True)
+        (folder / "smoothing" / "__init__.py").write_text("")
+        (folder / "smoothing" / "exercises.py").write_text("answer = 42\n")
+    (library / "shown.txt").write_text("2")
+    monkeypatch.setattr(chapters, "__path__", [*chapters.__path__, str(link), str(elsewhere)])
+    system = [*isolation._system(), str(tmp_path / "lib")]
+    monkeypatch.setattr(isolation, "_system", lambda: system)
+    honest = f"""
+factor = int(open({str(library / "shown.txt")!r}).read())
+def double(x):
+    return factor * x
+"""
+    with Judge(box, spare=False) as judge:
+        assert judge.check(honest.encode(), [double]).verdicts[0].status is Status.PASS
+        for folder in (library, link, elsewhere):
+            nosy = f"print(open({str(folder / 'smoothing' / 'exercises.py')!r}).read())"
+            verdict = judge.check(nosy.encode(), [double]).verdicts[0]
+            assert verdict.status is Status.ERROR
+            assert "FileNotFoundError" in verdict.message or "PermissionError" in verdict.message
+        for module in ("chapters.smoothing.exercises", "smoothing.exercises"):
+            verdict = judge.check(f"import {module}".encode(), [double]).verdicts[0]
+            assert "ModuleNotFoundError" in verdict.message
+
+
+@linux
+@pytest.mark.parametrize("box", [isolation.best(), Sandbox()], ids=["best", "landlock"])
 def test_libraries_of_the_bare_python_are_hidden_and_its_own_modules_are_not(
     monkeypatch, tmp_path, box
 ):
-    if box == Box() and not landlock_is_there():
+    if box == Sandbox() and not landlock_is_there():
         pytest.skip("this kernel has no Landlock")
     modules = tmp_path / "lib" / "python3.11"
     secret = modules / "site-packages" / "chapters" / "exercises.py"

@@ -8,12 +8,11 @@ import textwrap
 import numpy as np
 import pytest
 
-from companion import notebook
 from companion.checking import exercise, gradient_exercise, model_exercise
-from companion.checking.isolation import Worker
-from companion.checking.judge import KERAS, Judge, check_file
+from companion.checking.authoring.codec import FrameError, copied, decode, encode
+from companion.checking.judging.isolation import Worker
+from companion.checking.judging.judge import KERAS, Judge
 from companion.checking.verdict import Status
-from companion.checking.worker import FrameError, copied, decode, encode
 from companion.errors import UserError
 
 
@@ -283,17 +282,12 @@ def test_what_a_learner_writes_reaches_no_terminal_as_it_is(check):
     assert len(verdict.message) <= 1000
 
 
-def test_check_file_reads_a_file_and_refuses_what_is_none(tmp_path):
-    (tmp_path / "ada.py").write_text(RIGHT)
-    report = check_file(tmp_path / "ada.py", EXERCISES, only="count")
+def test_an_exercise_can_be_checked_alone_and_an_unknown_name_is_refused(judge):
+    report = judge.check(RIGHT.encode(), EXERCISES, only="count", path="ada.py")
     assert [verdict.exercise for verdict in report.verdicts] == ["count"]
     assert report.learner == "ada"
-    with pytest.raises(UserError, match="which is not there"):
-        check_file(tmp_path / "bob.py", EXERCISES)
-    with pytest.raises(UserError, match="which is a folder"):
-        check_file(tmp_path, EXERCISES)
     with pytest.raises(UserError, match="Did you mean 'count'"):
-        check_file(tmp_path / "ada.py", EXERCISES, only="cuont")
+        judge.check(RIGHT.encode(), EXERCISES, only="cuont")
 
 
 @pytest.mark.parametrize("name", ["numpy.py", "math.py", "my answers.py"])
@@ -302,14 +296,15 @@ def test_a_file_may_have_any_name(judge, name):
     assert judge.check(source, [count], path=name).verdicts[0].status is Status.PASS
 
 
-def test_numpy_exercises_never_load_keras(tmp_path):
-    (tmp_path / "answer.py").write_text(
+def test_numpy_exercises_never_load_keras():
+    answer = (
         "import sys\ndef count(xs):\n    assert 'keras' not in sys.modules\n    return len(xs)\n"
     )
     program = (
         "import sys\nfrom test_judge import count\n"
-        "from companion.checking.judge import check_file\n"
-        f"report = check_file({str(tmp_path / 'answer.py')!r}, [count])\n"
+        "from companion.checking.judging.judge import Judge\n"
+        "with Judge(spare=False) as judge:\n"
+        f"    report = judge.check({answer.encode()!r}, [count])\n"
         "assert report.score == 1, report\n"
         "print([name for name in ('keras', 'tensorflow', 'pandas') if name in sys.modules])"
     )
@@ -412,7 +407,7 @@ def test_markup_in_a_verdict_stays_text():
     def shout(xs):
         raise ValueError("<script>alert(1)</script>")
 
-    text = notebook.practise(count, shout)._repr_html_()
+    text = count.check(shout)._repr_html_()
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from companion.checking import progress
+from companion.checking.classroom import progress
 from companion.checking.verdict import Report, Status, Verdict
 
 
@@ -111,7 +111,7 @@ def test_windows_keeps_it_in_local_application_data(monkeypatch, tmp_path):
 
 def test_commands_at_work_at_the_same_time_lose_nothing(state):
     script = (
-        "import sys; from companion.checking import progress\n"
+        "import sys; from companion.checking.classroom import progress\n"
         "for number in range(50): progress.remember([(f'{sys.argv[1]}/{number}', 'passed')])"
     )
     environment = {**os.environ, "COMPANION_STATE": str(state)}

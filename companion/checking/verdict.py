@@ -1,6 +1,6 @@
 """The verdict on one answer: one record that every front end renders."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -80,6 +80,4 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values, ready for JSON."""
-        from dataclasses import asdict
-
         return {**asdict(self), "score": self.score, "max_score": self.max_score}

@@ -1,7 +1,7 @@
 """What the book holds: `companion chapters` and `companion models`."""
 
 from companion import catalogue
-from companion.checking import progress
+from companion.checking.classroom import progress
 from companion.cli import Json, command
 from companion.console import Answer, table
 

@@ -2,25 +2,26 @@
 
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Group
 from rich.padding import Padding
 from rich.progress import Progress
 from rich.syntax import Syntax
+from rich.table import Table
 from rich.text import Text
 
+from companion.checking.authoring.exercise import Exercise
+from companion.checking.authoring.proof import prove as faults_of
+from companion.checking.classroom import autograder as gradescope
+from companion.checking.classroom import grading, hand_ins, progress, reports
+from companion.checking.classroom.discovery import exercises_named, find_exercise, is_path
 from companion.checking.verdict import Report, Status
 from companion.cli import Json, command
 from companion.console import Answer, err, out, table
 from companion.errors import UserError
-
-if TYPE_CHECKING:
-    from companion.checking.authoring.exercise import Exercise
-    from companion.checking.progress import Standing
 
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.NOT_ATTEMPTED: "yellow"}
 STUCK = (Status.FAIL, Status.ERROR, Status.TIMEOUT)
@@ -35,15 +36,6 @@ Exercises = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="What the cases are drawn from.")]
 
 
-class Format(StrEnum):
-    """How `companion grade` writes a class down."""
-
-    CSV = "csv"
-    GRADESCOPE = "gradescope"
-    JUNIT = "junit"
-    JSON = "json"
-
-
 @command
 def start(
     chapter: Annotated[
@@ -55,8 +47,6 @@ def start(
     json: Json = False,
 ) -> Answer:
     """Write a chapter's exercises into a file of your own: signatures, tasks, nothing solved."""
-    from companion.checking.finding import exercises_named, is_path
-
     asked = exercises_named(chapter)
     file = folder / f"{asked[0].chapter}.py"
     check = f"companion check {_quoted(file)}"
@@ -100,11 +90,9 @@ def check(
     json: Json = False,
 ) -> Answer:
     """Say which answers are right, and why the others are not; exit code 1 if any is not."""
-    from companion.checking import progress
-    from companion.checking.classroom import check_path
 
     def once() -> Report:
-        report = check_path(path, exercises, only=only, seed=seed, again=watch)
+        report = grading.check_path(path, exercises, only=only, seed=seed, again=watch)
         if not progress.record(report):
             err.print("Your progress could not be written down.", style="yellow")
         return report
@@ -186,12 +174,10 @@ def hint(
     json: Json = False,
 ) -> Answer:
     """Give the next hint on an exercise: one at a time, the gentlest first."""
-    from companion.checking import progress
-
-    found, key, standing = _exercise(name, exercises)
-    hints = found.hints
+    exercise, key, standing = _exercise(name, exercises)
+    hints = exercise.hints
     if not hints:
-        raise UserError(f"{name} has no hints. Its task: {found.__doc__}")
+        raise UserError(f"{name} has no hints. Its task: {exercise.__doc__}")
     given = min(standing.hints, len(hints))
     if given < len(hints):
         given += 1
@@ -216,25 +202,20 @@ def solution(
     json: Json = False,
 ) -> Answer:
     """Show a solution; unless you had passed the exercise, it is marked as one you have seen."""
-    from companion.checking import progress
-
-    found, key, standing = _exercise(name, exercises)
+    exercise, key, standing = _exercise(name, exercises)
     progress.remember([(key, progress.SOLUTION)])
     note = "" if standing.passed else f"\n{name} is now marked: solution seen."
     return Answer(
-        {"exercise": name, "solution": found.solution, "passed_before": standing.passed},
-        Group(Syntax(found.solution, "python"), Text(note, style="dim")),
+        {"exercise": name, "solution": exercise.solution, "passed_before": standing.passed},
+        Group(Syntax(exercise.solution, "python"), Text(note, style="dim")),
     )
 
 
-def _exercise(name: str, exercises: str | None) -> "tuple[Exercise, str, Standing]":
+def _exercise(name: str, exercises: str | None) -> tuple[Exercise, str, progress.Standing]:
     """Return an exercise, the name that progress knows it by, and where the learner stands."""
-    from companion.checking import progress
-    from companion.checking.finding import exercises_named, find_exercise
-
-    found = find_exercise(name, exercises_named(exercises) if exercises else None)
-    key = f"{found.chapter}/{found.name}"
-    return found, key, progress.standings().get(key, progress.Standing())
+    exercise = find_exercise(name, exercises_named(exercises) if exercises else None)
+    key = f"{exercise.chapter}/{exercise.name}"
+    return exercise, key, progress.standings().get(key, progress.Standing())
 
 
 @command
@@ -246,14 +227,11 @@ def prove(
     json: Json = False,
 ) -> Answer:
     """Prove that exercises tell right from wrong; exit code 1 if one does not."""
-    from companion.checking import proof
-    from companion.checking.finding import exercises_named
-
-    faults = {one.name: proof.prove(one, seed) for one in exercises_named(exercises)}
+    faults = {one.name: faults_of(one, seed) for one in exercises_named(exercises)}
     lines: list[Text | Padding] = []
-    for name, found in faults.items():
-        lines.append(Text.assemble(("fault  ", "red") if found else ("proven ", "green"), name))
-        lines += [Padding(Text(fault), (0, 0, 0, 7)) for fault in found]
+    for name, sentences in faults.items():
+        lines.append(Text.assemble(("fault  ", "red") if sentences else ("proven ", "green"), name))
+        lines += [Padding(Text(sentence), (0, 0, 0, 7)) for sentence in sentences]
     return Answer({"exercises": faults}, Group(*lines), 1 if any(faults.values()) else 0)
 
 
@@ -266,7 +244,7 @@ def grade(
         Path, typer.Option(help="The file to write; for gradescope, a folder with one each.")
     ],
     format: Annotated[
-        Format | None,
+        reports.Format | None,
         typer.Option(help="By default what OUTPUT ends in (.json, .xml for junit), or csv."),
     ] = None,
     workers: Annotated[
@@ -281,18 +259,16 @@ def grade(
     Killed and started again, it grades only who is missing. What it knows is kept in
     OUTPUT.journal: delete that file to grade everybody anew.
     """
-    from companion.checking import classroom, reports
-
-    format = format or {".json": Format.JSON, ".xml": Format.JUNIT}.get(output.suffix, Format.CSV)
-    handed_in = classroom.submissions(folder, classroom.usual_names(exercises), output)
-    exercises = exercises or classroom.chapter_of(handed_in)
+    format = format or reports.FORMATS.get(output.suffix, reports.Format.CSV)
+    handed_in = hand_ins.submissions(folder, hand_ins.usual_names(exercises), output)
+    exercises = exercises or hand_ins.chapter_of(handed_in)
     try:
         with Progress(console=err, transient=True) as bar:
             task = bar.add_task(f"Grading {exercises}", total=len(handed_in))
-            found = classroom.grade(
+            graded = grading.grade(
                 handed_in,
                 exercises,
-                journal_file=classroom.journal_of(output),
+                journal_file=hand_ins.journal_of(output),
                 seed=seed,
                 workers=workers,
                 on_report=lambda report: bar.advance(task),
@@ -302,22 +278,30 @@ def grade(
             f"The grading stopped: {error}. What was graded is kept: run the same command again."
         ) from error
     try:
-        if format is Format.CSV:
-            reports.write(output, reports.to_csv(found))
-        elif format is Format.JUNIT:
-            now = time.strftime("%Y-%m-%dT%H:%M:%S")
-            reports.write(output, reports.to_junit(found, timestamp=now))
-        elif format is Format.JSON:
-            reports.write(output, reports.dumps(reports.to_json(found)))
-        else:
-            for report in found:
-                file = output / reports.file_name(report.learner, ".json")
-                reports.write(file, reports.dumps(reports.to_gradescope(report)))
+        reports.write_class(output, graded, format)
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
-    summaries = reports.by_exercise(found)
-    problems = {report.learner: list(report.notes) for report in found if report.notes}
-    isolation = sorted({report.isolation for report in found if report.isolation})
+    summaries = reports.by_exercise(graded)
+    problems = {report.learner: list(report.notes) for report in graded if report.notes}
+    isolation = sorted({report.isolation for report in graded if report.isolation})
+    data = {
+        "output": str(output),
+        "format": str(format),
+        "learners": len(graded),
+        "exercises": [
+            {"exercise": row.exercise, "statuses": row.counts, "mistakes": dict(row.mistakes)}
+            for row in summaries
+        ],
+        "problems": problems,
+        "isolation": isolation,
+    }
+    notes = [Text(f"{name}: {' '.join(said)}", style="yellow") for name, said in problems.items()]
+    done = Text(f"{len(graded)} learners in {output}. Isolation: {' / '.join(isolation)}")
+    return Answer(data, Group(_class_table(summaries), *notes, done))
+
+
+def _class_table(summaries: list[reports.ExerciseSummary]) -> Table:
+    """Return how a class did as a table: a row an exercise, with its commonest mistakes."""
     shown = table("exercise", ">passed", ">of", "otherwise", "commonest mistakes")
     for row in summaries:
         others = [f"{n} {s.replace('_', ' ')}" for s, n in row.counts.items() if s != Status.PASS]
@@ -328,27 +312,7 @@ def grade(
             ", ".join(others),
             Text("\n".join(f"{n} × {mistake}" for mistake, n in row.mistakes[:3])),
         )
-    return Answer(
-        {
-            "output": str(output),
-            "format": str(format),
-            "learners": len(found),
-            "exercises": [
-                {"exercise": row.exercise, "statuses": row.counts, "mistakes": dict(row.mistakes)}
-                for row in summaries
-            ],
-            "problems": problems,
-            "isolation": isolation,
-        },
-        Group(
-            shown,
-            *(
-                Text(f"{learner}: {' '.join(notes)}", style="yellow")
-                for learner, notes in problems.items()
-            ),
-            Text(f"{len(found)} learners in {output}. Isolation: {' / '.join(isolation)}"),
-        ),
-    )
+    return shown
 
 
 @command
@@ -361,9 +325,7 @@ def autograder(
     json: Json = False,
 ) -> Answer:
     """Pack a Gradescope autograder: upload the zip, and Gradescope checks what is handed in."""
-    from companion.checking.autograder import pack
-
-    names = pack(output, exercises, seed=seed)
+    names = gradescope.pack(output, exercises, seed=seed)
     return Answer(
         {"output": str(output), "exercises": names},
         Text(

@@ -1,30 +1,17 @@
-"""A class: a folder with one file, folder or zip for each learner, graded whatever is in it."""
+"""Hand-ins: one file, folder or zip for each learner, read within bounds whatever is in it."""
 
-import atexit
-import contextlib
-import hashlib
-import multiprocessing
 import os
 import re
 import stat
-import threading
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
-from multiprocessing import connection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import chapters
 from companion import catalogue
-from companion.checking import journal
-from companion.checking.finding import exercises_named, is_path
-from companion.checking.judge import Judge
-from companion.checking.reports import cleaned, printable
-from companion.checking.verdict import Report, Status, Verdict
+from companion.checking.classroom.reports import printable
+from companion.checking.verdict import Status
 from companion.errors import UserError
 
 # A learner's file of exercises has a few kilobytes.
@@ -74,13 +61,13 @@ def read_submission(path: Path, wanted: Collection[str] = ()) -> tuple[str, byte
     """
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
-        found = {
+        files = {
             file.relative_to(path).as_posix(): file
             for file in path.rglob("*.[pP][yY]")
             if not _is_litter(file.relative_to(path).parts)
         }
-        name = _the_one(list(found), wanted)
-        return name, _read_file(found[name])
+        name = _the_one(list(files), wanted)
+        return name, _read_file(files[name])
     if path.suffix.lower() == ".zip":
         return _read_zip(path, wanted)
     if path.suffix.lower() == ".ipynb":
@@ -179,14 +166,14 @@ def submissions(
     entries: dict[str, list[Path]] = defaultdict(list)
     for entry in sorted(folder.iterdir()):
         if not _is_litter((entry.name,)) and not (output and _is_report(entry, output)):
-            entries[_learner(entry).casefold()].append(entry)
+            entries[learner_name(entry).casefold()].append(entry)
     if not entries:
         raise UserError(
             f"{folder} holds no submission: no .py file, folder or .zip, one for each learner."
         )
     return [
-        collect(list(filter(_is_work, found)) or found, wanted)
-        for _, found in sorted(entries.items())
+        collect(list(filter(_is_work, paths)) or paths, wanted)
+        for _, paths in sorted(entries.items())
     ]
 
 
@@ -208,7 +195,8 @@ def journal_of(output: Path) -> Path:
     return output.with_name(f"{output.name}.journal")
 
 
-def _learner(entry: Path) -> str:
+def learner_name(entry: Path) -> str:
+    """Return whose work a file, folder or zip is: its name without its ending."""
     name = entry.name
     if not entry.is_dir():
         name = entry.stem
@@ -221,7 +209,7 @@ def _learner(entry: Path) -> str:
 def collect(entries: Sequence[Path], wanted: Collection[str] = ()) -> Submission:
     """Return what one learner handed in: `entries` holds one path, or is the problem."""
     first = entries[0]
-    learner, where = _learner(first), printable(first.name)
+    learner, where = learner_name(first), printable(first.name)
     if len(entries) > 1:
         names = ", ".join(printable(entry.name) for entry in entries)
         return Submission(learner, where, None, f"Two submissions for one learner: {names}.")
@@ -237,7 +225,7 @@ def collect(entries: Sequence[Path], wanted: Collection[str] = ()) -> Submission
 
 def usual_names(exercises: str | None) -> list[str]:
     """Return what `companion start` names a learner's file for these exercises, or for any."""
-    names = [exercises] if exercises else [found.name for found in catalogue.discover()]
+    names = [exercises] if exercises else [chapter.name for chapter in catalogue.discover()]
     return [f"{Path(name).stem}.py" for name in names]
 
 
@@ -250,7 +238,7 @@ def chapter_of(handed_in: Sequence[Submission]) -> str:
     Raises:
         UserError: If no submission answers any chapter.
     """
-    names = {found.name: set(found.exercise_names()) for found in catalogue.discover()}
+    names = {one.name: set(one.exercise_names()) for one in catalogue.discover()}
     votes: Counter[str] = Counter()
     for submission in handed_in:
         if submission.source is None:
@@ -271,216 +259,3 @@ def chapter_of(handed_in: Sequence[Submission]) -> str:
             f"({offered}) or the path of exercises of your own."
         )
     return votes.most_common(1)[0][0]
-
-
-def check_path(
-    path: Path,
-    exercises: str | None = None,
-    *,
-    only: Sequence[str] | None = None,
-    seed: int = 0,
-    again: bool = False,
-) -> Report:
-    """Check one learner's file, or the folder or zip that holds it.
-
-    Args:
-        path: Where it is.
-        exercises: A chapter's name or the path of an instructor's exercises; by default the
-            chapter that the file answers.
-        only: The names of the exercises to check; all by default.
-        seed: What the cases are drawn from.
-        again: Whether this goes on: the worker for the next check is then started already.
-
-    Raises:
-        UserError: If nothing is there, or there is no such exercise.
-    """
-    if not path.exists():
-        raise UserError(f"{path} is not there. Write it with: companion start CHAPTER")
-    file = path.resolve()
-    name, source = read_submission(file, usual_names(exercises))
-    where = printable(str(path if name == file.name else path / name))
-    if exercises is None:
-        exercises = chapter_of([Submission(_learner(path), where, source)])
-    asked = exercises_named(exercises)
-    judge = _judge()
-    report = judge.check(source, asked, path=where, learner=_learner(path), seed=seed, only=only)
-    if again:
-        judge.warm()
-    return cleaned(report)
-
-
-@contextlib.contextmanager
-def _safe_path() -> Iterator[None]:
-    """Let new Python processes look for no module in the current folder: it may be the class."""
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
-        else:
-            os.environ["PYTHONSAFEPATH"] = before
-
-
-@_safe_path()
-def grade(
-    handed_in: list[Submission],
-    exercises: str,
-    *,
-    journal_file: Path,
-    seed: int = 0,
-    workers: int | None = None,
-    executor: Executor | None = None,
-    on_report: Callable[[Report], None] = lambda report: None,
-) -> list[Report]:
-    """Return a report for each submission, in their order.
-
-    Each one is written to the journal the moment it is known, under a digest of all it depends
-    on: started again after it was killed, or after a learner handed in anew, `grade` runs only
-    what the journal does not hold.
-
-    Args:
-        handed_in: The class.
-        exercises: A chapter's name or the path of an instructor's exercises.
-        journal_file: Where reports are kept between runs.
-        seed: What the cases are drawn from.
-        workers: Processes; one a core by default.
-        executor: Runs the grading instead of a process pool of our own.
-        on_report: Called with each report when it is there.
-
-    Raises:
-        UserError: If a grading process was killed, by the system for its memory or by hand, or
-            the journal cannot be written.
-    """
-    if is_path(exercises):
-        exercises = str(Path(exercises).resolve())
-    exercises_named(exercises)  # a wrong name is better found before anything is started
-    digest = _digest(exercises)
-    known = {str(entry.get("key")): entry.get("report") for entry in journal.read(journal_file)}
-    reports: dict[int, Report] = {}
-    keys: dict[int, str] = {}
-    for place, submission in enumerate(handed_in):
-        key = _key(submission, digest, seed)
-        report = _from_journal(known.get(key))
-        if submission.source is None:
-            report = grade_one(submission, exercises, seed)
-        if report:
-            reports[place] = report
-            on_report(report)
-        else:
-            keys[place] = key
-    if not keys:
-        return list(reports.values())
-
-    pool = executor or ProcessPoolExecutor(
-        min(workers or os.cpu_count() or 1, len(keys)),
-        # Forking a process that has threads, as a notebook has, can deadlock.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_end_with_parent,
-    )
-    try:
-        places = {
-            pool.submit(grade_one, handed_in[place], exercises, seed): place for place in keys
-        }
-        for future in as_completed(places):
-            place = places[future]
-            reports[place] = report = future.result()
-            # Our own failure is worth another try, so it is not kept.
-            if all(verdict.status is not Status.CHECKER_ERROR for verdict in report.verdicts):
-                _keep(journal_file, {"key": keys[place], "report": asdict(report)})
-            on_report(report)
-    except BrokenProcessPool as error:
-        raise UserError(
-            "A grading process was killed, perhaps for want of memory. What was graded is kept: "
-            "run the same command again, with fewer --workers."
-        ) from error
-    finally:
-        if executor is None:
-            pool.shutdown(cancel_futures=True)
-    return [reports[place] for place in range(len(handed_in))]
-
-
-def _keep(journal_file: Path, entry: dict[str, Any]) -> None:
-    try:
-        journal.append(journal_file, [entry])
-    except OSError as error:
-        raise UserError(f"{journal_file} cannot be written: {error.strerror}.") from error
-
-
-def grade_one(submission: Submission, exercises: str, seed: int) -> Report:
-    """Return the report on one submission; runs in a process, or on a machine, of its own."""
-    asked = exercises_named(exercises)
-    if submission.source is None:
-        verdicts = tuple(
-            Verdict(one.name, one.chapter, submission.status, submission.problem, points=one.points)
-            for one in asked
-        )
-        return Report(
-            submission.learner,
-            submission.path,
-            verdicts,
-            "",  # nothing was run
-            seed,
-            notes=(submission.problem,),
-        )
-    return cleaned(
-        _judge().check(
-            submission.source, asked, path=submission.path, learner=submission.learner, seed=seed
-        )
-    )
-
-
-_of_this_thread = threading.local()
-
-
-def _judge() -> Judge:
-    """Return this thread's judge: it keeps a worker warm from one learner to the next."""
-    if not hasattr(_of_this_thread, "judge"):
-        _of_this_thread.judge = Judge()
-        atexit.register(_of_this_thread.judge.close)
-    judge: Judge = _of_this_thread.judge
-    return judge
-
-
-def _end_with_parent() -> None:
-    """Let a grading process end when the command is killed, instead of waiting for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _digest(exercises: str) -> str:
-    """Return a digest of what a verdict depends on: the exercises' source, and the judge's.
-
-    The exercises of a chapter may import the rest of it, so its whole folder counts.
-    """
-    path = Path(exercises) if is_path(exercises) else Path(chapters.__path__[0]) / exercises
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    digest = hashlib.sha256()
-    for file in [*files, *sorted(Path(__file__).parent.glob("*.py"))]:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _key(submission: Submission, digest: str, seed: int) -> str:
-    said = [digest, str(seed), submission.learner, submission.path]
-    parts = [part.encode() for part in said] + [submission.source or b""]
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
-
-
-def _from_journal(row: Any) -> Report | None:
-    """Return the report in a row of the journal, or None if it is not one of ours."""
-    try:
-        verdicts = tuple(
-            Verdict(**{**verdict, "status": Status(verdict["status"])})
-            for verdict in row["verdicts"]
-        )
-        return Report(**{**row, "verdicts": verdicts, "notes": tuple(row["notes"])})
-    except (TypeError, KeyError, ValueError):
-        return None

@@ -7,14 +7,15 @@ no two of them look alike in every case; and the same seed gives the same cases.
 
 import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from companion.checking.answer_key import AnswerKey, Outcome, Raised
+from companion.checking.authoring.answer_key import AnswerKey
+from companion.checking.authoring.cases import Raised
+from companion.checking.authoring.codec import copied
+from companion.checking.authoring.comparison import difference
 from companion.checking.authoring.exercise import Exercise
-from companion.checking.comparison import difference
-from companion.checking.verdict import Status, Verdict
-from companion.checking.worker import copied
+from companion.checking.verdict import Status
 
 
 def prove(exercise: Exercise, seed: int = 0) -> list[str]:
@@ -25,17 +26,18 @@ def prove(exercise: Exercise, seed: int = 0) -> list[str]:
         seed: The seed that the cases are drawn from.
     """
     try:
-        key = AnswerKey(exercise, seed)
+        key = exercise.answer_key(seed)
         again = exercise.draw(seed)
     except (Exception, SystemExit) as error:
         return [f"{exercise.name} cannot be set up: {type(error).__name__}: {error}"]
     faults = []
-    if difference(copied(key.cases), copied(again), rtol=0, atol=0):
+    given = copied([tuple(case.given.values()) for case in key.cases])
+    if difference(given, copied(again), rtol=0, atol=0):
         faults.append("The same seed gives other cases: draw from the given rng alone.")
-    right = _verdict(key, exercise.reference)
+    right = key.verdict(key.outcomes(exercise.reference))
     if right.status is not Status.PASS:
         faults.append(f"The reference does not pass: {right.message}")
-    stub = _verdict(key, _stub(exercise))
+    stub = key.verdict(key.outcomes(_stub(exercise)))
     if stub.status is not Status.NOT_ATTEMPTED:
         faults.append(f"The stub is not seen as one: its status is {stub.status}.")
     return faults + _confusions(key)
@@ -58,19 +60,11 @@ def _confusions(key: AnswerKey) -> list[str]:
                 "Draw cases in which it shows, or tighten the tolerance."
             )
     for (mistake, outcomes), (other, others) in itertools.combinations(key.mistaken, 2):
-        if key.agrees(outcomes, others) or key.agrees(others, outcomes):
+        if key.agree(outcomes, others) or key.agree(others, outcomes):
             faults.append(
                 f"No case tells these mistakes apart: {mistake.sentence!r} and {other.sentence!r}."
             )
     return faults
-
-
-def _outcomes(key: AnswerKey, function: Callable[..., Any]) -> Sequence[Outcome]:
-    return [key.run(function, place) for place in range(len(key.cases))]
-
-
-def _verdict(key: AnswerKey, function: Callable[..., Any]) -> Verdict:
-    return key.verdict(_outcomes(key, function))
 
 
 def _stub(exercise: Exercise) -> Callable[..., Any]:

@@ -26,10 +26,10 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from companion.checking.worker import FrameError, Header, receive, send
+import chapters
+from companion.checking.authoring.codec import FrameError, Header, receive, send
 
 NOBODY = 65534
 SCRATCH_BYTES = 64 << 20
@@ -37,13 +37,19 @@ MEMORY = 1 << 30
 KERAS_MEMORY = 4 << 30
 START_LIMIT = 120.0
 HERE = Path(__file__).resolve().parent
-PROGRAM = (HERE / "worker.py", HERE / "lockdown.py")
+# The program first, then the modules that it speaks through: nothing of these holds an answer.
+PROGRAM = (
+    HERE / "worker.py",
+    HERE / "lockdown.py",
+    HERE.with_name("authoring") / "codec.py",
+    HERE.with_name("authoring") / "description.py",
+)
 SECRET = ("companion", "chapters")
 LIBRARIES = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class Sandbox:
     """What a worker is shut in with.
 
     Attributes:
@@ -58,24 +64,24 @@ class Box:
 
 
 @functools.cache
-def best() -> Box:
-    """Return the strongest box that works on this machine."""
+def best() -> Sandbox:
+    """Return the strongest sandbox that works on this machine."""
     bubblewrap = shutil.which("bwrap") if sys.platform == "linux" else None
     if bubblewrap:
         trial = [*_bubblewrap(bubblewrap, ()), _python(), "-s", "-S", "-c", ""]
         done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         if done.returncode != 0:
             bubblewrap = None
-    return Box(bubblewrap)
+    return Sandbox(bubblewrap)
 
 
-def reached(box: Box | None = None) -> str:
+def reached(sandbox: Sandbox | None = None) -> str:
     """Start a worker and return what isolation it reached, in words.
 
     Raises:
         LostError: If no worker can be started.
     """
-    with Worker(box or best()) as worker:
+    with Worker(sandbox or best()) as worker:
         return worker.ready()
 
 
@@ -96,14 +102,14 @@ class Worker:
     """A worker process; leaving its context ends it and everything that it started.
 
     Args:
-        box: What to shut it in with.
+        sandbox: What to shut it in with.
         keras: Whether it loads Keras.
 
     Raises:
         LostError: If the system does not let it start.
     """
 
-    box: Box
+    sandbox: Sandbox
     keras: bool = False
     isolation: str = ""
     _process: "subprocess.Popen[bytes]" = field(init=False)
@@ -125,20 +131,21 @@ class Worker:
         packages = _packages()
         readable: list[str] = []
         scratch = "/scratch"
-        if self.box.bubblewrap:
-            shell = _bubblewrap(self.box.bubblewrap, packages)
-            command = [*shell, *command, "/worker/worker.py"]
+        if self.sandbox.bubblewrap:
+            shell = _bubblewrap(self.sandbox.bubblewrap, packages)
+            command = [*shell, *command, "/worker/worker.py", "/worker"]
         else:
             scratch = self._scratch = tempfile.mkdtemp(prefix="companion-")
+            program = [str(file) for file in PROGRAM]
             readable = [
-                *_open_parts(_system(), _libraries()),
+                *_open_parts(_system(), [*_libraries(), *_secrets(_system())]),
                 *_open_parts(packages, _secrets(packages)),
-                *map(str, PROGRAM),
+                *program,
                 "/dev/urandom",
             ]
-            command.append(str(PROGRAM[0]))
+            command += [program[0], *dict.fromkeys(map(os.path.dirname, program))]
             if user is not None:
-                if all(_is_open_to_all(path) for path in (*_system(), *packages, str(HERE))):
+                if all(_is_open_to_all(path) for path in (*_system(), *packages, *program)):
                     os.chown(scratch, user, user)
                 else:
                     user = None
@@ -151,8 +158,8 @@ class Worker:
                 "readable": readable,
                 "writable": [scratch, os.devnull],
                 "user": user,
-                "landlock": self.box.landlock and not self.box.bubblewrap,
-                "seccomp": self.box.seccomp,
+                "landlock": self.sandbox.landlock and not self.sandbox.bubblewrap,
+                "seccomp": self.sandbox.seccomp,
                 "threads": self.keras,
             },
         }
@@ -171,12 +178,7 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def ready(self) -> str:
@@ -191,9 +193,11 @@ class Worker:
             except LostError as lost:
                 said = self._pipe("stderr").read()[-500:].decode(errors="replace").strip()
                 raise LostError(lost.reason, f"The worker did not start. {lost} {said}") from None
-            parts = ["bubblewrap: own files, processes and network"] if self.box.bubblewrap else []
+            parts = (
+                ["bubblewrap: own files, processes and network"] if self.sandbox.bubblewrap else []
+            )
             parts += reply["reached"]
-            if not self.box.bubblewrap and not any("Landlock" in part for part in parts):
+            if not self.sandbox.bubblewrap and not any("Landlock" in part for part in parts):
                 parts.insert(0, "NO sandbox: an answer can read and write what this user can")
             self.isolation = "; ".join([*parts, "own process, empty environment, time limit"])
         return self.isolation
@@ -237,7 +241,7 @@ class Worker:
 
     def _lost(self, limit: float) -> LostError:
         code = self._process.wait()
-        killed = -code if code < 0 else code - 128 if self.box.bubblewrap and code > 128 else 0
+        killed = -code if code < 0 else code - 128 if self.sandbox.bubblewrap and code > 128 else 0
         if self._late:
             return LostError("timeout", f"No answer within {limit:.3g} seconds.")
         if killed == getattr(signal, "SIGXCPU", -1):
@@ -305,12 +309,12 @@ def _python() -> str:
 
 def _packages() -> list[str]:
     """Return the folders that libraries are imported from, without the book's own."""
-    found = [path for path in sys.path if Path(path).name in LIBRARIES]
+    folders = [path for path in sys.path if Path(path).name in LIBRARIES]
     for name in ("numpy", "keras", "tensorflow"):
         spec = importlib.util.find_spec(name)
         if spec and spec.origin:
-            found.append(str(Path(spec.origin).parents[1]))
-    return list(dict.fromkeys(path for path in found if os.path.isdir(path)))
+            folders.append(str(Path(spec.origin).parents[1]))
+    return list(dict.fromkeys(path for path in folders if os.path.isdir(path)))
 
 
 def _system() -> list[str]:
@@ -330,29 +334,36 @@ def _libraries() -> list[str]:
     ]
 
 
-def _secrets(packages: Iterable[str]) -> list[str]:
-    """Return where the book lies in `packages`."""
-    paths = (os.path.join(folder, name) for folder in packages for name in SECRET)
-    return [path for path in paths if os.path.isdir(path)]
+def _secrets(shown: Sequence[str]) -> list[str]:
+    """Return where answers lie in the folders `shown`: the book, and a teacher's own chapters."""
+    book = [os.path.join(folder, name) for folder in shown for name in SECRET]
+    cards = [card for folder in chapters.__path__ for card in Path(folder).glob("*/__init__.py")]
+    own = [
+        os.path.join(folder, card.resolve().parent.relative_to(real))
+        for folder in shown
+        for card in cards
+        if card.resolve().parent.is_relative_to(real := os.path.realpath(folder))
+    ]
+    return [path for path in (*book, *own) if os.path.isdir(path)]
 
 
 def _open_parts(paths: Iterable[str], hidden: Collection[str]) -> list[str]:
     """Return the files and folders that make up `paths`, but for those in `hidden`."""
-    found = []
+    parts = []
     for path in paths:
         if any(Path(one).is_relative_to(path) for one in hidden):
             inner = (os.path.join(path, name) for name in os.listdir(path))
-            found += _open_parts((one for one in inner if one not in hidden), hidden)
+            parts += _open_parts((one for one in inner if one not in hidden), hidden)
         else:
-            found.append(path)
-    return found
+            parts.append(path)
+    return parts
 
 
 def _is_open_to_all(path: str) -> bool:
     """Return whether any user can read `path`."""
-    place = Path(os.path.realpath(path))
-    return bool(place.stat().st_mode & stat.S_IROTH) and all(
-        parent.stat().st_mode & stat.S_IXOTH for parent in place.parents
+    real = Path(os.path.realpath(path))
+    return bool(real.stat().st_mode & stat.S_IROTH) and all(
+        parent.stat().st_mode & stat.S_IXOTH for parent in real.parents
     )
 
 
@@ -381,7 +392,10 @@ def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
     on_the_way = {str(parent) for path in bound for parent in Path(path).parents}
     for folder in sorted(on_the_way - {"/"} - set(bound), key=len):
         options += ["--perms", "0755", "--dir", folder]
-    for shown, hidden in ((_system(), _libraries()), (packages, _secrets(packages))):
+    for shown, hidden in (
+        (_system(), [*_libraries(), *_secrets(_system())]),
+        (packages, _secrets(packages)),
+    ):
         for path in shown:
             options += ["--ro-bind", path, path]
         for path in hidden:

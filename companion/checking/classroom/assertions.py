@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from companion.checking.classroom.grading import check_path
 from companion.checking.verdict import Report, Status
 
 
@@ -25,8 +26,6 @@ def assert_passes(
         UserError: If there is no such file, or no such exercise.
     """
     __tracebackhide__ = True
-    from companion.checking.classroom import check_path
-
     report = check_path(Path(path), exercises, only=names or None, seed=seed)
     wrong = [verdict for verdict in report.verdicts if verdict.status is not Status.PASS]
     said = [

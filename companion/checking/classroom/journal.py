@@ -9,7 +9,7 @@ from typing import Any
 
 def read(path: Path) -> list[dict[str, Any]]:
     """Return the objects in `path`; a line that cannot be read is passed over."""
-    found = []
+    entries = []
     try:
         lines = path.read_bytes().splitlines()
     except OSError:
@@ -20,8 +20,8 @@ def read(path: Path) -> list[dict[str, Any]]:
         except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict):
-            found.append(entry)
-    return found
+            entries.append(entry)
+    return entries
 
 
 def append(path: Path, entries: Iterable[dict[str, Any]]) -> None:

@@ -1,20 +1,34 @@
-"""What was found, written for machines: JSON, CSV, JUnit XML and Gradescope's results.json."""
+"""Reports on a class, written for machines: JSON, CSV, JUnit XML and Gradescope's results.json."""
 
 import csv
 import hashlib
 import io
 import json
-import os
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from companion import files
 from companion.checking.verdict import Report, Status, Verdict
 
+
+class Format(StrEnum):
+    """How `companion grade` writes a class down."""
+
+    CSV = "csv"
+    GRADESCOPE = "gradescope"
+    JUNIT = "junit"
+    JSON = "json"
+
+
+# What a file's ending asks for.
+FORMATS = {".json": Format.JSON, ".xml": Format.JUNIT}
 # What XML 1.0 cannot hold, and what could steer a terminal or break an encoder.
 UNPRINTABLE = re.compile("[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -30,20 +44,12 @@ def printable(text: str) -> str:
 
 def cleaned(report: Report) -> Report:
     """Return `report` with printable texts: messages may quote the learner's code."""
-    return replace(
-        report,
-        learner=printable(report.learner),
-        path=printable(report.path),
-        notes=tuple(map(printable, report.notes)),
-        verdicts=tuple(
-            replace(
-                verdict,
-                message=printable(verdict.message),
-                details=printable(verdict.details),
-            )
-            for verdict in report.verdicts
-        ),
+    verdicts = tuple(
+        replace(one, message=printable(one.message), details=printable(one.details))
+        for one in report.verdicts
     )
+    learner, path, *notes = map(printable, (report.learner, report.path, *report.notes))
+    return replace(report, learner=learner, path=path, notes=tuple(notes), verdicts=verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +82,16 @@ def by_exercise(reports: Sequence[Report]) -> list[ExerciseSummary]:
     return [
         ExerciseSummary(
             name,
-            {str(status): n for status in Status if (n := sum(v.status is status for v in found))},
+            {str(status): n for status in Status if (n := sum(v.status is status for v in given))},
             # Equal counts in alphabetical order, so that the table never depends on who was first.
             tuple(
                 sorted(
-                    Counter(v.mistake for v in found if v.mistake).items(),
+                    Counter(v.mistake for v in given if v.mistake).items(),
                     key=lambda item: (-item[1], item[0]),
                 )
             ),
         )
-        for name, found in verdicts.items()
+        for name, given in verdicts.items()
     ]
 
 
@@ -143,7 +149,7 @@ def to_csv(reports: Sequence[Report]) -> str:
     return file.getvalue()
 
 
-def to_junit(reports: Sequence[Report], *, timestamp: str) -> str:
+def to_junit(reports: Sequence[Report], *, timestamp: str = "") -> str:
     """Return JUnit XML that Ant's and Jenkins's schemas accept: a suite a learner.
 
     A wrong answer is a failure, an exercise that was not attempted is skipped, and everything
@@ -151,12 +157,13 @@ def to_junit(reports: Sequence[Report], *, timestamp: str) -> str:
 
     Args:
         reports: One a learner.
-        timestamp: When the class was graded, ``YYYY-MM-DDTHH:MM:SS``.
+        timestamp: When the class was graded, ``YYYY-MM-DDTHH:MM:SS``; now by default.
     """
+    timestamp = timestamp or time.strftime("%Y-%m-%dT%H:%M:%S")
     kinds = {Status.PASS: None, Status.FAIL: "failure", Status.NOT_ATTEMPTED: "skipped"}
     root = ElementTree.Element("testsuites")
     for number, report in enumerate(reports):
-        found = [kinds.get(verdict.status, "error") for verdict in report.verdicts]
+        outcomes = [kinds.get(verdict.status, "error") for verdict in report.verdicts]
         suite = ElementTree.SubElement(
             root,
             "testsuite",
@@ -166,10 +173,10 @@ def to_junit(reports: Sequence[Report], *, timestamp: str) -> str:
                 "package": report.verdicts[0].chapter if report.verdicts else "",
                 "timestamp": timestamp,
                 "hostname": "localhost",
-                "tests": str(len(found)),
-                "failures": str(found.count("failure")),
-                "errors": str(found.count("error")),
-                "skipped": str(found.count("skipped")),
+                "tests": str(len(outcomes)),
+                "failures": str(outcomes.count("failure")),
+                "errors": str(outcomes.count("error")),
+                "skipped": str(outcomes.count("skipped")),
                 "time": f"{report.seconds:.3f}",
             },
         )
@@ -179,7 +186,7 @@ def to_junit(reports: Sequence[Report], *, timestamp: str) -> str:
         ElementTree.SubElement(
             properties, "property", {"name": "isolation", "value": report.isolation}
         )
-        for verdict, kind in zip(report.verdicts, found, strict=True):
+        for verdict, kind in zip(report.verdicts, outcomes, strict=True):
             case = ElementTree.SubElement(
                 suite,
                 "testcase",
@@ -227,18 +234,20 @@ def to_gradescope(report: Report) -> dict[str, Any]:
     }
 
 
-def write(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader finds the old file or the new one, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+def write_class(output: Path, reports: Sequence[Report], format: Format) -> None:
+    """Write down a class: one file, or for Gradescope a folder with one for each learner.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    if format is Format.GRADESCOPE:
+        for report in reports:
+            file = output / file_name(report.learner, ".json")
+            files.write(file, dumps(to_gradescope(report)))
+    elif format is Format.JSON:
+        files.write(output, dumps(to_json(reports)))
+    else:
+        files.write(output, to_csv(reports) if format is Format.CSV else to_junit(reports))
 
 
 def file_name(learner: str, ending: str) -> str:

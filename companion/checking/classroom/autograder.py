@@ -15,9 +15,13 @@ from pathlib import Path
 
 import chapters
 import companion
-from companion.checking.authoring.exercise import ModelExercise
-from companion.checking.finding import exercises_named, is_path
+from companion import catalogue
+from companion.checking.classroom.discovery import exercises_named, is_path
+from companion.checking.classroom.grading import grade_one
+from companion.checking.classroom.hand_ins import collect, usual_names
+from companion.checking.classroom.reports import dumps, to_gradescope
 from companion.errors import UserError
+from companion.files import write
 
 SETUP = """\
 #!/usr/bin/env bash
@@ -43,7 +47,7 @@ RUN = """\
 set -euo pipefail
 root="${{AUTOGRADER_ROOT:-/autograder}}"
 export PYTHONPATH="$root/source"
-exec "${{AUTOGRADER_PYTHON:-$root/python/bin/python}}" -m companion.checking.autograder \\
+exec "${{AUTOGRADER_PYTHON:-$root/python/bin/python}}" -m companion.checking.classroom.autograder \\
   "$root/submission" "$root/results/results.json" --exercises {exercises} --seed {seed}
 """
 
@@ -67,8 +71,10 @@ def pack(output: Path, exercises: str, *, seed: int = 0) -> list[str]:
         path = Path(exercises).resolve()
         named = f'"$root/source/exercises/{path.name}"'
         files |= _sources(path, f"exercises/{path.name}")
+    else:  # one of a teacher's own lies elsewhere than the book
+        files |= _sources(catalogue.find_chapter(exercises).folder, f"chapters/{exercises}")
     wanted = {"numpy", "lazy_loader"}
-    if any(isinstance(one, ModelExercise) for one in asked):
+    if any(one.builds_model for one in asked):
         wanted |= {"keras", "tensorflow"}
     requirements = " ".join(f"'{one}'" for one in _requirements(wanted))
     try:
@@ -100,19 +106,16 @@ def _sources(path: str | Path, name: str) -> Iterator[tuple[str, Path]]:
 
 def _requirements(wanted: set[str]) -> list[str]:
     """Return what the companion itself asks of the packages `wanted`: ``numpy>=1.26``."""
-    found = []
+    requirements = []
     for requirement in importlib.metadata.requires("lecture-companion") or []:
         name = re.match(r"[\w-]+", requirement)
         if name and name.group().replace("-", "_") in wanted and ";" not in requirement:
-            found.append(requirement)
-    return found
+            requirements.append(requirement)
+    return requirements
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Check one learner's folder and write results.json."""
-    from companion.checking.classroom import collect, grade_one, usual_names
-    from companion.checking.reports import dumps, to_gradescope, write
-
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("submission", type=Path)
     parser.add_argument("results", type=Path)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from companion.checking.worker import Opaque
+from companion.checking.authoring.codec import Opaque
 
 KINDS = {
     "b": "a bool",
@@ -37,8 +37,8 @@ def difference(
         if len(expected) != len(received):
             return f"{what} has {len(received)} parts; expected {len(expected)}."
         parts: list[tuple[str, Any, Any]] = [
-            (f"part {place} of {lower(what)}", one, received[place - 1])
-            for place, one in enumerate(expected, 1)
+            (f"part {number} of {lower(what)}", one, received[number - 1])
+            for number, one in enumerate(expected, 1)
         ]
     elif isinstance(expected, dict):
         if not isinstance(received, dict):
@@ -55,9 +55,9 @@ def difference(
     else:
         return None
     for label, one, other in parts:
-        found = difference(one, other, rtol=rtol, atol=atol, what=upper(label))
-        if found:
-            return found
+        fault = difference(one, other, rtol=rtol, atol=atol, what=upper(label))
+        if fault:
+            return fault
     return None
 
 
@@ -68,8 +68,8 @@ def _numbers(expected: Any, received: Any, rtol: float, atol: float, what: str) 
         return f"{what} is {name(received)}; expected {name(expected)}."
     if not np.isfinite(came).all():
         # NaN is in no order with a tolerance: it is looked for before anything is compared.
-        place = first(~np.isfinite(came))
-        return f"{what} holds {came[place]}{at(place)}: every value must be a finite number."
+        index = first(~np.isfinite(came))
+        return f"{what} holds {came[index]}{at(index)}: every value must be a finite number."
     if came.shape != wanted.shape:
         same = came.size == wanted.size and _close(wanted.ravel(), came.ravel(), rtol, atol).all()
         what = f"The values are right, but {lower(what)}" if same else what
@@ -80,10 +80,10 @@ def _numbers(expected: Any, received: Any, rtol: float, atol: float, what: str) 
             rounding = 100 * float(np.finfo(np.float32).eps)
             if _close(wanted, came, rounding, rounding * float(abs(wanted).max())).all():
                 return f"{what} is right as far as float32 goes: compute in float64."
-        place = first(~close)
+        index = first(~close)
         share = f"{np.count_nonzero(~close)} of {close.size} values differ" if close.ndim else ""
-        where = f"; the first{at(place)} is" if share else f"{what} is"
-        return f"{_of(share, what)}{where} {show(came[place])}, expected {show(wanted[place])}."
+        where = f"; the first{at(index)} is" if share else f"{what} is"
+        return f"{_of(share, what)}{where} {show(came[index])}, expected {show(wanted[index])}."
     right = f"The values are right, but {lower(what)} is "
     if not isinstance(received, np.ndarray if wanted.ndim else (np.ndarray, *NUMBER)):
         return f"{right}{name(received)}; expected {name(expected)}."
@@ -126,12 +126,12 @@ def _of(share: str, what: str) -> str:
 
 def first(mask: np.ndarray[Any, Any]) -> tuple[int, ...]:
     """Return the first index at which `mask` is true."""
-    return tuple(int(place) for place in np.argwhere(mask)[0])
+    return tuple(int(index) for index in np.argwhere(mask)[0])
 
 
-def at(place: tuple[int, ...]) -> str:
+def at(index: tuple[int, ...]) -> str:
     """Return an index as words, nothing for a number."""
-    return f" at {list(place)}" if place else ""
+    return f" at {list(index)}" if index else ""
 
 
 def upper(text: str) -> str:
@@ -171,7 +171,7 @@ def show(value: Any, room: int = 600) -> str:
     elif isinstance(value, np.generic):
         text = str(value)
     elif isinstance(value, (list, tuple)) and not all(isinstance(one, NUMBER) for one in value):
-        text = "\n".join(f"({place}) {show(one, room // 2)}" for place, one in enumerate(value, 1))
+        text = "\n".join(f"({index}) {show(one, room // 2)}" for index, one in enumerate(value, 1))
     elif isinstance(value, (list, tuple)):
         text = f"{', '.join(show(one) for one in value)}"
         text = f"[{text}]" if isinstance(value, list) else f"({text}{',' * (len(value) == 1)})"

@@ -1,4 +1,4 @@
-"""Where exercises are found: in a chapter, or in an instructor's own file."""
+"""Discovery: the exercises of a chapter, of the whole book, or of an instructor's own file."""
 
 import functools
 import importlib
@@ -25,7 +25,7 @@ def exercises_of(chapter: str) -> tuple[Exercise, ...]:
 
 def all_exercises() -> tuple[Exercise, ...]:
     """Return the exercises of every chapter, in reading order."""
-    return tuple(one for found in catalogue.discover() for one in exercises_of(found.name))
+    return tuple(one for chapter in catalogue.discover() for one in exercises_of(chapter.name))
 
 
 def find_exercise(name: str, exercises: Sequence[Exercise] | None = None) -> Exercise:
@@ -78,12 +78,12 @@ def load_exercises(path: str | Path) -> tuple[Exercise, ...]:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    found = tuple(one for module in modules for one in exercises_in(module))
-    for one in found:
+    exercises = tuple(one for module in modules for one in exercises_in(module))
+    for one in exercises:
         one.chapter = path.stem
-    if not found:
+    if not exercises:
         raise UserError(f"{path} holds no exercise: decorate a function with @exercise().")
-    return found
+    return exercises
 
 
 def exercises_named(name: str) -> tuple[Exercise, ...]:
@@ -97,10 +97,10 @@ def exercises_named(name: str) -> tuple[Exercise, ...]:
     """
     if is_path(name):
         return _loaded(Path(name).resolve())
-    found = exercises_of(name)
-    if not found:
+    exercises = exercises_of(name)
+    if not exercises:
         raise UserError(f"The chapter {name!r} has no exercises yet.")
-    return found
+    return exercises
 
 
 def is_path(name: str) -> bool:

@@ -146,13 +146,13 @@ def memory_limiter(budget: int) -> Callable[[], bool]:
     libraries reserve far more addresses than they use. It returns whether the limit holds.
     """
     try:
-        place = os.open("/proc/self/statm", os.O_RDONLY)
+        file = os.open("/proc/self/statm", os.O_RDONLY)
     except OSError:
         return lambda: False
 
     def limit() -> bool:
-        pages = int(os.read(place, 100).split()[0])
-        os.close(place)
+        pages = int(os.read(file, 100).split()[0])
+        os.close(file)
         return _limit("RLIMIT_AS", pages * os.sysconf("SC_PAGE_SIZE") + budget)
 
     return limit
@@ -195,9 +195,9 @@ def _close_files(
         reading = EXECUTE | READ_FILE | READ_DIR
         for paths, allowed in ((listed, READ_DIR), (readable, reading), (writable, rights)):
             for path in paths:
-                with contextlib.suppress(OSError), _opened(path) as place:
+                with contextlib.suppress(OSError), _opened(path) as file:
                     mask = allowed if os.path.isdir(path) else allowed & ON_A_FILE & rights
-                    libc.syscall(ADD_RULE, ruleset, 1, struct.pack("=Qi", mask, place), 0)
+                    libc.syscall(ADD_RULE, ruleset, 1, struct.pack("=Qi", mask, file), 0)
         return bool(libc.syscall(RESTRICT_SELF, ruleset, 0) == 0)
     finally:
         os.close(ruleset)
@@ -205,11 +205,11 @@ def _close_files(
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[int]:
-    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    file = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        yield place
+        yield file
     finally:
-        os.close(place)
+        os.close(file)
 
 
 def _filter_calls(libc: ctypes.CDLL) -> bool:

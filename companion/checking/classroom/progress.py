@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from companion.checking import journal
+from companion.checking.classroom import journal
 from companion.checking.verdict import Report, Status
 
 PASSED, HINT, SOLUTION = "passed", "hint", "solution"
@@ -43,13 +43,13 @@ def state_file() -> Path:
 
 def standings() -> dict[str, Standing]:
     """Return what is remembered, by ``chapter/exercise``; whatever is damaged is passed over."""
-    found: dict[str, Standing] = {}
+    standings: dict[str, Standing] = {}
     try:
         events = journal.read(state_file())
     except RuntimeError:  # this user has no home
         return {}
     for event in events:
-        standing = found.setdefault(str(event.get("exercise")), Standing())
+        standing = standings.setdefault(str(event.get("exercise")), Standing())
         what = event.get("event")
         if what == PASSED:
             standing.passed = True
@@ -57,7 +57,7 @@ def standings() -> dict[str, Standing]:
             standing.hints += 1
         elif what == SOLUTION:
             standing.solution = standing.solution or not standing.passed
-    return found
+    return standings
 
 
 def remember(events: Iterable[tuple[str, str]]) -> bool:

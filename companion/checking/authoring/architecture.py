@@ -1,14 +1,13 @@
 """Architectures compared: layer by layer, and why two of them differ."""
 
+import difflib
 import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from companion.checking.comparison import difference
+from companion.checking.authoring.comparison import difference
 
 # Layers and operations that are an activation by another name, if they are given these values.
 ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -44,7 +43,7 @@ class Row:
 
 
 def read_rows(description: Any) -> list[Row]:
-    """Return the rows of a model that `worker.built` described, each activation a row of its own.
+    """Return the rows of a description (`described`), each activation a row of its own.
 
     Raises:
         ValueError: If they are no description.
@@ -119,8 +118,6 @@ def model_difference(
 
 def _aligned(wanted: Sequence[Row], came: Sequence[Row]) -> list[tuple[Row | None, Row | None]]:
     """Pair the layers of two models, keeping the order, so that as many kinds as can agree do."""
-    import difflib
-
     pairs: list[tuple[Row | None, Row | None]] = []
     matcher = difflib.SequenceMatcher(
         None, [_kind(row) for row in wanted], [_kind(row) for row in came], autojunk=False
@@ -200,28 +197,3 @@ def _cell(row: Row | None) -> str:
         if row.parameters
         else f"{_what(row)} {shape}"
     )
-
-
-def draw_weights(model: Any, rng: np.random.Generator) -> list[np.ndarray[Any, Any]]:
-    """Return weights for a model: small, different everywhere, variances positive."""
-    drawn = []
-    for weight in model.weights:
-        fan_in = max(1, int(np.prod(weight.shape[:-1])))
-        value = rng.normal(size=tuple(weight.shape)) / np.sqrt(fan_in)
-        drawn.append((abs(value) + 0.5 if "variance" in weight.name else value).astype("float32"))
-    return drawn
-
-
-def draw_inputs(model: Any, rng: np.random.Generator) -> list[np.ndarray[Any, Any]]:
-    """Return a batch of two for each input of a model; an unknown length becomes 12, 32 in images.
-
-    Numbers of words are drawn where an embedding looks them up.
-    """
-    words = [int(layer.input_dim) for layer in model.layers if hasattr(layer, "input_dim")]
-    drawn = []
-    for tensor in model.inputs:
-        unknown = 32 if len(tensor.shape) >= 4 else 12
-        shape = (2, *(unknown if size is None else size for size in tensor.shape[1:]))
-        value = rng.integers(0, min(words), shape) if words else rng.normal(size=shape)
-        drawn.append(value.astype(tensor.dtype))
-    return drawn

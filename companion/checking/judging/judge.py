@@ -2,22 +2,18 @@
 
 What front ends call::
 
-    from companion.checking.judge import Judge, check_file
+    from companion.checking.judging.judge import Judge
 
-    report = check_file("convolution.py", exercises, seed=0)      # one file, once
-
-    with Judge() as judge:                                         # many files, or --watch
+    with Judge() as judge:
         report = judge.check(source, exercises, learner="ada", path="ada.zip/convolution.py")
 
-`exercises` is a sequence of `Exercise` (see `companion.checking.finding`); the report holds one
-verdict for each, in their order, or for those that `only` names. Whatever the learner's code does
-(fails, hangs, dies, floods) becomes a `Status` of a verdict and never an exception. A fault of
-ours (a reference that fails, a worker that does not start) is `Status.CHECKER_ERROR`. The two
-exceptions are `UserError` for a path that is not there or no file, and `UnknownNameError` for an
-`only` that names no exercise. A `Judge` keeps one worker warm for the next file, remembers the
-expected results, serves one thread, and must be closed (it is a context manager); every file gets
-a fresh worker, so no learner's code sees another's. The same source, exercises and seed give the
-same verdicts but for their seconds.
+`exercises` is a sequence of `Exercise`; the report holds one verdict for each, in their order, or
+for those that `only` names. Whatever the learner's code does (fails, hangs, dies, floods) becomes a
+`Status` of a verdict and never an exception. A fault of ours (a reference that fails, a worker that
+does not start) is `Status.CHECKER_ERROR`. The one exception is `UnknownNameError`, for an `only`
+that names no exercise. A `Judge` keeps one worker warm for the next file, serves one thread, and
+must be closed (it is a context manager); every file gets a fresh worker, so no learner's code sees
+another's. The same source, exercises and seed give the same verdicts but for their seconds.
 """
 
 import contextlib
@@ -26,21 +22,21 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path, PurePath
-from types import TracebackType
+from pathlib import PurePath
 from typing import Any, Self
 
-from companion.checking.answer_key import AnswerKey, Outcome, Raised, Returned, blank
-from companion.checking.authoring.exercise import Exercise, ModelExercise
-from companion.checking.finding import find_exercise
-from companion.checking.isolation import Box, LostError, Worker, best
+from companion.checking.authoring.answer_key import AnswerKey
+from companion.checking.authoring.cases import Outcome, Raised, Returned
+from companion.checking.authoring.codec import decode, encode
+from companion.checking.authoring.exercise import Exercise, known_key
+from companion.checking.judging.isolation import LostError, Sandbox, Worker, best
+from companion.checking.judging.worker import MAX_NAMES
 from companion.checking.verdict import Report, Status, Verdict
-from companion.checking.worker import MAX_NAMES, decode, encode
-from companion.errors import UserError
+from companion.errors import UnknownNameError
 
 TIME_LIMIT = 10.0
-MAX_SOURCE = 1_000_000
 KERAS = re.compile(rb"\b(?:import|from)\b.*\b(?:keras|tensorflow)\b")
 FORGED = "The process sent something that is no answer: does your file write to the judge's pipe?"
 
@@ -49,33 +45,27 @@ class Judge:
     """Checks file after file, with a worker kept warm for the next.
 
     Args:
-        box: The isolation to run answers in; the best that this machine has by default.
+        sandbox: The isolation to run answers in; the best that this machine has by default.
         spare: Whether to keep a worker warm; one file alone has no use for it.
     """
 
-    def __init__(self, box: Box | None = None, *, spare: bool = True) -> None:
-        self.box = box or best()
+    def __init__(self, sandbox: Sandbox | None = None, *, spare: bool = True) -> None:
+        self.sandbox = sandbox or best()
         self.spare = spare
         self._spare: Worker | None = None
-        self._keys: dict[tuple[Exercise, int], AnswerKey] = {}
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def warm(self, *, keras: bool = False) -> None:
         """Start the next worker now, so that it is ready when a file comes."""
         if self._spare is None or self._spare.keras != keras:
             self.close()
-            with contextlib.suppress(LostError):  # `take` tries again, and says why
-                self._spare = Worker(self.box, keras)
+            with contextlib.suppress(LostError):  # `fresh_worker` tries again, and says why
+                self._spare = Worker(self.sandbox, keras)
 
     def close(self) -> None:
         """End the worker that is kept warm."""
@@ -112,32 +102,23 @@ class Judge:
         asked = select(exercises, only)
         keras = bool(KERAS.search(source))
         self.warm(keras=keras)  # it starts while the expected results are computed
-        # The clock on the wall ends an answer; this bounds what many threads can burn meanwhile.
-        processor = time_limit * (len(asked) + 1) * (os.cpu_count() or 1)
-        sitting = _Sitting(self, source, asked, PurePath(path).name, keras, time_limit, processor)
+        session = _Session(self, source, asked, PurePath(path).name, keras, time_limit)
         try:
-            verdicts = tuple(sitting.verdict(one, seed) for one in asked)
+            verdicts = tuple(session.verdict(one, seed) for one in asked)
         finally:
-            sitting.leave()
+            session.close()
         if self.spare:
             self.warm(keras=keras)
         return Report(
             learner or PurePath(path).stem,
             path,
             verdicts,
-            sitting.isolation,
+            session.isolation,
             seed,
             time.perf_counter() - started,
         )
 
-    def key(self, exercise: Exercise, seed: int) -> AnswerKey:
-        """Return the cases and expected results of an exercise, computed once."""
-        known = self._keys.get((exercise, seed))
-        if known is None:
-            known = self._keys[exercise, seed] = AnswerKey(exercise, seed)
-        return known
-
-    def take(self, *, keras: bool) -> Worker:
+    def fresh_worker(self, *, keras: bool) -> Worker:
         """Return a fresh worker, the warm one where there is one.
 
         Raises:
@@ -145,35 +126,25 @@ class Judge:
         """
         self.warm(keras=keras)
         worker, self._spare = self._spare, None
-        return worker or Worker(self.box, keras)
+        return worker or Worker(self.sandbox, keras)
 
 
-class _Sitting:
-    """One learner's file under examination: a worker, and another one when that is lost."""
+@dataclass(slots=True)
+class _Session:
+    """One learner's file being checked: a worker, and another one when that is lost."""
 
-    def __init__(
-        self,
-        judge: Judge,
-        source: bytes,
-        asked: Sequence[Exercise],
-        file: str,
-        keras: bool,
-        time_limit: float,
-        processor: float,
-    ) -> None:
-        self.judge = judge
-        self.source = source
-        self.asked = {one.name for one in asked}
-        self.file = file
-        self.keras = keras
-        self.time_limit = time_limit
-        self.processor = processor
-        self.isolation = "no answer was run"
-        self.worker: Worker | None = None
-        self.names: list[str] | None = None
-        self.broken: tuple[Status, str, str] | None = None
+    judge: Judge
+    source: bytes
+    asked: Sequence[Exercise]
+    file: str
+    keras: bool
+    time_limit: float
+    isolation: str = "no answer was run"
+    worker: Worker | None = None
+    names: list[str] | None = None
+    broken: tuple[Status, str, str] | None = None
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """End the worker; nothing of this learner is left."""
         if self.worker is not None:
             self.worker.end()
@@ -182,55 +153,56 @@ class _Sitting:
     def verdict(self, exercise: Exercise, seed: int) -> Verdict:
         """Return the verdict on one exercise, whatever the learner's code does."""
         started = time.perf_counter()
-        models = isinstance(exercise, ModelExercise)
-        if exercise.name.encode() in self.source and (self.keras or not models):
-            # What is right is worked out while the worker starts.
-            flaw = self._flaw(exercise, seed)
-            if flaw:
-                return flaw
+        asked = exercise.name.encode() in self.source and (self.keras or not exercise.builds_model)
+        # What is right is worked out while the worker starts.
+        if asked and (failure := self._own_failure(exercise, seed)):
+            return failure
         try:
             self._load()
         except LostError as lost:
             self.broken = (Status.CHECKER_ERROR, str(lost), "")
         if self.broken:
-            return blank(exercise, *self.broken, seconds=time.perf_counter() - started)
-        assert self.names is not None
-        if exercise.name not in self.names:
-            others = [name for name in self.names if name not in self.asked]
-            near = get_close_matches(exercise.name, others, n=1, cutoff=0.7)
-            hint = f" Did you mean {exercise.name} where you wrote {near[0]}?" if near else ""
-            return blank(
-                exercise, Status.NOT_ATTEMPTED, f"There is no function {exercise.name}.{hint}"
-            )
-        if models and not self.keras:
-            return blank(
-                exercise, Status.NOT_ATTEMPTED, "No model is built: your file imports no Keras yet."
-            )
-        flaw = self._flaw(exercise, seed)
-        if flaw:
-            return flaw
-        key = self.judge.key(exercise, seed)
+            return exercise.verdict(*self.broken, seconds=time.perf_counter() - started)
+        if missing := self._missing(exercise):
+            return exercise.verdict(Status.NOT_ATTEMPTED, missing)
+        if failure := self._own_failure(exercise, seed):
+            return failure
+        key = known_key(exercise, seed)
         started = time.perf_counter()
         try:
-            outcomes = self._answers(key)
+            outcomes = self._outcomes(exercise, key)
         except LostError as lost:
-            self.leave()
+            self.close()
             status, message = self._explain(lost)
-            return blank(exercise, status, message, seconds=time.perf_counter() - started)
+            return exercise.verdict(status, message, seconds=time.perf_counter() - started)
         seconds = time.perf_counter() - started
         try:
             return key.verdict(outcomes, seconds)
         except Exception as error:
             text = f"The comparison itself fails: {type(error).__name__}: {error}"
-            return blank(exercise, Status.CHECKER_ERROR, text)
+            return exercise.verdict(Status.CHECKER_ERROR, text)
 
-    def _flaw(self, exercise: Exercise, seed: int) -> Verdict | None:
+    def _missing(self, exercise: Exercise) -> str | None:
+        """Return what the file lacks to answer an exercise, or None."""
+        assert self.names is not None
+        if exercise.name not in self.names:
+            asked = {one.name for one in self.asked}
+            others = [name for name in self.names if name not in asked]
+            near = get_close_matches(exercise.name, others, n=1, cutoff=0.7)
+            hint = f" Did you mean {exercise.name} where you wrote {near[0]}?" if near else ""
+            return f"There is no function {exercise.name}.{hint}"
+        if exercise.builds_model and not self.keras:
+            return "No model is built: your file imports no Keras yet."
+        return None
+
+    @staticmethod
+    def _own_failure(exercise: Exercise, seed: int) -> Verdict | None:
         """Work out what is right, and return a verdict only if the exercise itself fails at it."""
         try:
-            self.judge.key(exercise, seed)
+            known_key(exercise, seed)
         except (Exception, SystemExit) as error:
             text = f"The exercise itself fails: {type(error).__name__}: {error}"
-            return blank(exercise, Status.CHECKER_ERROR, text)
+            return exercise.verdict(Status.CHECKER_ERROR, text)
         return None
 
     def _load(self) -> None:
@@ -242,12 +214,13 @@ class _Sitting:
         if self.broken or (self.worker is not None and self.names is not None):
             return
         if self.worker is None:
-            self.worker = self.judge.take(keras=self.keras)
+            self.worker = self.judge.fresh_worker(keras=self.keras)
         self.isolation = self.worker.ready()
-        limit = self.time_limit
-        header = {"ask": "load", "file": self.file, "seconds": self.processor}
+        # The clock on the wall ends an answer; this bounds what many threads can burn meanwhile.
+        processor = self.time_limit * (len(self.asked) + 1) * (os.cpu_count() or 1)
+        header = {"ask": "load", "file": self.file, "seconds": processor}
         try:
-            reply, _ = self.worker.ask(header, [self.source], limit=limit)
+            reply, _ = self.worker.ask(header, [self.source], limit=self.time_limit)
             if "raised" in reply:
                 self.broken = self._import_failure(_raised(reply))
             else:
@@ -257,27 +230,25 @@ class _Sitting:
         except (KeyError, TypeError, ValueError):
             self.broken = (Status.ERROR, FORGED, "")
 
-    def _answers(self, key: AnswerKey) -> list[Outcome]:
+    def _outcomes(self, exercise: Exercise, key: AnswerKey) -> list[Outcome]:
         """Return what the answer makes of every case.
 
         Raises:
             LostError: If the worker is lost on the way.
         """
         end = time.perf_counter() + self.time_limit
-        model = isinstance(key.exercise, ModelExercise)
-        call = {"ask": "call", "name": key.exercise.name, "model": model}
+        call = {"ask": "call", "name": exercise.name, "model": exercise.builds_model}
         outcomes: list[Outcome] = []
-        for place in range(len(key.cases)):
-            arguments, named, weights, inputs = key.request(place)
-            outcome = self._outcome(call, [arguments, named], end)
-            shapes = json.dumps([list(one.shape) for one in weights])
+        for case in key.cases:
+            outcome = self._outcome(call, [case.arguments, case.keywords], end)
+            shapes = json.dumps([list(one.shape) for one in case.weights])
             # The weights' shapes are half of the answer: only a model that has them is given any.
-            if inputs and isinstance(outcome, Returned) and _shapes(outcome.value) == shapes:
-                found = self._outcome({"ask": "run"}, [weights, inputs], end)
-                if isinstance(found, Returned):
-                    outcome.value["outputs"] = found.value
+            if case.inputs and isinstance(outcome, Returned) and _shapes(outcome.value) == shapes:
+                ran = self._outcome({"ask": "run"}, [case.weights, case.inputs], end)
+                if isinstance(ran, Returned):
+                    outcome.value["outputs"] = ran.value
                 else:
-                    outcome = found
+                    outcome = ran
             outcomes.append(outcome)
         return outcomes
 
@@ -346,57 +317,9 @@ def select(exercises: Sequence[Exercise], only: str | Sequence[str] | None) -> t
     """
     if only is None:
         return tuple(exercises)
+    known = {one.name: one for one in exercises}
     names = [only] if isinstance(only, str) else list(only)
-    return tuple(find_exercise(name, exercises) for name in names)
-
-
-def check_file(
-    path: str | Path,
-    exercises: Sequence[Exercise],
-    *,
-    seed: int = 0,
-    only: str | Sequence[str] | None = None,
-    time_limit: float = TIME_LIMIT,
-    box: Box | None = None,
-) -> Report:
-    """Check a learner's file and return one verdict for each exercise.
-
-    Args:
-        path: The learner's Python file.
-        exercises: What it answers.
-        seed: The seed that the cases are drawn from.
-        only: The name of the exercise (or the names) to check; all by default.
-        time_limit: Seconds that an answer may take over all cases of one exercise.
-        box: The isolation to run the file in; the best that this machine has by default.
-
-    Raises:
-        UserError: If there is no such file, or it is too large to be a learner's.
-        UnknownNameError: If `only` names no exercise.
-    """
-    with Judge(box, spare=False) as judge:
-        return judge.check(
-            read_source(path),
-            exercises,
-            path=str(path),
-            seed=seed,
-            only=only,
-            time_limit=time_limit,
-        )
-
-
-def read_source(path: str | Path) -> bytes:
-    """Return the bytes of a learner's file.
-
-    Raises:
-        UserError: If there is no such file, or it is too large to be a learner's.
-    """
-    path = Path(path)
-    if not path.is_file():
-        kind = "a folder" if path.is_dir() else "not there"
-        raise UserError(f"A learner's Python file is asked for. Received: {path}, which is {kind}.")
-    if path.stat().st_size > MAX_SOURCE:
-        raise UserError(f"{path} is larger than {MAX_SOURCE:,} bytes: that is no exercise file.")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("exercise", name, known)
+    return tuple(known[name] for name in names)

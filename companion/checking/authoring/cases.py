@@ -1,0 +1,129 @@
+"""A case: what an answer is given, what is right, and what the answer made of it."""
+
+import copy
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from companion.checking.authoring.codec import copied
+from companion.checking.authoring.comparison import difference, show
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What an answer returned for one case.
+
+    Attributes:
+        value: The result.
+        changed: Whether the answer changed its arguments.
+    """
+
+    value: Any
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What an answer raised for one case.
+
+    Attributes:
+        kind: The exception's class.
+        message: What it says.
+        line: Where in the learner's file.
+        code: What stands there.
+        missing: The module that could not be imported.
+        memory: Whether memory ran out.
+        unwritten: Whether the stub was still there.
+    """
+
+    kind: str
+    message: str
+    line: int | None = None
+    code: str = ""
+    missing: str | None = None
+    memory: bool = False
+    unwritten: bool = False
+
+
+Outcome = Returned | Raised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One case of an exercise: it knows what is right, and how a result is compared and shown.
+
+    This is the case of plain values. Another kind of exercise has a kind of case of its own.
+
+    Attributes:
+        given: The values under the names of the parameters that they go to.
+        arguments: Those that are passed by position.
+        keywords: Those that are passed by name.
+        expected: What is right.
+        rtol: Relative tolerance.
+        atol: Absolute tolerance.
+        weights: What a model is run with, where the answer builds one.
+        inputs: What it is run on.
+    """
+
+    given: dict[str, Any]
+    arguments: list[Any]
+    keywords: dict[str, Any]
+    expected: Any
+    rtol: float
+    atol: float
+    weights: Sequence[Array] = ()
+    inputs: Sequence[Array] = ()
+
+    def comparable(self, value: Any) -> Any:
+        """Return a result as it is compared: as the worker would send it."""
+        return copied(value)
+
+    def difference(self, expected: Any, received: Any) -> str | None:
+        """Return a sentence on how two results differ, or None if they do not."""
+        return difference(expected, received, rtol=self.rtol, atol=self.atol)
+
+    def fault(self, received: Any) -> str | None:
+        """Return a sentence on what is wrong with a result, or None if it is right."""
+        return self.difference(self.expected, received)
+
+    def shown(self, received: Any) -> list[str]:
+        """Return what is right and what came, for a reader."""
+        return [entry("expected", self.expected), entry("received", received)]
+
+    def run(self, function: Callable[..., Any]) -> Outcome:
+        """Call a function of this very process."""
+        arguments, keywords = copy.deepcopy((self.arguments, self.keywords))
+        sent = copied([arguments, keywords])
+        try:
+            value = self.comparable(function(*arguments, **keywords))
+        except (Exception, SystemExit) as error:
+            return Raised(
+                type(error).__name__,
+                str(error),
+                _line(error, function),
+                memory=isinstance(error, MemoryError),
+                unwritten=isinstance(error, NotImplementedError),
+            )
+        changed = difference(sent, copied([arguments, keywords]), rtol=0, atol=0) is not None
+        return Returned(value, changed)
+
+
+def entry(name: str, value: Any) -> str:
+    """Return ``name = value``, further lines of the value indented."""
+    return f"{name} = " + show(value).replace("\n", "\n  ")
+
+
+def _line(error: BaseException, function: Callable[..., Any]) -> int | None:
+    """Return the last line of the function's own file that the error came through."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    lines = [
+        number
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == file
+    ]
+    return lines[-1] if lines else None

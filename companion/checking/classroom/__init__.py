@@ -1,0 +1,1 @@
+"""What a class needs: hand-ins, grading, reports, an autograder, and where a learner stands."""

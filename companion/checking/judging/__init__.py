@@ -1,0 +1,1 @@
+"""What judges: answers run by a worker that is shut in, and a judge that compares."""

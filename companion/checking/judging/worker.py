@@ -1,0 +1,166 @@
+"""The worker: it runs a learner's file and sends back raw arrays, and knows no answer.
+
+The judge starts this file as a program of its own, with nothing of the book beside it but the
+modules that it speaks through. Requests carry inputs; replies carry results, or what was raised.
+No expected value, tolerance or score ever comes here, so whoever takes this process over can forge
+outputs only, and these the judge compares.
+"""
+
+import contextlib
+import importlib.util
+import linecache
+import os
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING or __name__ != "__main__":
+    from companion.checking.authoring import codec, description
+    from companion.checking.judging import lockdown
+else:
+    # As a program it is told where its modules lie, and finds nothing else there afterwards.
+    sys.path[:0] = sys.argv[1:]
+    import codec
+    import description
+    import lockdown
+
+    del sys.path[: len(sys.argv) - 1], sys.argv[1:]
+
+Header = dict[str, Any]
+
+MAX_NAMES = 1000
+
+
+class Answers:
+    """A learner's file, run once, whose functions are then called by name."""
+
+    def __init__(self) -> None:
+        self.module = types.ModuleType("answers")
+        self.file = ""
+        self.model: Any = None  # what was built last
+        self.nul: int | None = None  # the line of a NUL byte, which the compiler does not tell
+
+    def load(self, header: Header, source: bytes) -> Header:
+        """Run the file and return the names of what can be called in it."""
+        self.nul = source.count(b"\n", 0, source.index(b"\0")) + 1 if b"\0" in source else None
+        self.file = os.path.join(os.getcwd(), header["file"])
+        name = header["file"].rpartition(".")[0] or "answers"
+        # A file called numpy.py must not stand in for NumPy.
+        taken = not name.isidentifier() or importlib.util.find_spec(name) is not None
+        self.module = types.ModuleType("answers" if taken else name)
+        self.module.__file__ = self.file
+        sys.modules[self.module.__name__] = self.module
+        text = source.decode("utf-8", errors="replace")
+        linecache.cache[self.file] = (len(source), None, text.splitlines(True), self.file)
+        try:
+            exec(compile(source, self.file, "exec", dont_inherit=True), vars(self.module))
+        except BaseException as error:
+            return self.raised(error)
+        names = [name for name, value in vars(self.module).items() if callable(value)]
+        names.sort(key=self._is_imported)  # what is cut off is not the learner's own
+        return {"names": [name[:100] for name in names[:MAX_NAMES]]}
+
+    def _is_imported(self, name: str) -> bool:
+        value = vars(self.module)[name]
+        own = type(value) is types.FunctionType and value.__code__.co_filename == self.file
+        return not own
+
+    def call(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
+        """Call one function and return its result, or what it raised."""
+        arguments, named = codec.decode(header["arguments"], payload)
+        before: list[bytes] = []
+        sent = codec.encode([arguments, named], before)
+        try:
+            value = getattr(self.module, header["name"])(*arguments, **named)
+            if header["model"]:
+                self.model, value = value, description.described(value)
+            blobs: list[bytes] = []
+            tree = codec.encode(value, blobs)
+            after: list[bytes] = []
+            kept = codec.encode([arguments, named], after) == sent and after == before
+            return {"value": tree, "changed": not kept}, blobs
+        except BaseException as error:
+            return self.raised(error), []
+
+    def run(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
+        """Return the outputs of the model built last, or what it raised."""
+        weights, inputs = codec.decode(header["arguments"], payload)
+        blobs: list[bytes] = []
+        try:
+            tree = codec.encode(description.outputs(self.model, weights, inputs), blobs)
+            return {"value": tree, "changed": False}, blobs
+        except BaseException as error:
+            return self.raised(error), []
+
+    def raised(self, error: BaseException) -> Header:
+        """Return what was raised, and where in the learner's file."""
+        line = None
+        if isinstance(error, SyntaxError):
+            line = error.lineno or self.nul
+        else:
+            for frame, number in traceback.walk_tb(error.__traceback__):
+                if frame.f_code.co_filename == self.file:
+                    line = number
+        message = ""
+        with contextlib.suppress(BaseException):
+            message = error.msg if isinstance(error, SyntaxError) else str(error)
+        return {
+            "raised": type(error).__name__[:100],
+            "message": str(message)[:500],
+            "line": line,
+            "code": linecache.getline(self.file, line).strip()[:200] if line else "",
+            "missing": str(error.name)[:100] if isinstance(error, ImportError) else None,
+            "memory": isinstance(error, MemoryError),
+            "unwritten": isinstance(error, NotImplementedError),
+        }
+
+
+def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[[float], None]) -> None:
+    """Answer requests until the judge hangs up."""
+    answers = Answers()
+    while True:
+        header, payload = codec.receive(inbox)
+        blobs: list[bytes] = []
+        if header["ask"] == "load":
+            limit_processor(header["seconds"])
+            reply = answers.load(header, payload)
+        elif header["ask"] == "call":
+            reply, blobs = answers.call(header, payload)
+        else:
+            reply, blobs = answers.run(header, payload)
+        try:
+            codec.send(outbox, reply, blobs)
+        except (codec.FrameError, ValueError, TypeError, RecursionError) as error:
+            codec.send(outbox, answers.raised(error))
+
+
+def main() -> None:
+    """Lock this process, load the libraries, and serve."""
+    # The pipes move out of the way: what an answer prints goes nowhere.
+    inbox, outbox = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    silence = os.open(os.devnull, os.O_RDWR)
+    os.dup2(silence, 0)
+    os.dup2(silence, 1)
+    setup, _ = codec.receive(inbox)
+    limit_memory = lockdown.memory_limiter(setup["memory"])
+    reached = lockdown.lock(**setup["lock"])
+    sys.path += setup["packages"]
+    import numpy  # noqa: F401
+
+    if setup["keras"]:
+        import keras
+
+        keras.utils.disable_interactive_logging()
+    if limit_memory():
+        reached.append("memory is limited")
+    codec.send(outbox, {"reached": reached})
+    os.dup2(silence, 2)
+    with contextlib.suppress(EOFError):
+        serve(inbox, outbox, lockdown.limit_processor)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
