@@ -4,12 +4,16 @@ import contextlib
 import functools
 import http.server
 import importlib.util
+import io
+import re
 import shutil
 import threading
+from collections import Counter
 from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
+from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -28,8 +32,16 @@ FLAGS = (
 # theme's scripts and styles, fonts, figures.
 ARTICLE, WIDGET_PAGE = 700, 1100
 # How large each figure is shown; its text, ten points high, must be read on a phone too.
-PIXELS_PER_POINT = """[...document.querySelectorAll(".figure svg")].map(
+PIXELS_PER_POINT = """[...document.querySelectorAll(".panel svg")].map(
   (svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width
+)"""
+# The words of a panel, their ink, and where they stand in it.
+WORDS = """(panel) => [...panel.querySelectorAll("text")].flatMap((text) =>
+  (text.children.length ? [...text.children] : [text]).map((part) => {
+    const here = part.getBoundingClientRect(), frame = panel.getBoundingClientRect();
+    return [part.textContent, getComputedStyle(part).fill,
+            here.left - frame.left, here.top - frame.top, here.width, here.height];
+  })
 )"""
 DOCS = Path(__file__).parents[1] / "chapters"
 
@@ -148,6 +160,37 @@ def barriers(page, axe):
     ]
 
 
+def luminance(colour):
+    """Relative luminance of red, green and blue from 0 to 255 (WCAG 2.2)."""
+    parts = [one / 255 for one in colour]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def faint_words(page):
+    """Words of figures with a contrast below 4.5 to what is seen behind them."""
+    faint = []
+    page.add_style_tag(content=".panel text { visibility: hidden } .md-header { display: none }")
+    for panel in page.locator(".panel").all():
+        words = panel.evaluate(WORDS)
+        picture = Image.open(io.BytesIO(panel.screenshot())).convert("RGB")
+        for text, fill, left, top, width, height in words:
+            box = [max(left, 0), max(top, 0), min(left + width, picture.width), top + height]
+            if not text.strip() or box[0] + 1 > box[2] or box[1] + 1 > picture.height:
+                continue  # scrolled out of sight
+            behind = Counter(picture.crop([round(one) for one in box]).getdata()).most_common(1)[0][
+                0
+            ]
+            *ink, share = [*map(float, re.findall(r"[\d.]+", fill)), 1.0][:4]
+            ink = [
+                share * one + (1 - share) * other for one, other in zip(ink, behind, strict=True)
+            ]
+            low, high = sorted([luminance(ink), luminance(behind)])
+            if (high + 0.05) / (low + 0.05) < 4.5:
+                faint.append(f"{text!r}: {fill} on {behind}")
+    return faint
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_over_http(name, address, chromium, axe):
     Server.sent.clear()
@@ -165,13 +208,15 @@ def test_a_page_over_http(name, address, chromium, axe):
         limit = WIDGET_PAGE if page.locator("[data-figure]").count() else ARTICLE
         assert {f"/{name}", "/assets/site.css"} <= {path for path, _ in Server.sent}
         assert sum(size for _, size in Server.sent) <= 1000 * limit
+        assert faint_words(page) == []
 
     with visit(chromium, f"{address}/{name}", color_scheme="dark") as page:
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
         assert barriers(page, axe) == []
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        assert all(pixels >= 1 for pixels in page.evaluate(PIXELS_PER_POINT))
+        assert all(pixels > 0.84 for pixels in page.evaluate(PIXELS_PER_POINT))
+        assert faint_words(page) == []
         assert page.said == []
 
 

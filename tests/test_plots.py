@@ -79,10 +79,13 @@ def test_text_on_a_colour_keeps_one_ink_and_other_text_has_one_for_each_scheme()
     words = dict(
         (text, ink) for ink, text in re.findall(r'fill="([^"]+)"[^>]*>([^<]+)</text', drawn)
     )
-    assert inline_svg.contrast(to_rgb(words["on black"]), (0, 0, 0)) >= 4.5
-    light, dark = re.fullmatch(r"light-dark\((.+),(.+)\)", words["beside"]).groups()
-    assert inline_svg.contrast(to_rgb(light), inline_svg.LIGHT) >= 4.5
-    assert inline_svg.contrast(to_rgb(dark), inline_svg.DARK) >= 4.5
+    for word, pages in (
+        ("on black", [(0, 0, 0)] * 2),
+        ("beside", [inline_svg.LIGHT, inline_svg.DARK]),
+    ):
+        inks = re.fullmatch(r"light-dark\((.+),(.+)\)", words[word]).groups()
+        for ink, page in zip(inks, pages, strict=True):
+            assert inline_svg.contrast(to_rgb(ink), page) >= 4.5
 
 
 @given(*[st.tuples(*[st.floats(0, 1)] * 3)] * 2)

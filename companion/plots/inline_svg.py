@@ -16,10 +16,10 @@ from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 from PIL import Image
 
-# The id of text that stands on a colour of the figure, and keeps its own in either scheme.
-FIXED = "fixed"
-# The page behind a figure, by day and by night.
-LIGHT, DARK = (1.0, 1.0, 1.0), to_rgb("#1e2129")
+# An id that begins so goes on with the ink of a text by day and by night, as two hex colours.
+INK = "ink"
+# The page behind a figure, by day and by night, and the page's ink by night.
+LIGHT, DARK, NIGHT = to_rgb("#ffffff"), to_rgb("#1e2129"), to_rgb("#bfc1c6")
 STYLES = {"fill", "stroke", "stroke-linecap", "stroke-linejoin", "stroke-opacity", "stroke-width"}
 # What styles are where nothing is said; `lean` says the size of text once, for a whole figure.
 DEFAULTS = {
@@ -106,10 +106,8 @@ def lean(drawing: str, name: str) -> str:
         element.tail = element.tail.strip() or None if element.tail else None
     for element in root.iter():
         _spread_style(element)
-    fixed = {one for group in root.iter("g") if group.get("id") == FIXED for one in group.iter()}
     for element in root.iter():
-        if element not in fixed:
-            _adapt(element)
+        _adapt(element)
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in ("metadata", "style") or _is_unseen(child):
@@ -146,17 +144,24 @@ def _spread_style(element: Element) -> None:
 
 
 def _adapt(element: Element) -> None:
-    """Let black be the page's own ink; give text and thin lines a shade for light and for dark."""
+    """Let black be the page's own ink; give text and lines a shade for day and one for night."""
     for key in ("fill", "stroke"):
         colour = element.get(key, "")
         if colour in ("#000", "black"):
             element.set(key, "currentColor")
-        elif colour.startswith("#") and (key == "stroke" or element.tag in ("text", "tspan")):
+        elif colour.startswith("#") and key == "stroke":
             rgb = to_rgb(colour)
-            least = 4.5 if key == "fill" else min(3, contrast(rgb, LIGHT))
-            light, dark = (readable(rgb, page, least) for page in (LIGHT, DARK))
-            if {light, dark} != {to_hex(rgb)}:
-                element.set(key, f"light-dark({light},{dark})")
+            least = min(3, contrast(rgb, LIGHT))
+            element.set(key, _by_scheme(*(readable(rgb, page, least) for page in (LIGHT, DARK))))
+    inks = re.fullmatch(rf"{INK}(#\w{{6}})(#\w{{6}})", element.get("id", ""))
+    if inks:
+        for part in element.iter():
+            if part.tag in ("text", "tspan"):
+                part.set("fill", _by_scheme(*inks.groups()))
+
+
+def _by_scheme(light: str, dark: str) -> str:
+    return light if light == dark else f"light-dark({light},{dark})"
 
 
 def _is_unseen(element: Element) -> bool:

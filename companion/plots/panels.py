@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex, to_rgb, to_rgba
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from companion.plots.inline_svg import FIXED, contrast, readable, svg
+from companion.plots.inline_svg import DARK, INK, LIGHT, NIGHT, readable, svg
 
 # A chart of one panel is drawn no wider, in inches: its text can be read on a phone, unscrolled.
 WIDTH = 5.6
@@ -79,6 +79,10 @@ def _groups(figure: Figure) -> dict[str, list[Axes]]:
         axes.set_title("")
     if len(titled) < 2 or any(text.get_text() for text in figure.texts):
         return {" · ".join(titled.values()): figure.axes}
+    for axes in titled:
+        # Each panel is read by itself.
+        if len(axes.get_shared_y_axes().get_siblings(axes)) > 1:
+            axes.tick_params(labelleft=True)
     groups = {axes: [axes] for axes in titled}
     for axes in figure.axes:
         if axes not in titled:
@@ -100,31 +104,29 @@ def _nearest(axes: Axes, others: Iterable[Axes]) -> Axes:
 
 
 def _ink(figure: Figure) -> None:
-    """Give text that stands on a colour one that can be read there, in either scheme."""
+    """Note for each text the ink that is read on what stands behind it, by day and by night."""
     texts = [one for one in figure.findobj(Text) if one.get_visible() and one.get_text().strip()]
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
         patch.set_alpha(0)
+    alphas = [text.get_alpha() for text in texts]
     for text in texts:
-        text.set_visible(False)
+        text.set_alpha(0)
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[::-1] / 255
-    for text in texts:
-        text.set_visible(True)
-        around = text.get_bbox_patch()
-        if around is None:
-            box = text.get_window_extent(canvas.get_renderer())
-            rows, columns = (
-                slice(max(0, int(a)), int(b) + 1) for a, b in (box.intervaly, box.intervalx)
-            )
-            seen = pixels[rows, columns].reshape(-1, 4)
-            surface = np.median(seen, axis=0) if len(seen) else np.zeros(4)
-        else:
-            surface = np.array(to_rgba(around.get_facecolor()))
-        if surface[3] < 0.5:
+    for text, alpha in zip(texts, alphas, strict=True):
+        text.set_alpha(alpha)
+        box = text.get_window_extent(canvas.get_renderer())
+        rows, columns = (
+            slice(max(0, int(a)), int(b) + 1) for a, b in (box.intervaly, box.intervalx)
+        )
+        behind = pixels[rows, columns].reshape(-1, 4)
+        *surface, share = np.median(behind, axis=0) if len(behind) else np.zeros(4)
+        colour = np.array(to_rgb(text.get_color()))
+        if share == 0 and not colour.any():
             continue
-        text.set_gid(FIXED)
-        colour = readable(to_rgb(text.get_color()), surface[:3])
-        if contrast(to_rgb(colour), surface[:3]) < 4.5:
-            colour = max(("k", "w"), key=lambda ink: contrast(to_rgb(ink), surface[:3]))
-        text.set_color(to_hex(colour))
+        inks = []
+        for page, ink in ((LIGHT, colour), (DARK, colour if colour.any() else NIGHT)):
+            seen = share * np.array(surface) + (1 - share) * np.array(page)
+            inks.append(readable(ink, seen))
+        text.set_gid(INK + "".join(inks))
