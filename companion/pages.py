@@ -136,7 +136,8 @@ def _numbered(chapter: str, name: str) -> str:
 def _typeset(title: str) -> str:
     """Return a figure's title as HTML, with its formulas as MathML."""
     parts = re.split(r"\$([^$]+)\$", title)
-    return "".join(mathml(part) if i % 2 else html.escape(part) for i, part in enumerate(parts))
+    typeset = (mathml(part) if i % 2 else html.escape(part) for i, part in enumerate(parts))
+    return "".join(typeset).replace("\n", "<br>")
 
 
 def builds_on(chapter: str) -> str:

@@ -73,7 +73,7 @@ def through_lenet5() -> Figure:
     """
     inside = record["lenet5"]
     label = int(np.argmax(inside["probabilities"]))
-    figure = Figure(figsize=(9.5, 6), layout="constrained")
+    figure = Figure(figsize=(7.6, 5.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(3, 1))
     left.suptitle("what its kernels see")
     right.suptitle(f"what it says: a {label}")

@@ -28,12 +28,12 @@ def sliding_kernel() -> Figure:
     1 0 1, and the 3×3 feature map as far as it is known: 4 at the first place, then 3 beside it.
     """
     maps = cross_correlate(INTRO_IMAGE, INTRO_KERNEL)
-    figure = Figure(figsize=(8, 6.8), layout="constrained")
+    figure = Figure(figsize=(5.8, 5.6), layout="constrained")
     for step, part in enumerate(figure.subfigures(2, 1, squeeze=False).flat):
         window = INTRO_IMAGE[:3, step : step + 3]
         products = zip(window.ravel(), INTRO_KERNEL.ravel(), strict=True)
         terms = " + ".join(f"{pixel}·{weight}" for pixel, weight in products)
-        part.suptitle(f"S(0, {step}) = {terms} = {maps[0, step]}", fontsize="large")
+        part.suptitle(f"S(0, {step}) = {terms} = {maps[0, step]}")
         left, middle, right = part.subplots(1, 3, width_ratios=(5, 3, 3))
         grid(left, INTRO_IMAGE, {(i, j + step): SKY for i, j in np.ndindex(3, 3)})
         frame(left, (0, step), (3, 3))

@@ -230,7 +230,7 @@ def the_table() -> Figure:
             if level in LECTURE:
                 label = "lecture" if not height else None
                 axes.plot(LECTURE[level][column], height, "x", color=VERMILION, label=label)
-        axes.set(xlabel=f"{name}, test windows")
+        axes.set(title=name, xlabel=f"{name}, test windows")
         axes.set_yticks(range(len(rows)), [NAMES[level] for level in rows])
     figure.axes[0].legend(frameon=False, fontsize="small", loc="upper left")
     figure.suptitle(

@@ -117,7 +117,7 @@ def pyramid() -> Figure:
     Seven steps at the bottom, each pair leading to one of four above; the seventh has no
     neighbour and is joined with zeros. The four become two in the same way.
     """
-    figure, axes = subplots((7.6, 4.2))
+    figure, axes = subplots((5.8, 3.6))
     sheet = Diagram(axes, (-4.2, 8.6), (-1.7, 4.8))
     steps = [sheet.box(x, 0, "", BLUE, (0.3, 0.3)) for x in range(7)]
     for step in steps:

@@ -27,13 +27,13 @@ def unrolled() -> Figure:
     o; the loss L compares o with the target y. On the left one arrow, W, leads from h back to h.
     On the right each state leads through W to the next one.
     """
-    figure, axes = subplots((9.5, 5))
-    sheet = Diagram(axes, (-0.6, 9.1), (-0.45, 4.45))
+    figure, axes = subplots((5.8, 3.4))
+    sheet = Diagram(axes, (-0.6, 9.5), (-0.45, 4.45))
     states = []
-    for x, step in ((0.0, ""), (3.2, "^{(t−1)}"), (5.4, "^{(t)}"), (7.6, "^{(t+1)}")):
+    for x, step in ((0.0, ""), (3.7, "^{(t−1)}"), (5.8, "^{(t)}"), (7.9, "^{(t+1)}")):
         names = {name: f"${name}{step}$" for name in COLOURS}
         inputs, state, output, loss, target = (
-            sheet.box(x, height, names[name], COLOURS[name], NODE)
+            sheet.box(x, height, names[name], COLOURS[name], (1.05, 0.62))
             for height, name in enumerate(COLOURS)
         )
         sheet.arrow(inputs, state, name="U")
@@ -41,14 +41,14 @@ def unrolled() -> Figure:
         sheet.arrow(output, loss)
         sheet.arrow(target, loss)
         states.append(state)
-    sheet.arrow((0.34, 1.12), (1.25, 1.7), (1.25, 0.3), (0.34, 0.88), curved=True)
-    sheet.write(1.15, 1.0, "W", style="italic")
+    sheet.arrow((0.53, 1.12), (1.45, 1.7), (1.45, 0.3), (0.53, 0.88), curved=True)
+    sheet.write(1.4, 1.0, "W", style="italic")
     sheet.write(1.95, 2, "unroll")
     sheet.arrow((1.55, 1.8), (2.35, 1.8), linewidth=2)
     first, middle, last = states[1:]
-    for start, end in (((2.5, 1), first), (first, middle), (middle, last), (last, (8.4, 1))):
+    for start, end in (((2.7, 1), first), (first, middle), (middle, last), (last, (8.9, 1))):
         sheet.arrow(start, end, name="W")
-    for x in (2.2, 8.7):
+    for x in (2.4, 9.2):
         sheet.write(x, 1, "…", fontsize=16)
     axes.set_title("Unrolled, the loop is a deep network whose layers share their weights")
     return figure

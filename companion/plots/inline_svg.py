@@ -70,7 +70,7 @@ def contrast(one: ArrayLike, other: ArrayLike) -> float:
     return round(float((high + 0.05) / (low + 0.05)), 6)
 
 
-def readable(colour: ArrayLike, surface: ArrayLike, least: float = 4.5) -> str:
+def readable(colour: ArrayLike, surface: ArrayLike, least: float = 4.7) -> str:
     """Return the colour as it is, or mixed with black or white until it is told from a surface.
 
     >>> readable((0, 0, 0.5), (1, 1, 1)), readable((0, 0, 0.5), (0, 0, 0))

@@ -34,7 +34,8 @@ class Panel:
 def panels(figure: Figure, name: str) -> tuple[str, list[Panel]]:
     """Return what a figure finds, and its panels.
 
-    The finding is the figure's title; where it has none and one part alone has a title, that. Parts
+    The finding is the figure's title; where it has none and one part alone has a title, that. What
+    the figure says below all of its parts follows on a line of its own. Parts
     with titles of their own become panels, and what has none goes with the nearest. Text on a
     colour is given one that can be read there.
 
@@ -42,11 +43,13 @@ def panels(figure: Figure, name: str) -> tuple[str, list[Panel]]:
         figure: The figure. It is changed.
         name: What makes the ids of its drawings different from those of the page's others.
     """
-    finding = figure.get_suptitle()
+    finding, note = figure.get_suptitle(), figure.get_supxlabel()
     figure.suptitle("")
+    figure.supxlabel("")
     groups = _groups(figure)
     if len(groups) == 1 and not finding:
         finding, groups = next(iter(groups)), {"": figure.axes}
+    finding += f"\n{note}" if note else ""
     width, height = figure.get_size_inches()
     grids = [spec.get_gridspec() for axes in figure.axes if (spec := axes.get_subplotspec())]
     one_column = all(grid.ncols == 1 for grid in grids) and all(axes.axison for axes in figure.axes)
