@@ -35,6 +35,10 @@ ARTICLE, WIDGET_PAGE = 700, 1100
 PIXELS_PER_POINT = """[...document.querySelectorAll(".panel svg")].map(
   (svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width
 )"""
+# Figures of which a part is to be scrolled sideways.
+SIDEWAYS = """[...document.querySelectorAll(".panel")]
+  .filter((panel) => panel.scrollWidth > panel.clientWidth + 1)
+  .map((panel) => panel.closest("figure").id)"""
 # The words of a panel, their ink, and where they stand in it.
 WORDS = """(panel) => [...panel.querySelectorAll("text")].flatMap((text) =>
   (text.children.length ? [...text.children] : [text]).map((part) => {
@@ -216,6 +220,7 @@ def test_a_page_over_http(name, address, chromium, axe):
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert all(pixels > 0.84 for pixels in page.evaluate(PIXELS_PER_POINT))
+        assert page.evaluate(SIDEWAYS) == []
         assert faint_words(page) == []
         assert page.said == []
 
