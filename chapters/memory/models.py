@@ -4,6 +4,7 @@ import keras
 from keras import layers, ops
 
 from companion.errors import UserError
+from companion.layers import class_probabilities, recurrent_classifier
 
 
 def lstm(input_shape=(8, 8), classes=10, **options):
@@ -15,12 +16,13 @@ def lstm(input_shape=(8, 8), classes=10, **options):
     Args:
         input_shape: ``(steps, features)`` of a sequence; None for steps takes any length.
         classes: Number of classes.
-        **options: ``units``, ``every_step``, ``mask_value`` and ``dropout``, as of `recurrent`.
+        **options: ``units``, ``every_step``, ``mask_value`` and ``dropout``, as of
+            `companion.layers.recurrent_classifier`.
 
     Returns:
-        An uncompiled `keras.Model`, as `recurrent` describes it.
+        An uncompiled `keras.Model`, as `companion.layers.recurrent_classifier` describes it.
     """
-    return recurrent(layers.LSTM, input_shape, classes, name="lstm", **options)
+    return recurrent_classifier("lstm", "LSTM", input_shape, classes, layer="memory", **options)
 
 
 def gru(input_shape=(8, 8), classes=10, **options):
@@ -32,57 +34,13 @@ def gru(input_shape=(8, 8), classes=10, **options):
     Args:
         input_shape: ``(steps, features)`` of a sequence; None for steps takes any length.
         classes: Number of classes.
-        **options: ``units``, ``every_step``, ``mask_value`` and ``dropout``, as of `recurrent`.
+        **options: ``units``, ``every_step``, ``mask_value`` and ``dropout``, as of
+            `companion.layers.recurrent_classifier`.
 
     Returns:
-        An uncompiled `keras.Model`, as `recurrent` describes it.
+        An uncompiled `keras.Model`, as `companion.layers.recurrent_classifier` describes it.
     """
-    return recurrent(layers.GRU, input_shape, classes, name="gru", **options)
-
-
-def recurrent(
-    cell,
-    input_shape,
-    classes,
-    *,
-    units=(64,),
-    every_step=False,
-    mask_value=None,
-    dropout=0.0,
-    name=None,
-):
-    """Build a stack of recurrent layers, and a softmax over the classes.
-
-    Args:
-        cell: A recurrent layer's class.
-        input_shape: ``(steps, features)`` of a sequence; None for steps takes any length.
-        classes: Number of classes.
-        units: Size of the state, one entry for each layer.
-        every_step: Whether to name a class at every step (many-to-many) or once, after the last
-            (many-to-one).
-        mask_value: Steps whose features all have this value are padding and are skipped; None
-            where every step counts.
-        dropout: Share of the last states to silence, in [0, 1).
-        name: The model's name.
-
-    Returns:
-        An uncompiled `keras.Model` from sequences to probabilities of shape ``(batch, classes)``,
-        or ``(batch, steps, classes)`` at every step.
-    """
-    x = sequences = keras.Input(input_shape, name="sequence")
-    if mask_value is not None:
-        x = layers.Masking(mask_value, name="mask")(x)
-    for number, size in enumerate(units, start=1):
-        on = every_step or number < len(units)
-        x = cell(size, return_sequences=on, name=f"memory{number}")(x)
-    return keras.Model(sequences, named(x, classes, dropout), name=name)
-
-
-def named(x, classes, dropout):
-    """Put a softmax over the classes on top of states, some of them silenced in training."""
-    if dropout:
-        x = layers.Dropout(dropout, name="dropout")(x)
-    return layers.Dense(classes, activation="softmax", dtype="float32", name="output")(x)
+    return recurrent_classifier("gru", "GRU", input_shape, classes, layer="memory", **options)
 
 
 @keras.saving.register_keras_serializable("memory")
@@ -179,4 +137,4 @@ def pyramid_rnn(
             x = JoinFrames(reduction, name=f"join{number}")(x)
         blstm = keras.layers.LSTM(units, return_sequences=number < layers)
         x = keras.layers.Bidirectional(blstm, name=f"blstm{number}")(x)
-    return keras.Model(frames, named(x, classes, dropout), name="pyramid_rnn")
+    return keras.Model(frames, class_probabilities(x, classes, dropout), name="pyramid_rnn")
