@@ -45,7 +45,7 @@ from scipy.stats import t as student
 from companion import catalogue
 from companion.datasets import load
 from companion.training import hardware
-from companion.training.recipe import Batches
+from companion.training.batches import Batches
 
 POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 MATRIX = 8192

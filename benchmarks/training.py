@@ -22,7 +22,7 @@ import numpy as np
 
 from chapters.convnets import lenet5
 from companion.datasets import Dataset
-from companion.training.recipe import Batches
+from companion.training.batches import Batches
 
 TARGET = 0.990
 

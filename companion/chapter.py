@@ -20,6 +20,10 @@ class Model:
         arguments: Keyword arguments that make this entry of the builder.
         data: The data set that the model is trained on when the user names none.
         effort: How many times the usual number of epochs its training takes.
+        recipe: Fields of `companion.training.Recipe` that its training needs otherwise than usual.
+        batches: What draws its batches, where order and shifts will not do, e.g.
+            ``"training.crops"``: a function of the training split as loaded, the size of a batch
+            and a seed, in a module of the chapter, that returns an endless stream of ``(x, y)``.
         small: Keyword arguments of a small version with at least two classes, ``input_shape``
             among them, where the default is too large to be run in a test.
     """
@@ -32,6 +36,8 @@ class Model:
     arguments: dict[str, Any] = field(default_factory=dict)
     data: str = "digits"
     effort: float = 1.0
+    recipe: dict[str, Any] = field(default_factory=dict)
+    batches: str = ""
     small: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -235,6 +235,5 @@ def test_a_convolutions_dead_unit_is_a_channel():
 
 def test_a_model_without_such_an_activation_is_refused():
     watch = ActivationStatistics(X)
-    watch.set_model(keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)]))
     with pytest.raises(UserError, match="no layer with one of: sigmoid, tanh, relu"):
-        watch.on_train_begin()
+        watch.set_model(keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)]))

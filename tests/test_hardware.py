@@ -49,7 +49,7 @@ MACHINES = [
 @pytest.mark.parametrize(("machine", "precision", "devices", "strategy", "reason"), MACHINES)
 def test_the_plan_suits_the_machine(machine, precision, devices, strategy, reason):
     plan = plan_for(machine)
-    assert (plan.precision, len(plan.devices), plan.strategy) == (precision, devices, strategy)
+    assert (plan.precision, len(plan.devices), plan.strategy.name) == (precision, devices, strategy)
     assert reason in plan.reason
     assert (plan.backend, plan.processes) == (machine.backend, machine.processes)
     assert json.loads(json.dumps(plan.to_json()))["precision"] == precision
@@ -61,11 +61,11 @@ def test_the_reader_overrides_the_plan():
     assert plan_for(four, "float32").precision == "float32"
     assert plan_for(four, "mixed_float16").reason.startswith("mixed_float16 was asked for")
     assert plan_for(four, devices="2").devices == (A100.name,) * 2
-    assert plan_for(four, devices="1").strategy == "one device"
+    assert plan_for(four, devices="1").strategy.name == "one device"
     assert plan_for(four, devices="cpu").devices == ("CPU",)
-    assert plan_for(Machine(cpus=2), devices="all").strategy == "MirroredStrategy"
+    assert plan_for(Machine(cpus=2), devices="all").strategy.name == "MirroredStrategy"
     assert plan_for(Machine("jax", cpus=2), devices="2").devices == ("CPU:0", "CPU:1")
-    assert plan_for(Machine(cpus=2)).strategy == "one device"
+    assert plan_for(Machine(cpus=2)).strategy.name == "one device"
     assert "only emulates it" in plan_for(Machine(), "mixed_bfloat16").reason
 
 
@@ -197,7 +197,7 @@ TWO_DEVICES = """
     import sys
     import companion
     import tensorflow as tf
-    from companion.training import keeper
+    from companion.training import recorder
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -220,7 +220,7 @@ TAKE_OVER = """
         def on_epoch_end(self, epoch, logs=None):
             raise KeyboardInterrupt
 
-    keeper.SECONDS_BETWEEN_SAVES = 0
+    recorder.SECONDS_BETWEEN_SAVES = 0
     one = train("cpu")
     keras.utils.set_random_seed(3)
     two = train("2", dense_network())  # a built model is spread over the devices
@@ -285,7 +285,7 @@ RESUMED = """
     import companion
     import keras
     import numpy as np
-    from companion.training import keeper
+    from companion.training import recorder
 
     def network(classes=10):
         layers = keras.layers
@@ -302,7 +302,7 @@ RESUMED = """
             if (self.epoch, batch) == (1, 5):
                 raise KeyboardInterrupt
 
-    keeper.SECONDS_BETWEEN_SAVES = 0
+    recorder.SECONDS_BETWEEN_SAVES = 0
     options = dict(epochs=2, batch_size=64, show_progress=False)
     whole = companion.train(network, **options)
     try:

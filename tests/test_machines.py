@@ -20,7 +20,7 @@ import pytest
 import companion
 from companion.datasets import load
 from companion.errors import UserError
-from companion.training import machines, recipe, trainer
+from companion.training import batches, machines
 from companion.training.hardware import Machine, plan_for
 
 LOSSES = ["loss", "accuracy", "val_loss", "val_accuracy"]
@@ -139,7 +139,7 @@ def test_where_jax_cannot_be_told_an_address_the_way_round_is_said(monkeypatch):
 def test_the_parts_of_the_processes_make_up_the_batch(changes):
     digits = load("digits").train
     whole, *parts = (
-        recipe.Batches(digits.x, digits.y, 12, seed=1, process=process, processes=of, **changes)
+        batches.Batches(digits.x, digits.y, 12, seed=1, process=process, processes=of, **changes)
         for process, of in ((0, 1), (0, 3), (1, 3), (2, 3))
     )
     for step in (0, 107, 500):
@@ -161,7 +161,8 @@ def test_weighted_parts_of_the_validation_split_give_its_mean(count):
     total = rows = 0
     for process in range(count):
         plan = plan_for(Machine("jax", processes=count, cpus=count))
-        x, _, weights = trainer._validation(data, trainer.replace(plan, process=process))
+        split = data.validation
+        x, _, weights = plan.strategy.shared((split.x, split.y), count, count, process)
         total += sum(w * by_image[image.tobytes()] for image, w in zip(x, weights, strict=True))
         rows += len(x)
     assert rows % count == 0
@@ -179,7 +180,7 @@ PROCESS = """
     if processes > 1:
         machines.join(address, processes, process, call={}, folder=folder / "lost")
     import keras
-    from companion.training import keeper
+    from companion.training import recorder
 
     def network(classes=10):
         layers = keras.layers
@@ -189,7 +190,7 @@ PROCESS = """
             layers.Dense(classes, activation="softmax", dtype="float32"),
         ])
 
-    keeper.SECONDS_BETWEEN_SAVES = 0
+    recorder.SECONDS_BETWEEN_SAVES = 0
     options = dict(epochs=2, batch_size=160, show_progress=False)
     run = companion.train(network, output=folder / f"run-{processes}", **options)
     history = run.history.drop(columns="seconds").to_dict("list")

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -18,8 +17,8 @@ import pytest
 import companion
 from companion.datasets import Dataset
 from companion.errors import UserError
-from companion.training import Recipe, run
-from companion.training.recipe import Batches, warp
+from companion.training import Recipe
+from companion.training.batches import Batches, warp
 
 EXACT = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
 
@@ -133,8 +132,8 @@ def test_patience_ends_a_run_early():
 def test_the_run_folder_holds_weights_history_record_and_figures(whole, folder):
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        "model.keras", "history.csv", "run.json", "state-0004.keras", "learning-curve.png",
-        "confusion-matrix.png",
+        "model.keras", "history.csv", "examination.json", "run.json", "state-0004.keras",
+        "learning-curve.png", "confusion-matrix.png",
     }  # fmt: skip
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "finished"
@@ -167,7 +166,7 @@ class StopAfter(keras.callbacks.Callback):
     ],
 )
 def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, whole, monkeypatch, when):
-    monkeypatch.setattr("companion.training.keeper.SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr("companion.training.recorder.SECONDS_BETWEEN_SAVES", 0)
     with pytest.raises(KeyboardInterrupt):
         train(output=tmp_path / "run", callbacks=[StopAfter(*when)])
     assert (tmp_path / "run" / f"state-{when[0]:04d}.keras").exists()
@@ -180,7 +179,7 @@ def test_resuming_a_finished_run_changes_nothing(whole, folder):
 
 @pytest.mark.slow
 def test_half_precision_is_resumed_alike(tmp_path, monkeypatch):
-    monkeypatch.setattr("companion.training.keeper.SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr("companion.training.recorder.SECONDS_BETWEEN_SAVES", 0)
     options = {"epochs": 2, "precision": "mixed_float16"}
     with pytest.raises(KeyboardInterrupt):
         train(output=tmp_path / "run", callbacks=[StopAfter(1, 2)], **options)
@@ -252,20 +251,20 @@ def test_a_network_that_cannot_learn_at_all_keeps_its_first_weights():
 
 @pytest.mark.slow
 def test_a_full_disk_loses_no_epoch_that_was_written(tmp_path, monkeypatch, whole):
-    monkeypatch.setattr("companion.training.keeper.SECONDS_BETWEEN_SAVES", 0)
-    folder, replace = tmp_path / "run", os.replace
+    monkeypatch.setattr("companion.training.recorder.SECONDS_BETWEEN_SAVES", 0)
+    folder, replace = tmp_path / "run", Path.replace
 
     def full(source, target):
-        if Path(target).name == "state-0003.keras":
+        if target.name == "state-0003.keras":
             raise OSError(errno.ENOSPC, "No space left on device")
-        replace(source, target)
+        return replace(source, target)
 
-    monkeypatch.setattr(run.os, "replace", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(UserError, match=r"state-0003.keras could not be written.*No space left"):
         train(output=folder)
     assert (folder / "state-0002.keras").exists()
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
-    monkeypatch.setattr(run.os, "replace", replace)
+    monkeypatch.setattr(Path, "replace", replace)
     same(whole, companion.resume(folder, show_progress=False))
 
 

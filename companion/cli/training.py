@@ -71,7 +71,6 @@ def train(
     It trains on TensorFlow, or on what KERAS_BACKEND says: jax or torch. On several machines
     (JAX), start the same command on each, with one --coordinator and a --process of its own.
     """
-    from companion import catalogue
     from companion.training import hardware
 
     hardware.backend_name()
@@ -79,60 +78,71 @@ def train(
     meeting = (coordinator, processes, process)
     if None in meeting and meeting != (None, None, None):
         raise UserError("Several machines need all of --coordinator, --processes and --process.")
-    if (model is None) == (resume is None):
-        raise UserError(
-            "Name a model to train (`companion models` lists them), or a run to --resume."
-        )
-    if resume is not None:
-        given = {"--data": data, "--epochs": epochs, "--batch-size": batch_size, "--output": output}
-        given |= {"--svm": svm or None, "--precision": precision}
-        extra = [name for name, value in given.items() if value is not None]
-        if extra:
-            raise UserError(f"--resume goes on as the run began. Leave out {', '.join(extra)}.")
-        from companion.training.run import read_record
+    asked: dict[str, Any] = {
+        "data": data, "epochs": epochs, "batch_size": batch_size, "output": output,
+        "svm": svm or None, "precision": precision and precision.value,
+    }  # fmt: skip
+    given = {name: value for name, value in asked.items() if value is not None}
+    if model is not None and resume is None:
+        return _told(_begun(model, seed=seed, devices=devices or "auto", meeting=meeting, **given))
+    if model is None and resume is not None:
+        if given:
+            options = ", ".join("--" + name.replace("_", "-") for name in given)
+            raise UserError(f"--resume goes on as the run began. Leave out {options}.")
+        return _told(_resumed(resume, devices, meeting))
+    raise UserError("Name a model to train (`companion models` lists them), or a run to --resume.")
 
-        record = read_record(resume)  # before Keras is loaded, so that what is no run is told
-        states = sorted(path.name for path in resume.glob("state-*.keras"))
-        _meet(meeting, {"asked": record["asked"], "seed": record["seed"], "states": states}, resume)
-        with _telling_how_to_go_on(resume):
-            from companion import training
 
-            run = training.resume(resume, devices=devices)
-    else:
-        assert model is not None
-        entry = catalogue.find_model(model)[1]
-        from companion.datasets import find
+Meeting = tuple[str | None, int | None, int | None]  # coordinator, processes, process
 
-        name = data or entry.data
-        find(name).ensure()  # before Keras is loaded, so that a missing data set is told at once
-        folder = output or _free(Path("runs") / f"{model}-{name}-seed{seed}")
-        call = {"model": model, "data": name, "epochs": epochs, "batch_size": batch_size}
-        call |= {"seed": seed, "precision": precision, "svm": svm}
-        _meet(meeting, call, folder)
-        with _telling_how_to_go_on(folder):
-            from companion import training
 
-            run = training.train(
-                model,
-                name,
-                seed=seed,
-                precision=precision.value if precision else "auto",
-                devices=devices or "auto",
-                output=folder,
-                svm=svm,
-                epochs=epochs,
-                batch_size=batch_size,
-            )
+def _begun(
+    model: str,
+    *,
+    seed: int,
+    devices: str,
+    meeting: Meeting,
+    data: str = "",
+    output: Path | None = None,
+    **given: Any,
+) -> Any:
+    """Train a model from the start and return the run."""
+    from companion import catalogue
+    from companion.datasets import find
+
+    name = data or catalogue.find_model(model)[1].data
+    find(name).ensure()  # before Keras is loaded, so that a missing data set is told at once
+    folder = output or _free(Path("runs") / f"{model}-{name}-seed{seed}")
+    _meet(meeting, {"model": model, "data": name, "seed": seed, **given}, folder)
+    with _telling_how_to_go_on(folder):
+        from companion import training
+
+        return training.train(model, name, seed=seed, devices=devices, output=folder, **given)
+
+
+def _resumed(folder: Path, devices: str | None, meeting: Meeting) -> Any:
+    """Go on with a run and return it."""
+    from companion.training.run import read_record
+
+    record = read_record(folder)  # before Keras is loaded, so that what is no run is told
+    states = sorted(path.name for path in folder.glob("state-*.keras"))
+    _meet(meeting, {"asked": record["asked"], "seed": record["seed"], "states": states}, folder)
+    with _telling_how_to_go_on(folder):
+        from companion import training
+
+        return training.resume(folder, devices=devices)
+
+
+def _told(run: Any) -> Answer:
+    """Say what came of a run."""
     svm_score = run.metrics.get("svm_accuracy")
-    beside = {} if svm_score is None else {"with_an_svm": f"{svm_score:.4f}, on the same features"}
     shown = facts(
-        test_accuracy=f"{run.metrics['accuracy']:.4f}",
-        **beside,
-        test_loss=f"{run.metrics['loss']:.4f} nats",
+        **run.task.facts(run.metrics),
+        **({"with_an_svm": f"{svm_score:.4f}, on the same features"} if svm_score else {}),
         best_epoch=f"{run.metrics['best_epoch']:.0f} of {len(run.history)}",
         training=f"{run.seconds:.1f} s, {run.examples_per_second:,.0f} examples/s",
         precision=f"{run.hardware['precision']}: {run.hardware['reason']}",
-        **{"devices": _devices(run.hardware)} if len(run.hardware["devices"]) > 1 else {},
+        **({"devices": _devices(run.hardware)} if len(run.hardware["devices"]) > 1 else {}),
         folder=str(run.folder) if run.folder else "kept by process 0",
     )
     diverged = run.status == "diverged"
@@ -145,12 +155,10 @@ def _devices(plan: dict[str, Any]) -> str:
     """Say on what a plan trains."""
     joined = f" of {plan['processes']} processes" if plan["processes"] > 1 else ""
     names = ", ".join(plan["devices"])
-    return names if plan["strategy"] == "one device" else f"{plan['strategy']}: {names}{joined}"
+    return f"{plan['strategy']}: {names}{joined}" if len(plan["devices"]) > 1 else names
 
 
-def _meet(
-    meeting: tuple[str | None, int | None, int | None], call: dict[str, Any], folder: Path
-) -> None:
+def _meet(meeting: Meeting, call: dict[str, Any], folder: Path) -> None:
     """Join the other processes of a run, if there are to be any."""
     coordinator, processes, process = meeting
     if coordinator is None or processes is None or process is None:

@@ -12,6 +12,7 @@ from companion.plots.charts import (
     learning_curve,
     picture,
     plain,
+    predicted_against_true,
     subplots,
 )
 from companion.plots.panels import Panel, panels
@@ -30,5 +31,6 @@ __all__ = [
     "panels",
     "picture",
     "plain",
+    "predicted_against_true",
     "subplots",
 ]

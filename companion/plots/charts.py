@@ -78,33 +78,58 @@ def intervals(axes: Any, line: "pd.DataFrame", along: str, scale: float = 1, **s
     axes.errorbar(line[along], scale * line["mean"], scale * below_and_above, capsize=3, **style)
 
 
-def learning_curve(history: "pd.DataFrame") -> Figure:
-    """Loss and accuracy by epoch, for training and validation.
+def learning_curve(
+    history: "pd.DataFrame", metric: str = "accuracy", unit: str = "nats"
+) -> Figure:
+    """Loss and metric by epoch, for training and, where there is any, validation.
 
     Args:
-        history: A `Run.history`: columns ``loss``, ``val_loss``, ``accuracy``, ``val_accuracy``,
+        history: A `Run.history`: columns ``loss``, ``val_loss``, the metric's and its ``val_``,
             indexed by epoch.
+        metric: What is drawn beside the loss, if it is there.
+        unit: The unit of the loss.
     """
-    figure, (left, right) = subplots((9, 3.6), 1, 2)
-    for axes, column, name in ((left, "loss", "loss [nats]"), (right, "accuracy", "accuracy")):
-        axes.set(xlabel="epoch", ylabel=name)
-        if not len(history):
-            continue
-        for name, colour, label in (
-            (column, BLUE, "training"),
-            (f"val_{column}", VERMILION, "validation"),
-        ):
-            axes.plot(history.index, history[name], ".-", color=colour, label=label, markersize=4)
+    columns = [name for name in ("loss", metric) if name in history or not len(history)]
+    figure, panels = subplots((4.5 * len(columns), 3.6), 1, len(columns), squeeze=False)
+    lines = (("", BLUE, "training"), ("val_", VERMILION, "validation"))
+    for axes, column in zip(panels[0], columns, strict=True):
+        name = column.replace("_", " ")
+        axes.set(xlabel="epoch", ylabel=f"loss [{unit}]" if column == "loss" else name)
+        for prefix, colour, label in lines:
+            if prefix + column in history:
+                values = history[prefix + column]
+                axes.plot(history.index, values, ".-", color=colour, label=label, markersize=4)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if len(history):
-        best = history["val_loss"].idxmin()
-        reached = history["val_accuracy"].to_numpy()[history["val_loss"].argmin()]
-        left.set_yscale("log")
-        left.set_title(f"Validation loss is lowest after epoch {best}")
-        right.set_title(f"Validation accuracy there: {reached:.3f}")
-        for axes in (left, right):
-            axes.axvline(best, color="0.6", linewidth=0.8, linestyle=":")
+        if len(history):
             axes.legend(frameon=False)
+        if "val_loss" in history and history["val_loss"].notna().any():
+            best = 1 + int(history["val_loss"].argmin())
+            axes.axvline(best, color="0.6", linewidth=0.8, linestyle=":")
+            axes.set_title(
+                f"Validation loss is lowest after epoch {best}"
+                if column == "loss"
+                else f"Validation {name} there: {history[f'val_{column}'].iloc[best - 1]:.3f}"
+            )
+    if len(history):
+        panels[0][0].set_yscale("log")
+    return figure
+
+
+def predicted_against_true(truth: ArrayLike, predicted: ArrayLike) -> Figure:
+    """Predicted numbers over true ones; on the diagonal, both are alike.
+
+    Args:
+        truth: Numbers of shape ``(n,)`` or ``(n, k)``.
+        predicted: What a model says they are, as many numbers.
+    """
+    truth, predicted = np.ravel(truth), np.ravel(predicted)
+    figure, axes = subplots((4.2, 4.2))
+    ends = [min(truth.min(), predicted.min()), max(truth.max(), predicted.max())]
+    axes.plot(ends, ends, color="0.6", linewidth=0.8)
+    axes.plot(truth, predicted, ".", color=BLUE, markersize=3, alpha=min(1, 500 / len(truth)))
+    axes.set(xlabel="true", ylabel="predicted", aspect="equal")
+    error = np.abs(predicted - truth).mean()
+    axes.set_title(f"{len(truth):,} numbers, off by {error:.3g} on average", fontsize="medium")
     return figure
 
 

@@ -131,7 +131,27 @@ class EarlyStoppingReport(keras.callbacks.Callback):
         return rows
 
 
-class WeightNorms(keras.callbacks.Callback):
+class LayerWatch(keras.callbacks.Callback):
+    """Look into the layers before training and after each epoch, and keep what is seen.
+
+    Attributes:
+        history: One dict for each epoch and layer.
+    """
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start afresh, with the layers as they were made."""
+        self.history = self.look(0)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look again."""
+        self.history += self.look(epoch + 1)
+
+    def look(self, epoch: int) -> list[dict[str, Any]]:
+        """Return one dict for each layer of the model as it is now."""
+        raise NotImplementedError
+
+
+class WeightNorms(LayerWatch):
     """Keep the size of each layer's weights, epoch by epoch.
 
     Biases and the scales of a normalization are left out, as penalties leave them out (Goodfellow,
@@ -150,19 +170,12 @@ class WeightNorms(keras.callbacks.Callback):
         super().__init__()
         self.threshold = threshold
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start afresh, with the weights as they were made."""
-        self.history: list[dict[str, Any]] = []
-        self._note(0)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the norms."""
-        self._note(epoch + 1)
-
-    def _note(self, epoch: int) -> None:
+    def look(self, epoch: int) -> list[dict[str, Any]]:
+        """Return the norms."""
+        rows = []
         for layer, kernels in kernels_of(self.model):
             weights = np.concatenate([_array(kernel).ravel() for kernel in kernels])
-            self.history.append(
+            rows.append(
                 {
                     "epoch": epoch,
                     "layer": layer,
@@ -171,9 +184,10 @@ class WeightNorms(keras.callbacks.Callback):
                     "near_zero": float((np.abs(weights) < self.threshold).mean()),
                 }
             )
+        return rows
 
 
-class GradientNorms(keras.callbacks.Callback):
+class GradientNorms(LayerWatch):
     """Keep the size of the loss's gradient in each layer, epoch by epoch, on one probe batch.
 
     How it shrinks or grows from the last layer to the first tells vanishing from exploding
@@ -194,21 +208,14 @@ class GradientNorms(keras.callbacks.Callback):
         super().__init__()
         self.x, self.y = x, y
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start afresh, with the gradient before the first step."""
-        self.history: list[dict[str, Any]] = []
-        self._note(0)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the gradients."""
-        self._note(epoch + 1)
-
-    def _note(self, epoch: int) -> None:
+    def look(self, epoch: int) -> list[dict[str, Any]]:
+        """Return the gradients' sizes."""
+        rows = []
         variables = self.model.trainable_variables
         found = dict(zip(map(id, variables), gradients(self.model, self.x, self.y), strict=True))
         for layer, kernels in kernels_of(self.model):
             gradient = np.concatenate([found[id(kernel)].ravel() for kernel in kernels])
-            self.history.append(
+            rows.append(
                 {
                     "epoch": epoch,
                     "layer": layer,
@@ -216,9 +223,10 @@ class GradientNorms(keras.callbacks.Callback):
                     "mean_absolute": float(np.abs(gradient).mean()),
                 }
             )
+        return rows
 
 
-class ActivationStatistics(keras.callbacks.Callback):
+class ActivationStatistics(LayerWatch):
     """Keep how many units of each layer are saturated or dead, epoch by epoch, on one probe batch.
 
     An output is saturated where its activation is flat, so that no gradient comes back: a sigmoid
@@ -239,40 +247,36 @@ class ActivationStatistics(keras.callbacks.Callback):
         super().__init__()
         self.x = x
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Find the layers with a sigmoid, tanh or ReLU and start afresh.
+    def set_model(self, model: keras.Model) -> None:
+        """Find the layers with a sigmoid, tanh or ReLU.
 
         Raises:
             UserError: If the model is not a graph of layers, or has no such activation.
         """
-        self.history: list[dict[str, Any]] = []
-        if not getattr(self.model, "inputs", None):
+        super().set_model(model)
+        if not getattr(model, "inputs", None):
             raise UserError(
                 "ActivationStatistics looks into functional and sequential models only."
             )
-        layers = [(layer, _activation_of(layer)) for layer in self.model.layers]
-        self._watched = [(layer.name, kind) for layer, kind in layers if kind in FLAT]
+        self._watched = [
+            (layer, kind) for layer in model.layers if (kind := _activation_of(layer)) in FLAT
+        ]
         if not self._watched:
             raise UserError(f"The model has no layer with one of: {', '.join(FLAT)}.")
-        self._inside = keras.Model(
-            self.model.inputs, [self.model.get_layer(name).output for name, _ in self._watched]
-        )
-        self._note(0)
+        self._inside = keras.Model(model.inputs, [layer.output for layer, _ in self._watched])
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the shares."""
-        self._note(epoch + 1)
-
-    def _note(self, epoch: int) -> None:
+    def look(self, epoch: int) -> list[dict[str, Any]]:
+        """Return the shares."""
         outputs = self._inside(keras.ops.convert_to_tensor(self.x), training=False)
         outputs = outputs if isinstance(outputs, list) else [outputs]
+        rows = []
         for (layer, kind), output in zip(self._watched, outputs, strict=True):
             values = _array(output)
             flat = FLAT[kind](values)
-            self.history.append(
+            rows.append(
                 {
                     "epoch": epoch,
-                    "layer": layer,
+                    "layer": layer.name,
                     "activation": kind,
                     "mean": float(values.mean()),
                     "sd": float(values.std()),
@@ -280,6 +284,7 @@ class ActivationStatistics(keras.callbacks.Callback):
                     "dead": float(flat.all(axis=tuple(range(values.ndim - 1))).mean()),
                 }
             )
+        return rows
 
 
 def kernels_of(model: keras.Model) -> Iterator[tuple[str, list[keras.Variable]]]:

@@ -6,12 +6,13 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from companion.errors import UserError
+from companion.training.strategies import DataParallel, Mirrored, OneDevice
 
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 DEVICES = ("auto", "cpu", "all")
@@ -67,7 +68,7 @@ class Plan:
         backend: ``"tensorflow"``, ``"jax"`` or ``"torch"``.
         devices: Names of the devices that compute, of all processes.
         precision: The Keras dtype policy.
-        strategy: ``"one device"``, ``"MirroredStrategy"`` or ``"DataParallel"``.
+        strategy: How a run is spread over them.
         reason: Why, in words.
         batch: Advice on the size of a batch.
         kind: ``"cpu"``, ``"gpu"`` or ``"tpu"``.
@@ -78,7 +79,7 @@ class Plan:
     backend: str
     devices: tuple[str, ...]
     precision: str
-    strategy: str
+    strategy: OneDevice
     reason: str
     batch: str
     kind: str
@@ -87,7 +88,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain values."""
-        return asdict(self)
+        return asdict(self) | {"strategy": self.strategy.name}
 
     def check_batch(self, batch_size: int) -> None:
         """Say which batch sizes the devices can share, if this is none of them.
@@ -241,9 +242,9 @@ def plan_for(machine: Machine, precision: str = "auto", devices: str = "auto") -
     kind = used[0].kind if used else "cpu"
     names = tuple(one.name for one in used) or _cpu_names(machine, devices)
     chosen, reason = _precision(machine, used, precision)
-    strategy = "one device"
+    strategy = OneDevice()
     if len(names) > 1:
-        strategy = "MirroredStrategy" if machine.backend == "tensorflow" else "DataParallel"
+        strategy = Mirrored() if machine.backend == "tensorflow" else DataParallel()
         reason += f"; {len(names)} devices share every batch"
     elif len(machine.accelerators) > 1 and machine.backend == "torch":
         reason += (
@@ -347,45 +348,8 @@ def following(chosen: Plan) -> Iterator[None]:
     keras.config.set_dtype_policy(chosen.precision)
     with contextlib.ExitStack() as scope:
         scope.callback(keras.config.set_dtype_policy, before)
-        if chosen.strategy == "MirroredStrategy":
-            import tensorflow as tf
-
-            names = [f"{chosen.kind}:{number}" for number in range(len(chosen.devices))]
-            scope.enter_context(tf.distribute.MirroredStrategy(names).scope())
-        elif chosen.strategy == "DataParallel":
-            # auto_shard_dataset=False: each process hands in its own part of a batch.
-            devices = keras.distribution.list_devices(chosen.kind)[: len(chosen.devices)]
-            parallel = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
-            scope.enter_context(parallel.scope())
-        elif chosen.kind == "cpu":
-            scope.enter_context(keras.device("cpu"))
+        scope.enter_context(chosen.strategy.scope(chosen.kind, len(chosen.devices)))
         yield
-
-
-def restartable(begin: Callable[[], Iterator[Any]], like: tuple[Any, Any]) -> Any:
-    """Return TensorFlow's stream of the batches that `begin` yields, from the first at each use.
-
-    Args:
-        begin: Starts the stream.
-        like: A batch, for its shapes.
-    """
-    import tensorflow as tf
-
-    signature = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in like)
-    return tf.data.Dataset.from_generator(begin, output_signature=signature)
-
-
-@contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Build and use models on this process's own first device, outside a shared plan."""
-    import keras
-
-    shared = keras.distribution.distribution()
-    keras.distribution.set_distribution(None)
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(shared)
 
 
 def gpu_advice(backend: str, *, card: bool, driver: bool) -> str:

@@ -1,13 +1,14 @@
-"""The progress bar: epoch, loss, accuracy, rate and time left, on stderr."""
+"""The progress bar: epoch, loss and metrics, rate and time left, on stderr."""
 
 import time
+from typing import Any
 
 import keras
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from companion.console import err
-from companion.training.recipe import Batches
+from companion.training.batches import Stream
 
 
 class Progress(keras.callbacks.Callback):
@@ -18,7 +19,7 @@ class Progress(keras.callbacks.Callback):
         done: Epochs that an earlier part of the run has done.
     """
 
-    def __init__(self, batches: Batches, done: int) -> None:
+    def __init__(self, batches: Stream, done: int) -> None:
         super().__init__()
         self._batches, self._done = batches, done
         self._bar = Bar(
@@ -47,21 +48,31 @@ class Progress(keras.callbacks.Callback):
         if not err.is_terminal:
             return
         rate = self._steps * self._batches.batch_size / (time.perf_counter() - self._began)
-        words = f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  {rate:,.0f}/s"
-        self._bar.update(self._task, advance=1, said=words + self._said)
+        said = f"{in_words(logs)}  {rate:,.0f}/s{self._said}"
+        self._bar.update(self._task, advance=1, said=said)
 
     def on_epoch_end(self, epoch, logs=None):
         """Say how the validation came out."""
-        logs = logs or {}
-        if "val_accuracy" in logs:
-            self._said = f"  validation {logs['val_accuracy']:.4f}"
         total = self.params["epochs"]
-        if err.is_terminal:
-            self._bar.update(self._task, epoch=f"{min(epoch + 2, total)}/{total}")
-        else:
-            numbers = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-            err.print(f"epoch {epoch + 1}/{total}  {numbers}")
+        if not err.is_terminal:
+            err.print(f"epoch {epoch + 1}/{total}  {in_words(logs)}")
+            return
+        self._said = "".join(
+            f"  validation {value:.4f}"
+            for name, value in (logs or {}).items()
+            if name.startswith("val_") and name != "val_loss"
+        )
+        self._bar.update(self._task, epoch=f"{min(epoch + 2, total)}/{total}")
 
     def on_train_end(self, logs=None):
         """Take the bar away."""
         self._bar.stop()
+
+
+def in_words(logs: dict[str, Any] | None) -> str:
+    """Return what Keras logs as words.
+
+    >>> in_words({"loss": 0.25, "accuracy": 0.5})
+    'loss 0.2500  accuracy 0.5000'
+    """
+    return "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())

@@ -1,13 +1,21 @@
 """The default recipe: small shifts, Adam on a cosine, the best weights of a patient run."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from companion.datasets import Dataset
 from companion.errors import UserError
+
+# What a compiled model has decided for itself.
+OPTIMIZER_FIELDS = (
+    "optimizer", "learning_rate", "warmup", "schedule", "optimizer_options", "weight_decay",
+    "no_decay", "clip_norm", "global_clip_norm", "averaging", "label_smoothing",
+    "steps_per_execution", "jit_compile",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +23,36 @@ class Recipe:
     """How a model is trained.
 
     Attributes:
-        epochs: Passes over the training split.
+        epochs: Passes over the training split; where `steps` is given, how often the run is
+            looked at on its way: validated, saved, judged.
         batch_size: Examples per step.
-        learning_rate: Adam's peak rate: reached after `warmup` of the steps, then lowered along
+        learning_rate: The peak rate: reached after `warmup` of the steps, then lowered along
             half a cosine to zero (Loshchilov and Hutter, 2017).
         warmup: Share of the steps in which the rate climbs.
         shift: Images are moved by up to this many pixels each way, anew in every epoch.
         turn: They are turned by up to this many degrees.
         zoom: They are made taller and wider, or less so, by up to this share.
         patience: Epochs without a lower validation loss after which training stops.
+        keep: Which weights a run ends with: the ``"best"`` by validation loss, or the ``"last"``;
+            with ``"last"``, or nothing to validate on, it is never stopped early.
+        steps: Steps of the whole run, in place of passes over the training split.
+        order: The examples in the order in which they are shown, as numbers of the training
+            split, over and over; by default an order of the seed's, anew in every pass.
+        optimizer: Keras's name of it, in small letters.
+        optimizer_options: What else it takes, e.g. ``{"momentum": 0.9}``.
+        schedule: ``"cosine"``, a schedule of Keras's, or None for a rate that stays, unless a
+            callback such as ``keras.callbacks.ReduceLROnPlateau`` lowers it.
+        weight_decay: Share of each weight that a step takes away, times the rate.
+        no_decay: Parts of the names of weights that do not decay.
+        clip_norm: Greatest norm of a weight's gradient.
+        global_clip_norm: Greatest norm of all gradients together.
+        averaging: Momentum of a running mean of the weights, which is what is validated and kept
+            in their place; 0 for none.
+        label_smoothing: Share of each label that is spread over all classes.
+        class_weights: What an example of each class counts in the loss, or ``"balanced"``.
+        example_weights: What each training example counts in the loss.
+        steps_per_execution: Steps that Keras takes at one go; callbacks see none in between.
+        jit_compile: Whether a step is compiled as a whole, as `keras.Model.compile` takes it.
     """
 
     epochs: int
@@ -34,16 +63,42 @@ class Recipe:
     turn: float = 0.0
     zoom: float = 0.0
     patience: int = 20
+    keep: Literal["best", "last"] = "best"
+    steps: int | None = None
+    order: tuple[int, ...] | None = None
+    optimizer: str = "adam"
+    optimizer_options: dict[str, Any] = field(default_factory=dict)
+    schedule: Any = "cosine"
+    weight_decay: float | None = None
+    no_decay: tuple[str, ...] = ("bias", "gamma", "beta")
+    clip_norm: float | None = None
+    global_clip_norm: float | None = None
+    averaging: float = 0.0
+    label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] | Literal["balanced"] | None = None
+    example_weights: tuple[float, ...] | None = None
+    steps_per_execution: int = 1
+    jit_compile: bool | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is 1 or more. Received: {name}={getattr(self, name)}.")
+        for name in ("epochs", "batch_size", "patience", "steps", "steps_per_execution"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise UserError(f"{name} is 1 or more. Received: {name}={value}.")
         if not 0 < self.learning_rate < 10:
             raise UserError(
                 "learning_rate is above 0, and 0.005 is usual for Adam here. "
                 f"Received: learning_rate={self.learning_rate}."
             )
+        for name in ("warmup", "averaging", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(
+                    f"{name} is a share, in [0, 1). Received: {name}={getattr(self, name)}."
+                )
+        if self.keep not in ("best", "last"):
+            raise UserError(f"keep is 'best' or 'last'. Received: keep={self.keep!r}.")
+        for name in ("order", "class_weights", "example_weights"):
+            if (values := getattr(self, name)) is not None and not isinstance(values, str):
+                object.__setattr__(self, name, tuple(np.asarray(values).tolist()))
 
     @classmethod
     def suited_to(cls, data: Dataset, effort: float = 1.0, **changes: Any) -> "Recipe":
@@ -54,11 +109,15 @@ class Recipe:
         has an `effort` above 1: so many times the usual number of epochs.
 
         Raises:
-            UserError: If a batch would hold more examples than there are.
+            UserError: If there is no such field, or a batch would hold more examples than there
+                are.
         """
+        known = [one.name for one in fields(cls)]
+        if unknown := [name for name in changes if name not in known]:
+            raise UserError(f"A recipe has {', '.join(known)}. Received: {', '.join(unknown)}.")
         examples = len(data.train)
-        changes = {name: value for name, value in changes.items() if value is not None}
         epochs = round(effort * float(np.clip(1_000_000 // examples, 20, 60)))
+        epochs = changes.get("epochs") or (1 if changes.get("steps") else epochs)
         images = data.card.kind == "image" and len(data.shape) == 3
         small = examples < 10_000
         usual = cls(
@@ -68,7 +127,7 @@ class Recipe:
             turn=10.0 if images and small else 0.0,
             zoom=0.1 if images and small else 0.0,
             # the rate is still high before: a worse epoch says little
-            patience=max(1, changes.get("epochs", epochs) // 2),
+            patience=max(1, epochs // 2),
         )
         recipe = replace(usual, **changes)
         if recipe.batch_size > examples:
@@ -78,116 +137,85 @@ class Recipe:
             )
         return recipe
 
+    def compile_arguments(self, steps: int) -> dict[str, Any]:
+        """Return optimizer and execution as `keras.Model.compile` takes them.
 
-class Batches:
-    """An endless stream of batches in which batch k depends on the seed and k alone.
+        Args:
+            steps: Steps of the whole run.
+        """
+        asked = {
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clip_norm,
+            "global_clipnorm": self.global_clip_norm,
+            **({"use_ema": True, "ema_momentum": self.averaging} if self.averaging else {}),
+            **self.optimizer_options,
+        }
+        kind = type(keras.optimizers.get(self.optimizer))
+        given = {name: value for name, value in asked.items() if value is not None}
+        optimizer = kind(self._rate(steps), **given)
+        self.spare_from_decay(optimizer)
+        return {
+            "optimizer": optimizer,
+            "steps_per_execution": self.steps_per_execution,
+            "jit_compile": self.jit_compile,
+        }
 
-    So a run that was stopped goes on at step k with the batches it would have seen.
+    def spare_from_decay(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Keep what does not decay from decaying; a saved optimizer has forgotten it."""
+        if self.weight_decay and self.no_decay:
+            inner = getattr(optimizer, "inner_optimizer", optimizer)
+            inner.exclude_from_weight_decay(var_names=list(self.no_decay))
 
-    Args:
-        x: Examples of shape ``(n, …)``.
-        y: Labels of shape ``(n,)``.
-        batch_size: Examples per batch; the few left over at an epoch's end wait for another.
-        seed: Decides order and augmentation.
-        shift: Greatest shift of an image in pixels.
-        turn: Greatest turn in degrees.
-        zoom: Greatest change of height and width, as a share.
-        process: Which of several processes asks; each gets its part of every batch.
-        processes: How many there are; `batch_size` is a multiple of it.
-    """
-
-    def __init__(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        batch_size: int,
-        *,
-        seed: int = 0,
-        shift: int = 0,
-        turn: float = 0.0,
-        zoom: float = 0.0,
-        process: int = 0,
-        processes: int = 1,
-    ) -> None:
-        self.x, self.y, self.batch_size, self.seed = x, y, batch_size, seed
-        part = batch_size // processes
-        self._part = slice(process * part, (process + 1) * part)
-        self.shift, self.turn, self.zoom = shift, turn, zoom
-        self.steps_per_epoch = len(y) // batch_size
-        self.examples_per_epoch = self.steps_per_epoch * batch_size
-        self._order = (-1, np.arange(0))
-        # Framed once, so that a shift is only a choice of window.
-        frame = [(0, 0), (shift, shift), (shift, shift), (0, 0)]
-        self._framed = np.pad(x, frame) if shift else x
-
-    def __getitem__(self, step: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return this process's part of batch number `step`, counted over all epochs."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        if self._order[0] != epoch:
-            rng = np.random.default_rng((self.seed, epoch))
-            self._order = (epoch, rng.permutation(len(self.y)))
-        chosen = self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
-        return self._augmented(chosen, step), self.y[chosen[self._part]]
-
-    def from_step(self, step: int) -> Any:
-        """Yield batch `step` and all that follow."""
-        while True:
-            yield self[step]
-            step += 1
-
-    def _augmented(self, chosen: NDArray[Any], step: int) -> NDArray[Any]:
-        # Chances are drawn for the whole batch, so that they do not depend on the processes.
-        rng, part = np.random.default_rng((self.seed, step, 1)), self._part
-        if self.turn or self.zoom:
-            strength = {"shift": self.shift, "turn": self.turn, "zoom": self.zoom}
-            return warp(self.x[chosen], rng, part=part, **strength)
-        if not self.shift:
-            return self.x[chosen[part]]
-        down, right = rng.integers(2 * self.shift + 1, size=(2, len(chosen)))[:, part]
-        windows = np.lib.stride_tricks.sliding_window_view(
-            self._framed, self.x.shape[1:3], axis=(1, 2)
+    def _rate(self, steps: int) -> Any:
+        if isinstance(self.schedule, dict):
+            return keras.saving.deserialize_keras_object(self.schedule)
+        if self.schedule != "cosine":
+            return self.learning_rate if self.schedule is None else self.schedule
+        decay = keras.optimizers.schedules.CosineDecay
+        if not self.warmup:
+            return decay(self.learning_rate, steps)
+        climb = max(1, round(self.warmup * steps))
+        return decay(
+            self.learning_rate / climb,
+            decay_steps=max(1, steps - climb),
+            warmup_target=self.learning_rate,
+            warmup_steps=climb,
         )
-        return np.moveaxis(windows[chosen[part], down, right], 1, -1)
+
+    def weights(self, data: Dataset) -> NDArray[np.float32] | None:
+        """Return what each target of the training split counts in the loss; None where all do.
+
+        Raises:
+            UserError: If there is not one weight for each class, or for each example.
+        """
+        y, mask = data.train.y, data.train.mask
+        if mask is None and self.class_weights is None and self.example_weights is None:
+            return None
+        counts = np.ones(y.shape if data.classes else len(y), bool) if mask is None else mask
+        weights = counts.astype("float32")
+        if self.class_weights is not None:
+            present = np.bincount(y[counts], minlength=data.classes)
+            of_class = np.array(
+                len(y[counts]) / (len(present) * np.maximum(present, 1))
+                if self.class_weights == "balanced"
+                else self.class_weights
+            )
+            _check_length("class_weights", of_class, data.classes)
+            weights *= of_class[y]
+        if self.example_weights is not None:
+            each = np.array(self.example_weights)
+            _check_length("example_weights", each, len(y))
+            weights *= each.reshape(-1, *[1] * (weights.ndim - 1))
+        return weights
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the recipe as plain values, from which ``Recipe(**values)`` makes it again."""
+        schedule = self.schedule
+        if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            schedule = keras.saving.serialize_keras_object(schedule)
+        return asdict(replace(self, schedule=schedule))
 
 
-def warp(
-    images: NDArray[Any],
-    rng: np.random.Generator,
-    *,
-    shift: float,
-    turn: float,
-    zoom: float,
-    part: slice = slice(None),
-) -> NDArray[np.float32]:
-    """Move, turn and stretch each image a little, about its middle; what comes in is 0.
-
-    Args:
-        images: Images of shape ``(n, height, width, channels)``.
-        rng: Draws for each image, uniformly between minus and plus the greatest value.
-        shift: Greatest shift in pixels.
-        turn: Greatest turn in degrees.
-        zoom: Greatest change of height and of width, as a share.
-        part: Which of the images to return; the draws are made for all.
-
-    Returns:
-        Images of the same shape, sampled bilinearly.
-    """
-    from scipy.ndimage import map_coordinates
-
-    count, height, width, channels = images.shape
-    angle = np.deg2rad(rng.uniform(-turn, turn, (count, 1, 1)))[part]
-    taller, wider = 1 + rng.uniform(-zoom, zoom, (2, count, 1, 1))[:, part]
-    middle = (height - 1) / 2, (width - 1) / 2
-    row, column = (
-        axis - half for axis, half in zip(np.indices((height, width)), middle, strict=True)
-    )
-    # Where each pixel of the new image is found in the old one.
-    down, right = rng.uniform(-shift, shift, (2, count, 1, 1))[:, part]
-    rows = np.cos(angle) * taller * row - np.sin(angle) * column + middle[0] + down
-    columns = np.sin(angle) * row + np.cos(angle) * wider * column + middle[1] + right
-    which = np.broadcast_to(np.arange(count)[part, None, None], rows.shape)
-    warped = [
-        map_coordinates(images[..., channel], (which, rows, columns), order=1, mode="constant")
-        for channel in range(channels)
-    ]
-    return np.stack(warped, axis=-1).astype("float32")
+def _check_length(name: str, values: NDArray[Any], wanted: int) -> None:
+    if len(values) != wanted:
+        raise UserError(f"Expected {wanted} {name}. Received: {len(values)}.")

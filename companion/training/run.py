@@ -3,17 +3,22 @@
 import contextlib
 import importlib.metadata
 import json
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from companion import files
+from companion.datasets import Dataset, Split
 from companion.errors import UserError
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+
+    from companion.training.task import Task
 
 
 @dataclass(slots=True)
@@ -22,17 +27,23 @@ class Run:
 
     Attributes:
         model: The model, with the weights of its best epoch.
-        history: One row an epoch: loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
-        metrics: ``accuracy`` and ``loss`` on the test split, and the ``best_epoch`` by validation;
-            ``svm_accuracy`` where it was asked for.
+        history: One row an epoch: loss and metric, both of the validation split, too, learning
+            rate, seconds.
+        metrics: Those of the task and ``loss`` on the test split, and the ``best_epoch`` by
+            validation; ``svm_accuracy`` where it was asked for.
         seconds: Time spent in training, validation included.
         examples_per_second: Training examples per second of that time.
         seed: The seed of weights, order and shifts.
         status: ``"finished"``, ``"stopped early"`` or ``"diverged"``.
         hardware: The plan it ran by.
         versions: Versions of the packages that shaped the result.
-        asked: Model, data and recipe, as given.
+        asked: Model, data, task and recipe, as given.
+        task: What it was trained for.
+        data: What it was trained on, as loaded.
         folder: Where the run is kept, or None.
+        message: What there is to say of the status.
+        examination: First loss, range of a batch, gradients and activations by epoch and layer,
+            where they were kept: see `companion.training.examination.Examination`.
     """
 
     model: "keras.Model"
@@ -45,8 +56,33 @@ class Run:
     hardware: dict[str, Any]
     versions: dict[str, str]
     asked: dict[str, Any]
+    task: "Task"
+    data: Dataset
     folder: Path | None = None
     message: str = ""
+    examination: dict[str, Any] = field(default_factory=dict)
+
+    def predict(self, x: ArrayLike) -> NDArray[Any]:
+        """Return what the model makes of examples like those that it was trained on.
+
+        They are fitted to the model as the training's were: resized, cut into windows, words
+        turned into numbers.
+
+        Args:
+            x: Examples of shape ``(n, …)``, as `companion.load` gives them, or of the shape that
+                the model reads.
+
+        Returns:
+            The model's outputs, of shape ``(n, …)``; one for each window where examples are cut.
+        """
+        x, reads = np.asarray(x), self.model.input_shape[1:]
+        if x.ndim != len(reads) + 1 or any(
+            want not in (None, size) for want, size in zip(reads, x.shape[1:], strict=True)
+        ):
+            split = Split(x, np.zeros(len(x), self.data.train.y.dtype))
+            alone = replace(self.data, train=split, validation=split, test=split)
+            x = alone.fitted_to(reads).test.x
+        return np.asarray(self.model.predict(x, batch_size=512, verbose=0))
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the model and the history as plain values."""
@@ -65,23 +101,15 @@ class Run:
         }
 
 
-def write(path: Path, fill: Callable[[Path], Any]) -> None:
-    """Let `fill` write a file beside `path`, then put it in place whole.
-
-    A reader, or a resumed run, finds the old file or the new one and never half of one.
+def write(path: Path, content: files.Content) -> None:
+    """Put a file in place whole: a resumed run finds the old one or the new one, never half.
 
     Raises:
         UserError: If the folder takes no file; what was written before is still there.
     """
-    draft = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        fill(draft)
-        with draft.open("rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(draft, path)
+        files.write(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise UserError(
             f"{path.name} could not be written to {path.parent}: {error.strerror or error}. "
             "What earlier epochs wrote there is whole. Make room or choose another folder with "
@@ -91,7 +119,7 @@ def write(path: Path, fill: Callable[[Path], Any]) -> None:
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write `data` as JSON, whole or not at all."""
-    write(path, lambda file: file.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n"))
+    write(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_record(folder: Path) -> dict[str, Any]:

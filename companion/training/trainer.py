@@ -1,8 +1,8 @@
 """Training a model by a recipe, so that it can be stopped at any moment and go on."""
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,47 +10,66 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from companion import catalogue
-from companion.datasets import Dataset, load
+from companion.chapter import Model
+from companion.datasets import load
+from companion.datasets.dataset import Card, Dataset, Split
 from companion.errors import UserError
 from companion.training import hardware
+from companion.training.batches import Batches, DrawnBatches, Stream
+from companion.training.examination import Examination
 from companion.training.heads import feature_extractor, svm_accuracy
-from companion.training.keeper import Keeper, normalize_together
 from companion.training.progress import Progress
-from companion.training.recipe import Batches, Recipe
+from companion.training.recipe import OPTIMIZER_FIELDS, Recipe
+from companion.training.recorder import RunRecorder, normalize_together, settle
 from companion.training.run import Run, read_record, versions, write, write_json
+from companion.training.strategies import alone
+from companion.training.task import Task, find_task, task_for
+
+Builder = Callable[..., keras.Model]
+Data = str | Dataset | Split | tuple[Any, Any]
+# From the training split as loaded, the size of a batch and a seed to an endless stream of them.
+Draw = Callable[[Split, int, int], Iterator[tuple[Any, Any]]]
 
 
 def train(
-    model: keras.Model | str | Callable[..., keras.Model],
-    data: str | Dataset | tuple[Any, Any] = "digits",
+    model: keras.Model | str | Builder,
+    data: Data = "digits",
     *,
     seed: int = 0,
+    task: str | None = None,
     recipe: Recipe | None = None,
+    batches: Draw | None = None,
     precision: str = "auto",
     devices: str = "auto",
     output: str | Path | None = None,
     svm: bool = False,
+    examine: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     show_progress: bool = True,
     **changes: Any,
 ) -> Run:
-    """Train a classifier and judge it once on the test split.
+    """Train a model and judge it once on the test split.
 
     Args:
-        model: A name from `companion models`, a builder, or an uncompiled model. A name or a
-            builder is built here, after the seed is set, for the shape and the classes of the
-            data; a model's first weights are its own.
-        data: A name from `companion data`, a `Dataset`, or arrays ``(x, y)``.
+        model: A name from `companion models`, a builder, or a model. A name or a builder is built
+            here, after the seed is set, for the shape and the classes of the data; a model's first
+            weights are its own. A compiled one keeps its loss, its metrics and its optimizer.
+        data: A name from `companion data`, a `Dataset`, or arrays ``(x, y)``, which are split. A
+            `Split` is trained on as a whole: nothing is validated, tested or stopped early.
         seed: Seed of weights, order and shifts; the same seed gives the same run.
-        recipe: How to train; `Recipe.suited_to` the data by default.
+        task: A name from `companion.training.task.TASKS`; by default what suits data and model.
+        recipe: How to train; `Recipe.suited_to` the data by default, or as the model's card says.
+        batches: Draws the batches of training in place of the recipe's order and shifts.
         precision: ``"auto"``, ``"float32"``, ``"mixed_float16"`` or ``"mixed_bfloat16"``.
         devices: ``"auto"`` (every accelerator, or else one CPU), ``"cpu"``, ``"all"``, or a
             number of devices.
         output: A new folder for the run: weights, history, figures.
         svm: Whether to judge a support vector machine on the trained features, too:
             ``metrics["svm_accuracy"]``.
+        examine: Whether a run that is kept in a folder keeps gradients and activations, too.
         callbacks: Keras callbacks of your own.
         show_progress: Whether to draw a progress bar on stderr.
         **changes: Fields of the recipe to change, e.g. ``epochs=5, batch_size=64``.
@@ -62,39 +81,53 @@ def train(
         UserError: If the data do not fit the model, or the folder holds a run already.
     """
     hardware.check(precision, devices)
-    dataset = _dataset(data)
+    loaded = _dataset(data)
     plan = hardware.plan(precision, devices)
     folder = _new_folder(output) if plan.process == 0 else None
     keras.utils.set_random_seed(seed)
     if isinstance(model, keras.Model):
         plan = replace(plan, precision=_precision_of(model, precision), reason="the model has it")
+    effort = 1.0
+    if isinstance(model, str):
+        entry, card = catalogue.find_model(model)
+        effort, changes, batches = card.effort, card.recipe | changes, batches or _draw(entry, card)
     with hardware.following(plan):
-        built = _build(model, dataset, plan)
-        fitted = dataset.fitted_to(built.input_shape[1:])
-        _check_classes(built, fitted)
+        built = _build(model, loaded, plan)
+        fitted = loaded.fitted_to(built.input_shape[1:])
+        chosen = find_task(task) if task else task_for(built, fitted)
+        chosen.check(built, fitted)
         if svm:
             feature_extractor(built)  # so that a model without features is told at once
-        effort = catalogue.find_model(model)[1].effort if isinstance(model, str) else 1.0
         recipe = recipe or _suited(fitted, plan, effort, changes)
-        plan.check_batch(recipe.batch_size)
-        batches = _batches(fitted, recipe, seed, plan)
-        _compile(built, recipe, batches.steps_per_epoch)
+        session = _Session(built, loaded, fitted, chosen, recipe, plan, seed, batches)
+        compiled = built.compiled
+        if not compiled:
+            session.compile()
+        elif refused := [name for name in changes if name in OPTIMIZER_FIELDS]:
+            raise UserError(
+                "A compiled model keeps its loss and its optimizer. Give an uncompiled one, or "
+                f"leave out {', '.join(refused)}."
+            )
         asked = {
             "model": model if isinstance(model, str) else built.name,
-            "data": dataset.card.name,
-            "recipe": asdict(recipe),
+            "data": loaded.card.name,
+            "task": chosen.name,
+            "compiled": compiled,
+            "recipe": recipe.to_json(),
             "precision": plan.precision,
             "devices": devices,
             "svm": svm,
+            "examine": examine,
         }
-        keeper = Keeper(folder, recipe, asked, seed)
-        return _fit(built, fitted, batches, keeper, plan, callbacks, show_progress)
+        recorder = RunRecorder(folder, recipe, asked, seed)
+        return session.fit(recorder, callbacks, show_progress)
 
 
 def resume(
     folder: str | Path,
-    data: str | Dataset | tuple[Any, Any] | None = None,
+    data: Data | None = None,
     *,
+    batches: Draw | None = None,
     devices: str | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     show_progress: bool = True,
@@ -107,6 +140,7 @@ def resume(
     Args:
         folder: A run's folder.
         data: The data of the run, where they have no name of ours.
+        batches: What drew its batches, where its model's card does not say.
         devices: As in `train`; those that the run was begun with by default.
         callbacks: Keras callbacks of your own.
         show_progress: Whether to draw a progress bar on stderr.
@@ -118,27 +152,40 @@ def resume(
     record = read_record(folder)
     asked, seed = record["asked"], record["seed"]
     recipe = Recipe(**asked["recipe"])
-    dataset = _dataset(asked["data"] if data is None else data)
+    loaded = _dataset(asked["data"] if data is None else data)
     plan = hardware.plan(asked["precision"], devices or asked["devices"])
-    plan.check_batch(recipe.batch_size)
     keras.utils.set_random_seed(seed)
-    keeper = Keeper(folder, recipe, asked, seed)
-    for found in catalogue.discover():  # a saved model names layers that chapters define
-        if any(entry.name == asked["model"] for entry in found.card.models):
-            found.module("models")
+    recorder = RunRecorder(folder, recipe, asked, seed)
+    if asked["model"] in catalogue.models():
+        entry, card = catalogue.find_model(asked["model"])
+        entry.module("models")  # a saved model names layers that chapters define
+        batches = batches or _draw(entry, card)
     with hardware.following(plan):
-        model = keeper.restore()
+        model = recorder.restore()
+        recipe.spare_from_decay(model.optimizer)
         if plan.process:
-            keeper.folder = None
-        fitted = dataset.fitted_to(model.input_shape[1:])
-        batches = _batches(fitted, recipe, seed, plan)
-        return _fit(model, fitted, batches, keeper, plan, callbacks, show_progress)
+            recorder.folder = None
+        fitted = loaded.fitted_to(model.input_shape[1:])
+        task = find_task(asked["task"])
+        session = _Session(model, loaded, fitted, task, recipe, plan, seed, batches)
+        return session.fit(recorder, callbacks, show_progress)
 
 
-def _dataset(data: str | Dataset | tuple[Any, Any]) -> Dataset:
-    if isinstance(data, Dataset):
-        return data
-    return load(data) if isinstance(data, str) else Dataset.from_arrays(*data)
+def _dataset(data: Data) -> Dataset:
+    if isinstance(data, str):
+        return load(data)
+    if isinstance(data, Split):
+        labels = np.issubdtype(data.y.dtype, np.integer)
+        names = tuple(str(label) for label in range(int(data.y.max()) + 1)) if labels else ()
+        card = Card("yours", "your own data", "array", data.x.shape[1:], names, "yours", "yours")
+        return Dataset(card, data, data[:0], data[:0])
+    return data if isinstance(data, Dataset) else Dataset.from_arrays(*data)
+
+
+def _draw(entry: catalogue.Entry, card: Model) -> Draw | None:
+    """Return what draws the batches of a model, as its card names it."""
+    module, _, name = card.batches.rpartition(".")
+    return getattr(entry.module(module), name) if name else None
 
 
 def _new_folder(output: str | Path | None) -> Path | None:
@@ -170,20 +217,16 @@ def _precision_of(model: keras.Model, asked: str) -> str:
 
 
 def _build(
-    model: keras.Model | str | Callable[..., keras.Model], dataset: Dataset, plan: hardware.Plan
+    model: keras.Model | str | Builder, dataset: Dataset, plan: hardware.Plan
 ) -> keras.Model:
     if isinstance(model, keras.Model):
-        if plan.strategy == "one device":
-            return model
-        spread = keras.models.clone_model(model)  # a model stays on the device it was built on
-        spread.set_weights(model.get_weights())
-        return spread
+        return plan.strategy.adopted(model)
+    told: dict[str, Any] = {"classes": dataset.classes} if dataset.classes else {}
     if isinstance(model, str):
         shape = catalogue.find_model(model)[1].input_shape
-        return catalogue.builder(model)(
-            input_shape=suitable_shape(shape, dataset.shape), classes=dataset.classes
-        )
-    return model(classes=dataset.classes)
+        told["input_shape"] = suitable_shape(shape, dataset.shape)
+        model = catalogue.builder(model)
+    return model(**told)
 
 
 def suitable_shape(
@@ -203,15 +246,6 @@ def suitable_shape(
     return (*size, data[2])
 
 
-def _check_classes(model: keras.Model, data: Dataset) -> None:
-    outputs = model.output_shape[-1]
-    if outputs < data.classes:
-        raise UserError(
-            f"{data.card.name} has {data.classes} classes and the model tells {outputs} apart. "
-            f"Build it with classes={data.classes}."
-        )
-
-
 def _suited(data: Dataset, plan: hardware.Plan, effort: float, changes: dict[str, Any]) -> Recipe:
     recipe = Recipe.suited_to(data, effort, **changes)
     if changes.get("batch_size") is None:
@@ -220,138 +254,171 @@ def _suited(data: Dataset, plan: hardware.Plan, effort: float, changes: dict[str
     return recipe
 
 
-def _batches(data: Dataset, recipe: Recipe, seed: int, plan: hardware.Plan) -> Batches:
-    split = data.train
-    return Batches(
-        split.x,
-        split.y,
-        recipe.batch_size,
-        seed=seed,
-        shift=recipe.shift,
-        turn=recipe.turn,
-        zoom=recipe.zoom,
-        process=plan.process,
-        processes=plan.processes,
-    )
+@dataclass(slots=True)
+class _Session:
+    """One training, from its compilation to the judgement.
 
-
-def _compile(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
-    steps = recipe.epochs * steps_per_epoch
-    warmup = max(1, round(recipe.warmup * steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        recipe.learning_rate / warmup,
-        decay_steps=max(1, steps - warmup),
-        warmup_target=recipe.learning_rate,
-        warmup_steps=warmup,
-    )
-    model.compile(
-        keras.optimizers.Adam(rate),
-        loss="sparse_categorical_crossentropy",
-        weighted_metrics=["accuracy"],
-    )
-
-
-def _fit(
-    model: keras.Model,
-    data: Dataset,
-    batches: Batches,
-    keeper: Keeper,
-    plan: hardware.Plan,
-    callbacks: Sequence[keras.callbacks.Callback],
-    show_progress: bool,
-) -> Run:
-    done = len(keeper.history)
-    shown = show_progress and plan.process == 0
-    if plan.strategy == "DataParallel":
-        with hardware.alone():
-            keeper.copy = keras.models.clone_model(model)
-    normalize_together(model, plan.strategy == "MirroredStrategy")
-    if not keeper.is_over():
-        model.fit(
-            _stream(batches, done * batches.steps_per_epoch, plan),
-            steps_per_epoch=batches.steps_per_epoch,
-            initial_epoch=done,
-            epochs=keeper.recipe.epochs,
-            validation_data=_validation(data, plan),
-            validation_batch_size=512,
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-            # Keras calls them in this order: what the reader's callbacks log, the keeper keeps.
-            callbacks=[*callbacks, keeper, *([Progress(batches, done)] if shown else [])],
-        )
-    normalize_together(model, False)
-    if keeper.copy:
-        model = keeper.copy
-    model.set_weights(keeper.best_weights)
-    history = pd.DataFrame(
-        keeper.history, index=pd.RangeIndex(1, len(keeper.history) + 1, name="epoch")
-    )
-    with hardware.alone() if keeper.copy else contextlib.nullcontext():
-        probabilities = model.predict(data.test.x, batch_size=512, verbose=0)
-        metrics = _metrics(probabilities, data.test.y, keeper)
-        if keeper.asked.get("svm"):
-            metrics["svm_accuracy"] = round(svm_accuracy(model, data), 6)
-    seconds = float(history["seconds"].sum()) if len(history) else 0.0
-    run = Run(
-        model=model,
-        history=history,
-        metrics=metrics,
-        seconds=seconds,
-        examples_per_second=len(history) * batches.examples_per_epoch / seconds if seconds else 0.0,
-        seed=keeper.seed,
-        status=keeper.status,
-        message=keeper.message,
-        hardware=plan.to_json(),
-        versions=versions(),
-        asked=keeper.asked,
-        folder=keeper.folder,
-    )
-    if run.folder:
-        _finish(run, data, probabilities)
-    return run
-
-
-def _stream(batches: Batches, step: int, plan: hardware.Plan) -> Any:
-    if plan.strategy != "MirroredStrategy":
-        return batches.from_step(step)
-    # Keras looks at the first batches of a mirrored run before it begins: let it begin afresh.
-    return hardware.restartable(lambda: batches.from_step(step), like=batches[step])
-
-
-def _validation(data: Dataset, plan: hardware.Plan) -> tuple[Any, ...]:
-    """Return the validation split, or this process's part of it where devices share a batch.
-
-    Parts are equal, so the last examples stand twice, with weight 0; the weights of the others
-    make up for it, and the means come out as over the split itself.
+    Attributes:
+        model: What is trained.
+        loaded: The data as they were loaded.
+        data: The data as the model reads them.
+        task: What the model is trained for.
+        recipe: How.
+        plan: Where.
+        seed: The run's seed.
+        draw: Draws the batches, where the recipe does not.
     """
-    x, y = data.validation.x, data.validation.y
-    if plan.strategy != "DataParallel":
-        return x, y
-    count, examples = len(plan.devices), len(y)
-    rows = np.arange(-(-examples // count) * count)
-    weights = np.where(rows < examples, len(rows) / examples, 0).astype("float32")
-    part = np.split(rows, plan.processes)[plan.process]
-    chosen = np.minimum(part, examples - 1)
-    return x[chosen], y[chosen], weights[part]
 
+    model: keras.Model
+    loaded: Dataset
+    data: Dataset
+    task: Task
+    recipe: Recipe
+    plan: hardware.Plan
+    seed: int
+    draw: Draw | None
+    batches: Stream = field(init=False)
 
-def _metrics(probabilities: Any, labels: Any, keeper: Keeper) -> dict[str, float]:
-    right = probabilities.argmax(-1) == labels
-    # The function, for the class would share its mean out among the replicas of a strategy.
-    losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
-    return {
-        "accuracy": round(float(right.mean()), 6),
-        "loss": round(float(keras.ops.convert_to_numpy(losses).mean()), 6),
-        "best_epoch": keeper.best_epoch,
-    }
+    def __post_init__(self) -> None:
+        recipe, plan, train = self.recipe, self.plan, self.data.train
+        plan.check_batch(recipe.batch_size)
+        per_epoch = recipe.steps and -(-recipe.steps // recipe.epochs)
+        if self.draw:
+            per_epoch = per_epoch or len(train) // recipe.batch_size
+            self.batches = DrawnBatches(self._drawn, recipe.batch_size, per_epoch)
+            return
+        self.batches = Batches(
+            train.x,
+            self._targets(train.y),
+            recipe.batch_size,
+            weights=recipe.weights(self.data),
+            order=recipe.order,
+            steps_per_epoch=per_epoch,
+            seed=self.seed,
+            shift=recipe.shift,
+            turn=recipe.turn,
+            zoom=recipe.zoom,
+            process=plan.process,
+            processes=plan.processes,
+        )
 
+    def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
+        return self.task.targets(y, self.recipe.label_smoothing, self.model.output_shape[-1])
 
-def _finish(run: Run, data: Dataset, probabilities: Any) -> None:
-    from companion import plots
+    def _drawn(self) -> Iterator[tuple[NDArray[Any], ...]]:
+        assert self.draw is not None
+        for x, y in self.draw(self.loaded.train, self.recipe.batch_size, self.seed):
+            yield x, self._targets(y)
 
-    assert run.folder is not None
-    curve = plots.learning_curve(run.history)
-    confusion = plots.confusion_matrix(data.test.y, probabilities.argmax(-1), data.card.class_names)
-    write(run.folder / "learning-curve.png", partial(curve.savefig, dpi=150))
-    write(run.folder / "confusion-matrix.png", partial(confusion.savefig, dpi=150))
-    write_json(run.folder / "run.json", run.to_json())
+    def compile(self) -> None:
+        """Give the model the loss of the task and the optimizer of the recipe."""
+        weighted = self.recipe.weights(self.data) is not None
+        self.model.compile(
+            **self.recipe.compile_arguments(self.recipe.epochs * self.batches.steps_per_epoch),
+            **self.task.compile_arguments(self.recipe.label_smoothing, weighted),
+        )
+
+    def fit(
+        self,
+        recorder: RunRecorder,
+        callbacks: Sequence[keras.callbacks.Callback],
+        show_progress: bool,
+    ) -> Run:
+        """Train from where the recorder stands to the end, and judge what came of it."""
+        done, strategy, model = len(recorder.history), self.plan.strategy, self.model
+        recorder.copy = strategy.local_copy(model)
+        normalize_together(model, strategy.together)
+        if not recorder.is_over():
+            if recorder.folder and recorder.asked["examine"] and strategy.examines:
+                recorder.examination = Examination(self.batches[0], recorder.examined)
+            watching = (
+                recorder.examination,
+                recorder,
+                Progress(self.batches, done) if show_progress and not self.plan.process else None,
+            )
+            model.fit(
+                strategy.stream(self.batches, done * self.batches.steps_per_epoch),
+                steps_per_epoch=self.batches.steps_per_epoch,
+                initial_epoch=done,
+                epochs=self.recipe.epochs,
+                validation_data=self._validation(),
+                validation_batch_size=512,
+                shuffle=False,  # the batches are shuffled already
+                verbose=0,
+                # Keras calls them in this order: what the reader's callbacks log is kept.
+                callbacks=[*callbacks, *filter(None, watching)],
+            )
+            if self.recipe.averaging and recorder.status != "diverged":
+                model.set_weights(recorder.best_weights)
+                taken = len(recorder.history) * self.batches.steps_per_epoch
+                settle(model, self.batches.from_step(taken))
+                recorder.keep(model.get_weights())
+        normalize_together(model, False)
+        return self._judged(recorder)
+
+    def _validation(self) -> tuple[NDArray[Any], ...] | None:
+        split = self.data.validation
+        if not len(split):
+            return None
+        mask = () if split.mask is None else (split.mask.astype("float32"),)
+        plan, arrays = self.plan, (split.x, self._targets(split.y), *mask)
+        return plan.strategy.shared(arrays, len(plan.devices), plan.processes, plan.process)
+
+    def _judged(self, recorder: RunRecorder) -> Run:
+        model = recorder.copy or self.model
+        model.set_weights(recorder.best_weights)
+        epochs = pd.RangeIndex(1, len(recorder.history) + 1, name="epoch")
+        history = pd.DataFrame(recorder.history, index=epochs)
+        seconds = float(history["seconds"].sum()) if len(history) else 0.0
+        examples = len(history) * self.batches.examples_per_epoch
+        metrics, outputs = {}, None
+        with alone() if recorder.copy else contextlib.nullcontext():
+            if len(self.data.test):
+                outputs = model.predict(self.data.test.x, batch_size=512, verbose=0)
+                metrics = self._metrics(model, outputs, recorder.asked["compiled"])
+            metrics["best_epoch"] = recorder.best_epoch
+            if recorder.asked["svm"]:
+                metrics["svm_accuracy"] = round(svm_accuracy(model, self.data), 6)
+        run = Run(
+            model=model,
+            history=history,
+            metrics=metrics,
+            seconds=seconds,
+            examples_per_second=examples / seconds if seconds else 0.0,
+            seed=self.seed,
+            status=recorder.status,
+            message=recorder.message,
+            hardware=self.plan.to_json(),
+            versions=versions(),
+            asked=recorder.asked,
+            task=self.task,
+            data=replace(self.loaded, fit=self.data.fit),
+            examination=recorder.examined,
+            folder=recorder.folder,
+        )
+        if run.folder:
+            self._write(run.folder, run, outputs)
+        return run
+
+    def _metrics(
+        self, model: keras.Model, outputs: NDArray[Any], compiled: bool
+    ) -> dict[str, float]:
+        test = self.data.test
+        if compiled:
+            judged = model.evaluate(
+                test.x, test.y, 512, sample_weight=test.mask, return_dict=True, verbose=0
+            )
+        else:
+            judged = self.task.evaluate(outputs, test)
+        return {name: round(float(value), 6) for name, value in judged.items()}
+
+    def _write(self, folder: Path, run: Run, outputs: NDArray[Any] | None) -> None:
+        from companion import plots  # a training that draws nothing loads no Matplotlib
+
+        curve = plots.learning_curve(run.history, self.task.metric, self.task.unit)
+        figures = {"learning-curve": curve}
+        if outputs is not None:
+            figures |= self.task.figures(outputs, self.data)
+        for name, figure in figures.items():
+            write(folder / f"{name}.png", partial(figure.savefig, dpi=150))
+        write_json(folder / "run.json", run.to_json())

@@ -1,0 +1,264 @@
+"""What a model is trained for: its loss, its metrics, and how it is judged in the end."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from companion.datasets.dataset import Dataset, Split
+from companion.errors import UnknownNameError, UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A kind of question that a model answers; each has a name in `TASKS`.
+
+    Attributes:
+        name: What a run's record calls it.
+        metric: What is shown beside the loss, and kept in the history.
+        unit: The unit of the loss.
+        logits: Whether the model gives logits in place of probabilities.
+    """
+
+    name: str
+    metric: str = "accuracy"
+    unit: str = "nats"
+    logits: bool = False
+
+    def check(self, model: keras.Model, data: Dataset) -> None:
+        """Say what is wrong if the model's output does not fit the targets.
+
+        Raises:
+            UserError: If it tells too few classes apart, or gives other numbers than are asked.
+        """
+        raise NotImplementedError
+
+    def compile_arguments(self, label_smoothing: float, weighted: bool) -> dict[str, Any]:
+        """Return loss and metrics as `keras.Model.compile` takes them.
+
+        Args:
+            label_smoothing: Share of each label that is spread over all classes.
+            weighted: Whether targets have weights; the loss is then their weighted mean.
+        """
+        reduction = "mean_with_sample_weight" if weighted else "sum_over_batch_size"
+        loss = self.loss(label_smoothing, reduction=reduction)
+        return {"loss": loss, "weighted_metrics": [self.watched()]}
+
+    def loss(self, label_smoothing: float, **options: Any) -> keras.losses.Loss:
+        """Return the loss, with such options as all losses of Keras take."""
+        raise NotImplementedError
+
+    def watched(self) -> "str | keras.metrics.Metric":
+        """Return the metric as `compile` takes it."""
+        return self.metric
+
+    def targets(self, y: NDArray[Any], label_smoothing: float, outputs: int) -> NDArray[Any]:
+        """Return the targets as the loss takes them; `outputs` is the model's last axis."""
+        return y
+
+    def losses(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        """Return the loss of each target, without label smoothing."""
+        raise NotImplementedError
+
+    def scores(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        """Return of each target what the metric is the mean of."""
+        raise NotImplementedError
+
+    def evaluate(self, outputs: NDArray[Any], split: Split) -> dict[str, float]:
+        """Return metric and loss of the model's outputs for a split, over the steps that count."""
+        values = {self.metric: self.scores(outputs, split.y), "loss": self.losses(outputs, split.y)}
+        return {
+            name: float(value.mean() if split.mask is None else value[split.mask].mean())
+            for name, value in values.items()
+        }
+
+    def figures(self, outputs: NDArray[Any], data: Dataset) -> dict[str, "Figure"]:
+        """Return what a run's folder gets beside the learning curve, by the name of its file."""
+        raise NotImplementedError
+
+    def facts(self, metrics: dict[str, float]) -> dict[str, str]:
+        """Return the run's metrics on the test split in words, for the command line."""
+        return {
+            f"test_{name}": f"{metrics[name]:.4f}{unit}"
+            for name, unit in ((self.metric, ""), ("loss", f" {self.unit}"))
+        }
+
+
+class Classes(Task):
+    """One class of several, of a whole example or at every step of a sequence."""
+
+    def check(self, model: keras.Model, data: Dataset) -> None:
+        """Say so if the model tells too few classes apart."""
+        told = model.output_shape[-1]
+        if told < data.classes:
+            raise UserError(
+                f"{data.card.name} has {data.classes} classes and the model tells {told} apart. "
+                f"Build it with classes={data.classes}."
+            )
+        if len(model.output_shape) != data.train.y.ndim + 1:
+            each = "every step" if data.train.y.ndim > 1 else "a whole example"
+            raise UserError(
+                f"{data.card.name} names a class of {each}. Received: a model whose outputs have "
+                f"shape {model.output_shape}. `every_step` says which, where a builder has it."
+            )
+
+    def loss(self, label_smoothing: float, **options: Any) -> keras.losses.Loss:
+        """Return the cross-entropy; of one-hot rows where labels are smoothed."""
+        if label_smoothing:
+            return keras.losses.CategoricalCrossentropy(self.logits, label_smoothing, **options)
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=self.logits, **options)
+
+    def targets(self, y: NDArray[Any], label_smoothing: float, outputs: int) -> NDArray[Any]:
+        """Return labels, or one-hot rows of shape ``(…, classes)`` where they are smoothed."""
+        return np.eye(outputs, dtype="float32")[y] if label_smoothing else y
+
+    def losses(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        """Return −log of the probability of each true class."""
+        # The function, for the class would share its mean out among the replicas of a strategy.
+        found = keras.losses.sparse_categorical_crossentropy(y, outputs, self.logits)
+        return keras.ops.convert_to_numpy(found)
+
+    def scores(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        """Return which classes are right."""
+        return self.classes_of(outputs) == y
+
+    def classes_of(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the likeliest class of each output."""
+        return outputs.argmax(-1)
+
+    def figures(self, outputs: NDArray[Any], data: Dataset) -> dict[str, "Figure"]:
+        """Return the confusion matrix of the test split."""
+        from companion import plots  # a training that draws nothing loads no Matplotlib
+
+        test, predicted = data.test, self.classes_of(outputs)
+        counts = np.ones(test.y.shape, bool) if test.mask is None else test.mask
+        names = data.card.class_names
+        return {
+            "confusion-matrix": plots.confusion_matrix(test.y[counts], predicted[counts], names)
+        }
+
+
+class Binary(Classes):
+    """Yes or no from one unit: how likely is class 1."""
+
+    def check(self, model: keras.Model, data: Dataset) -> None:
+        """Nothing: `task_for` chooses it for one unit and two classes alone."""
+
+    def loss(self, label_smoothing: float, **options: Any) -> keras.losses.Loss:
+        """Return the binary cross-entropy."""
+        return keras.losses.BinaryCrossentropy(self.logits, label_smoothing, **options)
+
+    def watched(self) -> keras.metrics.Metric:
+        """Return the accuracy, for Keras would ask a logit whether it is above 0.5."""
+        return keras.metrics.BinaryAccuracy(self.metric, threshold=0.0 if self.logits else 0.5)
+
+    def targets(self, y: NDArray[Any], label_smoothing: float, outputs: int) -> NDArray[Any]:
+        """Return the classes as probabilities of shape ``(…, 1)``."""
+        return y[..., None].astype("float32")
+
+    def losses(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        """Return −log of the probability of each true class."""
+        found = keras.losses.binary_crossentropy(self.targets(y, 0, 1), outputs, self.logits)
+        return keras.ops.convert_to_numpy(found)
+
+    def classes_of(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return 1 where it is likelier than 0."""
+        return (outputs[..., 0] > (0 if self.logits else 0.5)).astype(int)
+
+
+class Numbers(Task):
+    """One number or several: regression, and the next values of a series."""
+
+    def check(self, model: keras.Model, data: Dataset) -> None:
+        """Say so if the model gives another number of numbers than each target has."""
+        wanted, given = data.train.y.shape[1:], model.output_shape[1:]
+        if wanted != given and (*wanted, 1) != given:
+            raise UserError(
+                f"{data.card.name} asks for numbers of shape {wanted or (1,)} and the model gives "
+                f"{given}. Build it with an output of that shape."
+            )
+
+    def loss(self, label_smoothing: float, **options: Any) -> keras.losses.Loss:
+        """Return the mean squared error."""
+        return keras.losses.MeanSquaredError(**options)
+
+    def losses(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        """Return the squared errors."""
+        return np.square(outputs.reshape(y.shape) - y)
+
+    def scores(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        """Return the absolute errors."""
+        return np.abs(outputs.reshape(y.shape) - y)
+
+    def figures(self, outputs: NDArray[Any], data: Dataset) -> dict[str, "Figure"]:
+        """Return the predicted numbers over the true ones."""
+        from companion import plots  # a training that draws nothing loads no Matplotlib
+
+        truth = data.test.y
+        return {"predicted-against-true": plots.predicted_against_true(truth, outputs)}
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Classes("classes"),
+        Classes("classes from logits", logits=True),
+        Binary("yes or no"),
+        Binary("yes or no from a logit", logits=True),
+        Numbers("numbers", "mean_absolute_error", "mean squared error"),
+    )
+}
+
+
+def task_for(model: keras.Model, data: Dataset) -> Task:
+    """Choose the task by the targets and by what the model ends in.
+
+    Targets without class names are numbers. Two classes and one unit are yes or no. What comes out
+    of a last layer without an activation are logits.
+
+    Args:
+        model: A model with one output.
+        data: The data it is to learn.
+
+    Raises:
+        UserError: If the model has several outputs, or the data do not fit it.
+    """
+    if isinstance(model.output_shape, list):
+        raise UserError(
+            "A model is trained for one output. Received: "
+            f"{len(model.output_shape)} outputs of {model.name}. Give a `keras.Model` of one."
+        )
+    if not data.classes:
+        name = "numbers"
+    elif data.classes == 2 and model.output_shape[-1] == 1:
+        name = "yes or no from a logit" if gives_logits(model) else "yes or no"
+    else:
+        name = "classes from logits" if gives_logits(model) else "classes"
+    TASKS[name].check(model, data)
+    return TASKS[name]
+
+
+def find_task(name: str) -> Task:
+    """Return the task of that name.
+
+    Raises:
+        UnknownNameError: With the nearest name.
+    """
+    if name not in TASKS:
+        raise UnknownNameError("task", name, TASKS)
+    return TASKS[name]
+
+
+def gives_logits(model: keras.Model) -> bool:
+    """Say whether a model's last layer leaves its sums as they are."""
+    last = model.layers[-1] if model.layers else model
+    while isinstance(last, keras.layers.Wrapper):
+        last = last.layer
+    if isinstance(last, keras.Model):
+        return gives_logits(last)
+    return getattr(getattr(last, "activation", None), "__name__", "") == "linear"
