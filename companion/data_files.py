@@ -5,6 +5,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import chapters
+
 CLONE = Path(__file__).parents[1]
 PACKAGED = Path(str(resources.files("companion") / "data"))  # setup.py maps data/ to it
 
@@ -14,9 +16,23 @@ def data_folder() -> Path:
     return PACKAGED if PACKAGED.is_dir() else CLONE / "data"
 
 
-def recorded(name: str) -> Path:
-    """Return where the recorded results of the study `name` lie, whether or not they are there."""
-    return data_folder() / "results" / f"{name}.json"
+def results_folders() -> tuple[Path, ...]:
+    """Return the folders of recorded results: the book's, then those of a teacher's chapters."""
+    return data_folder() / "results", *(Path(own) / "results" for own in chapters.__path__[1:])
+
+
+def recorded(name: str, chapter: str = "") -> Path:
+    """Return where the recorded results of the study `name` lie, whether or not they are there.
+
+    Args:
+        name: The study's name.
+        chapter: Its chapter, which says where a new record belongs.
+    """
+    book, *others = results_folders()
+    for folder in others:
+        if (folder / f"{name}.json").is_file() or (chapter and (folder.parent / chapter).is_dir()):
+            return folder / f"{name}.json"
+    return book / f"{name}.json"
 
 
 def read(name: str) -> dict[str, Any]:

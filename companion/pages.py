@@ -280,7 +280,8 @@ def data_cards() -> str:
 def records() -> str:
     """Return what is recorded: the question, the command that answers it, and how long it took."""
     lines = ["| minutes | what was recorded, its question, and what made it |", "|--:|---|"]
-    for path in sorted((data_files.data_folder() / "results").glob("*.json")):
+    folders = data_files.results_folders()
+    for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
         record = data_files.read(path.stem)
         question = record.get("question", "What its figures need from Keras.")
         seconds = record.get("seconds")

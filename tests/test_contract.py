@@ -1,8 +1,15 @@
-"""What every chapter must keep, found by the catalogue and never listed here."""
+"""What every chapter must keep, found by the catalogue and never listed here.
 
+A teacher's chapters are held to it too: ``COMPANION_CHAPTERS=DIR pytest tests/test_contract.py``.
+"""
+
+import contextlib
 import functools
 import html
 import inspect
+import io
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,15 +17,17 @@ import pytest
 
 from companion import catalogue, lesson, pages
 from companion.checking.authoring.proof import prove
-from companion.checking.classroom.discovery import all_exercises
+from companion.checking.classroom.discovery import all_exercises, exercises_of
+from companion.datasets import find
 from companion.training import hardware
 
-# One step is quicker run eagerly than compiled.
-LOSS = "sparse_categorical_crossentropy"
 MODELS = [
-    pytest.param(name, marks=[pytest.mark.slow] if card.small else [])
+    pytest.param(name, marks=[pytest.mark.slow, pytest.mark.no_cover] if card.small else [])
     for name, (_, card) in sorted(catalogue.models().items())
 ]
+CHAPTERS = catalogue.discover()
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+each_model = pytest.mark.parametrize("name", MODELS)
 
 
 @pytest.fixture(autouse=True)
@@ -28,15 +37,76 @@ def forget_models():
     keras.backend.clear_session(free_memory=False)
 
 
+# ---- cards --------------------------------------------------------------------------------------
+
+
+def test_every_folder_of_chapters_with_code_is_one():
+    """One that cannot be read is left out of the catalogue, so it would be missed by all below."""
+    for root in map(Path, catalogue.chapters.__path__):
+        for file in root.glob("*/__init__.py"):
+            catalogue.find_chapter(file.parent.name)
+
+
+@each_chapter
+def test_a_chapter_shows_a_complete_card(chapter):
+    card, where = chapter.card, f"the card in {chapter.folder}/__init__.py"
+    assert card.number >= 1, f"{where}: numbers start at 1"
+    assert card.title, f"{where} has no title"
+    assert card.question.endswith("?"), f"{where}: its question ends in no question mark"
+    assert card.lectures, f"{where} names no lecture"
+    unknown = set(card.lectures) - set("ABCDE")
+    assert not unknown, f"{where} names the lectures {unknown}; there are A to E"
+    for page in lesson.page_files(chapter.name):
+        assert page.is_file(), f"{where} lists {page.name}, which is not there"
+    for name in card.builds_on:
+        assert name in {known.name for known in CHAPTERS}, f"{where} builds on {name}: no chapter"
+
+
+def test_no_two_chapters_share_a_number():
+    numbers = [chapter.card.number for chapter in CHAPTERS]
+    twice = {number for number in numbers if numbers.count(number) > 1}
+    names = [chapter.name for chapter in CHAPTERS if chapter.card.number in twice]
+    assert not twice, f"{', '.join(names)} share the numbers {twice}"
+
+
+@each_chapter
+def test_every_public_name_of_a_chapter_is_there_and_documented(chapter):
+    package = __import__(f"chapters.{chapter.name}", fromlist=["*"])
+    for name in package.__all__:
+        assert inspect.getdoc(getattr(package, name)), f"{chapter.name}.{name} has no docstring"
+
+
+# ---- models -------------------------------------------------------------------------------------
+
+
 def build(name, **arguments):
     """The model, in its small version where it has one."""
     return catalogue.builder(name)(**{**catalogue.find_model(name)[1].small, **arguments})
 
 
 def some_examples(model, count=2):
-    """Random examples; an axis of any length gets 16."""
+    """Random examples; an axis of any length gets 16, and a text has numbers of words."""
     shape = [16 if size is None else size for size in model.input_shape[1:]]
-    return np.random.default_rng(0).random((count, *shape), "float32")
+    rng = np.random.default_rng(0)
+    if model.input_shape == (None, None):
+        return rng.integers(1, 9, (count, *shape))
+    return rng.random((count, *shape), "float32")
+
+
+def some_targets(name, model, count=2):
+    """Targets of the kind that the model's data have: two classes in turn, or numbers."""
+    shape = (count, *model(some_examples(model, 1), training=False).shape[1:])
+    if not find(catalogue.find_model(name)[1].data).card.class_names:
+        return np.random.default_rng(0).random(shape, "float32")
+    return np.broadcast_to((np.arange(count) % 2).reshape(-1, *(1 for _ in shape[2:])), shape[:-1])
+
+
+def compiled(name, model, optimizer):
+    """The model, compiled for the task of its data; a step is quicker run eagerly."""
+    numbers = some_targets(name, model).dtype.kind == "f"
+    loss = "mean_squared_error" if numbers else "sparse_categorical_crossentropy"
+    model.compile(optimizer, loss, run_eagerly=True)
+    return model
 
 
 def outputs(model, x):
@@ -44,54 +114,33 @@ def outputs(model, x):
     return keras.ops.convert_to_numpy(model(x, training=False))
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_a_chapter_shows_a_complete_card(found):
-    card = found.card
-    assert card.number >= 1
-    assert card.title
-    assert card.question.endswith("?")
-    assert set(card.lectures) <= set("ABCDE")
-    assert card.lectures
-
-
-def test_no_two_chapters_share_a_number():
-    numbers = [found.card.number for found in catalogue.discover()]
-    assert len(set(numbers)) == len(numbers)
-
-
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_every_public_name_of_a_chapter_is_there_and_documented(found):
-    package = __import__(f"chapters.{found.name}", fromlist=["*"])
-    for name in package.__all__:
-        assert inspect.getdoc(getattr(package, name)), f"{name} has no docstring"
-
-
-@pytest.mark.parametrize("name", MODELS)
+@each_model
 def test_a_model_has_the_parameters_and_the_input_of_its_card(name):
     card = catalogue.find_model(name)[1]
     model = catalogue.builder(name)()
-    assert model.input_shape[1:] == card.input_shape
-    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == card.parameters
-    assert not getattr(model, "compiled", False)
+    assert model.input_shape[1:] == card.input_shape, f"{name}: the card has another input_shape"
+    counted = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    assert counted == card.parameters, f"{name}: the card says {card.parameters} parameters"
+    assert not getattr(model, "compiled", False), f"{name}: a builder returns an uncompiled model"
     if card.small:  # hundreds of megabytes
         del model
         keras.backend.clear_session()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@each_model
 def test_the_forward_pass_is_finite_and_a_gradient_reaches_every_trainable_weight(name):
     model = build(name)
     before = [weight.numpy().copy() for weight in model.trainable_weights]
     # A step of plain gradient descent moves exactly the weights that a gradient reaches.
-    model.compile(keras.optimizers.SGD(1.0), LOSS, run_eagerly=True)
-    x = some_examples(model, 8)
-    assert np.isfinite(outputs(model, x)).all()
-    assert model.count_params() == 0 or np.isfinite(model.train_on_batch(x, np.arange(8) % 2))
+    compiled(name, model, keras.optimizers.SGD(1.0))
+    x, y = some_examples(model, 8), some_targets(name, model, 8)
+    assert np.isfinite(outputs(model, x)).all(), f"{name}: an output is not finite"
+    assert model.count_params() == 0 or np.isfinite(model.train_on_batch(x, y))
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert np.abs(weight.numpy() - old).max() > 0, f"no gradient reaches {weight.path}"
 
 
-@pytest.mark.parametrize("name", MODELS)
+@each_model
 def test_a_saved_model_gives_the_same_outputs(name, tmp_path):
     model = build(name)
     x = some_examples(model)
@@ -102,19 +151,20 @@ def test_a_saved_model_gives_the_same_outputs(name, tmp_path):
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("name", MODELS)
+@each_model
 def test_a_step_in_half_precision_is_finite_and_outputs_and_weights_are_float32(name, policy):
     with hardware.following(hardware.plan(policy, "cpu")):
-        model = build(name)
-        model.compile("sgd", LOSS, run_eagerly=True)
+        model = compiled(name, build(name), "sgd")
         x = some_examples(model)
-        assert np.isfinite(model.train_on_batch(x, np.zeros(2, int)))
-        assert keras.backend.standardize_dtype(model(x).dtype) == "float32"
+        assert np.isfinite(model.train_on_batch(x, some_targets(name, model)))
+        dtype = keras.backend.standardize_dtype(model(x).dtype)
+        assert dtype == "float32", f"{name}: outputs are {dtype}; give the last layer a dtype"
         # Weights, and with them the statistics of a normalization.
-        assert {weight.dtype for weight in model.weights} <= {"float32"}
+        other = [weight.path for weight in model.weights if weight.dtype != "float32"]
+        assert not other, f"{name}: {other} are not float32"
 
 
-@pytest.mark.parametrize("name", MODELS)
+@each_model
 def test_a_model_takes_another_shape_and_other_classes(name):
     card = catalogue.find_model(name)[1]
     if len(card.input_shape) != 3:
@@ -123,6 +173,9 @@ def test_a_model_takes_another_shape_and_other_classes(name):
     model = build(name, input_shape=(height, width, channels + 2), classes=3)
     assert model.output_shape == (None, 3)
     assert outputs(model, some_examples(model)).shape == (2, 3)
+
+
+# ---- exercises ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -138,38 +191,64 @@ def test_an_exercise_proves_itself(exercise, seed):
     assert prove(exercise, seed=seed) == []
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_a_chapter_has_a_lesson_and_four_exercises_with_mistakes_and_hints(found):
-    exercises = [one for one in all_exercises() if one.chapter == found.name]
-    assert len(exercises) >= 4
-    assert all(one.mistakes and one.hints for one in exercises)
-    assert lesson.text(found.name).startswith("# ")
+@each_chapter
+def test_a_chapter_has_four_exercises_or_more_with_mistakes_and_hints(chapter):
+    exercises = exercises_of(chapter.name)
+    assert len(exercises) >= 4, f"{chapter.folder}/exercises.py has {len(exercises)} exercises"
+    for one in exercises:
+        assert one.mistakes, f"{one} knows no mistake"
+        assert one.hints, f"{one} gives no hint"
+    assert [one.name for one in exercises] == list(chapter.exercise_names())
 
 
-def pictures(found):
+# ---- pages --------------------------------------------------------------------------------------
+
+
+def code_of(page):
+    """The page's blocks of code to be run, each with what it promises to print.
+
+    A promise is a comment behind a ``print`` or on the lines below it; a block may promise nothing.
+    """
+    for code in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.S | re.M):
+        after = code[match.start() :] if (match := re.search(r"^ *print\(", code, re.M)) else ""
+        yield code, re.findall(r"^(?: *print\(.*  )?# (.+)$", after, re.M)
+
+
+@pytest.mark.slow
+@each_chapter
+def test_the_code_of_a_lesson_runs_and_prints_what_it_says(chapter, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for page in lesson.page_files(chapter.name):
+        names = {}
+        for code, promised in code_of(page):
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile(code, str(page), "exec"), names)
+            lines = [line for line in printed.getvalue().splitlines() if line]
+            assert promised in ([], lines), f"{page} prints {lines} where it says {promised}"
+
+
+def pictures(chapter):
     """The chapter's functions that draw a figure from nothing."""
-    module = found.module("figures")
+    module = chapter.module("figures")
     for name, function in inspect.getmembers(module, inspect.isfunction):
         asked = inspect.signature(function)
         drawn = getattr(asked.return_annotation, "__name__", asked.return_annotation) == "Figure"
         needed = [one for one in asked.parameters.values() if one.default is one.empty]
         if drawn and not needed and function.__module__ == module.__name__:
-            yield pytest.param(found, function, id=f"{found.name}-{name}")
+            yield pytest.param(chapter, function, id=f"{chapter.name}-{name}")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("found", "picture"), [one for found in catalogue.discover() for one in pictures(found)]
+    ("chapter", "picture"), [one for chapter in CHAPTERS for one in pictures(chapter)]
 )
-def test_a_figure_has_a_title_and_words_for_who_cannot_see_it_and_the_lesson_shows_it(
-    found, picture
-):
-    figure = picture()
+def test_a_figure_has_a_title_and_words_for_who_cannot_see_it_and_a_page_shows_it(chapter, picture):
+    figure, name = picture(), f"{chapter.name}.figures.{picture.__name__}"
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert figure.get_suptitle() or len(titles) == 1, "what it finds is the figure's one title"
+    assert figure.get_suptitle() or len(titles) == 1, f"what {name} finds is its one title"
     alt = html.escape(figure.get_label() or picture.__doc__.split("\n")[0])
     assert f'aria-label="{alt}"' in pages.figure(drawn_already(picture, figure))
-    assert f"figures.{picture.__name__})" in lesson.text(found.name)
+    assert f"figures.{picture.__name__})" in lesson.text(chapter.name), f"no page shows {name}"
 
 
 def drawn_already(picture, figure):
@@ -177,8 +256,14 @@ def drawn_already(picture, figure):
     return functools.wraps(picture)(lambda: figure)
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_a_lesson_has_two_figures_or_more_and_ends_with_its_exercises(found):
-    assert len(list(pictures(found))) >= 2
-    text = lesson.text(found.name)
-    assert f'pages.exercises("{found.name}")' in text[text.index("\n## Exercises") :]
+@each_chapter
+def test_a_lesson_begins_with_its_title_has_two_figures_or_more_and_ends_with_its_exercises(
+    chapter,
+):
+    first, last = (lesson.page_files(chapter.name)[end].read_text("utf-8") for end in (0, -1))
+    where = f"the lesson in {chapter.folder}"
+    assert first.startswith("# "), f"{where} begins with no title"
+    assert len(list(pictures(chapter))) >= 2, f"{where} has fewer than two figures"
+    _, found, ending = last.partition("\n## Exercises")
+    assert found, f"{where} has no section of exercises on its last page"
+    assert f'pages.exercises("{chapter.name}")' in ending, f"{where} does not list its exercises"

@@ -1,8 +1,5 @@
 """Convolution held against Keras, SciPy, finite differences and counting on one's fingers."""
 
-import io
-import re
-from contextlib import redirect_stdout
 from math import prod
 
 import keras
@@ -34,7 +31,6 @@ from chapters.convolution.scratch import (
     receptive_field,
 )
 from companion.errors import UserError
-from companion.lesson import page_files
 
 
 @st.composite
@@ -359,17 +355,3 @@ def test_the_solutions_agree_with_the_chapter():
     stack = [(5, 1), (2, 2), (5, 1), (2, 2), (5, 1)]
     assert exercises.receptive_field(*zip(*stack, strict=True)) == receptive_field(stack)
     assert exercises.lenet5().count_params() == 61_706
-
-
-@pytest.mark.parametrize("page", page_files("convolution"), ids=lambda page: page.stem)
-def test_the_code_of_a_page_runs_by_itself_and_prints_what_it_says(page):
-    text = page.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    names, promised = {}, 0
-    for block in blocks:
-        expected = re.findall(r"(?:^print.*  |^)# (.+)$", block, re.MULTILINE)
-        with redirect_stdout(io.StringIO()) as printed:
-            exec(compile(block, str(page), "exec"), names)
-        assert printed.getvalue().splitlines() == expected
-        promised += len(expected)
-    assert promised > 8

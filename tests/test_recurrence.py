@@ -1,10 +1,7 @@
 """The chapter on recurrence: by hand equal to Keras, blind to padding, and true to its records."""
 
-import io
-import re
 import subprocess
 import sys
-from contextlib import redirect_stdout
 from importlib.util import find_spec
 
 import keras
@@ -19,7 +16,6 @@ import companion
 from chapters.recurrence import exercises, models, scratch, studies
 from chapters.recurrence.text import Vocabulary
 from companion.errors import UserError
-from companion.lesson import text
 
 few = settings(max_examples=12, deadline=None)
 
@@ -363,15 +359,3 @@ def test_the_solutions_agree_with_the_chapter():
         exercises.forecasting_windows(series, 48, 24), studies.stretches(series, 24), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
-
-
-@pytest.mark.slow
-def test_the_code_of_the_lesson_prints_what_it_says():
-    blocks = re.findall(r"^```python\n(.*?)^```", text("recurrence"), re.DOTALL | re.MULTILINE)
-    namespace = {}
-    assert len(blocks) >= 4
-    for block in blocks:
-        with redirect_stdout(io.StringIO()) as printed:
-            exec(compile(block, "README.md", "exec"), namespace)
-        promised = re.findall(r"^print\(.*\)  # (.*)$", block, re.MULTILINE)
-        assert [line for line in printed.getvalue().splitlines() if line] == promised

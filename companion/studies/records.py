@@ -24,7 +24,7 @@ ROW = ("level", "seed", "seconds", "peak_memory_mb")  # what a row holds besides
 
 
 def record(study: Study, chapter: str, folder: Path, workers: int | None = None) -> Path:
-    """Run a study, full and quick, and write what it found to ``data/results/<study>.json``.
+    """Run a study, full and quick, and write what it found to ``results/<study>.json``.
 
     The rows lie in ``full`` and ``quick`` under `folder`, so a killed recording continues.
 
@@ -34,8 +34,8 @@ def record(study: Study, chapter: str, folder: Path, workers: int | None = None)
     Raises:
         UserError: If this is no clone, or rows were lost.
     """
-    path = data_files.recorded(study.name)
-    if data_files.PACKAGED.is_dir():
+    path = data_files.recorded(study.name, chapter)
+    if path.is_relative_to(data_files.PACKAGED):
         raise UserError("Results are recorded in a clone of the project; this one is installed.")
     code = code_of(study.measure)
     full, quick = (
