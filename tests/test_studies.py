@@ -39,7 +39,7 @@ def rows_of(study, quick=False, seeds=None, lost=()):
         Row(level, seed, study.measure(level, seed, quick=quick), 0.1, 20.0)
         for level, seed in study.rows(quick, seeds)
     )
-    return Rows(study, quick, seeds, done, lost)
+    return Rows(study, quick, done, lost)
 
 
 def results_of(effect=0.0, noise=1.0, seeds=10, **changes):
@@ -251,31 +251,31 @@ def test_one_worker_and_two_give_the_same_numbers(tmp_path):
     one = run_study(study, tmp_path / "one", workers=1, seeds=4)
     two = run_study(study, tmp_path / "two", workers=2, seeds=4)
     assert compared(one) == compared(two) == compared(rows_of(study, seeds=4))
-    assert len(one.done) == 12
+    assert len(one.rows) == 12
 
 
 def test_every_worker_has_one_thread_however_many_there_are(tmp_path):
     for workers in (1, 2):
         folder = tmp_path / str(workers)
         rows = run_study(samples.study(samples.threads, timings=("process",)), folder, seeds=2)
-        assert {row.values["error"] for row in rows.done} == {11.0}
-        assert os.getpid() not in {row.values["process"] for row in rows.done}
+        assert {row.values["error"] for row in rows.rows} == {11.0}
+        assert os.getpid() not in {row.values["process"] for row in rows.rows}
 
 
 def test_a_study_continues_with_the_rows_it_has_and_repeats_none(tmp_path):
     study = samples.study()
     first = run_study(study, tmp_path, workers=1, seeds=1)
     more = run_study(study, tmp_path, workers=1, seeds=2)
-    stamps = {(row.level, row.seed): row.values["waited_seconds"] for row in more.done}
+    stamps = {(row.level, row.seed): row.values["waited_seconds"] for row in more.rows}
     assert len(stamps) == 6
-    for row in first.done:
+    for row in first.rows:
         assert stamps[row.level, row.seed] == row.values["waited_seconds"]
 
 
 def test_a_worker_that_dies_costs_its_row_by_name_and_no_other(tmp_path):
     with err.capture() as said:
         rows = run_study(samples.study(samples.deadly), tmp_path, workers=2, seeds=4)
-    assert len(rows.done) == 10
+    assert len(rows.rows) == 10
     lost = {(row.level, row.seed): row.reason for row in rows.lost}
     assert "worker process died" in lost.pop((1, 2))
     assert "ArithmeticError: the loss was not a number (study_samples.py:" in lost.pop((2, 1))
@@ -338,7 +338,7 @@ def test_what_a_row_keeps_in_its_working_folder_stays_with_the_study(tmp_path, m
     monkeypatch.chdir(tmp_path)
     (tmp_path / "0-0.json").write_text('{"error": 0.0, "norm": 0.0}')
     rows = run_study(samples.study(samples.cached), "rows", workers=1, seeds=1)
-    assert rows.done[0].values["error"] == samples.draw(0, 0, quick=False)["error"]
+    assert rows.rows[0].values["error"] == samples.draw(0, 0, quick=False)["error"]
     assert (tmp_path / "rows" / "work" / "0-0.json").exists()
 
 
@@ -443,12 +443,12 @@ MEASURE = "import helper\ndef measure(level, seed, *, quick):\n    return {'erro
 
 def test_rows_from_before_and_after_a_helper_changed_are_never_mixed(project, tmp_path):
     study = samples.study(project(measured=MEASURE, helper="def value(): return 1.0"), levels=(0,))
-    assert [row.values["error"] for row in run_study(study, tmp_path / "rows", seeds=2).done] == [
+    assert [row.values["error"] for row in run_study(study, tmp_path / "rows", seeds=2).rows] == [
         1.0,
         1.0,
     ]
     project(helper='"""Doc."""\ndef value():\n    """Docs."""\n    return (1.0)  # one\n')
-    assert len(run_study(study, tmp_path / "rows", seeds=3).done) == 3, "comments change nothing"
+    assert len(run_study(study, tmp_path / "rows", seeds=3).rows) == 3, "comments change nothing"
     project(helper="def value(): return 100.0")
     with pytest.raises(UserError, match=r"its code differs in helper\. Nothing was changed there"):
         run_study(study, tmp_path / "rows", seeds=4)
@@ -544,7 +544,7 @@ def test_a_cluster_of_two_worker_processes_gives_the_same_table(tmp_path, monkey
         assert compared(rows) == compared(rows_of(study, seeds=4))
         threads = samples.study(samples.threads, timings=("process",))
         rows = run_study(threads, tmp_path / "threads", scheduler=cluster.scheduler_address)
-        assert {row.values["error"] for row in rows.done} == {11.0}
+        assert {row.values["error"] for row in rows.rows} == {11.0}
 
 
 # ---- recorded results ---------------------------------------------------------------------------

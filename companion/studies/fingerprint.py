@@ -39,24 +39,22 @@ def modules_of(measure: Callable[..., Any]) -> dict[str, str]:
     seen: a module, model, data set or public name whose name is put together while code runs; data
     and other files that are read; and other packages, whose versions stand beside the code.
 
-    Args:
-        measure: A function at the top of a module that lies in a file.
-
     Raises:
-        UserError: If its module lies in no file.
+        UserError: If the module of `measure` lies in no file.
     """
-    source = getattr(sys.modules[measure.__module__], "__file__", None)
-    if source is None:
+    file = getattr(sys.modules[measure.__module__], "__file__", None)
+    if file is None:
         raise UserError("measure must lie in a file, so that a worker can import it.")
     # a script is `__main__` here and `__mp_main__` in a worker
-    name = measure.__module__ if measure.__module__[0] != "_" else Path(source).stem
-    project = _Project(name, Path(source))
+    name = measure.__module__ if measure.__module__[0] != "_" else Path(file).stem
+    project = _Project(name, Path(file))
     hashes: dict[str, str] = {}
     waiting = {name}
     while waiting:
-        name = waiting.pop()
-        hashes[name] = short_hash(ast.unparse(project.code(name)))
-        waiting |= project.reached(name) - hashes.keys()
+        module = project[waiting.pop()]
+        assert module is not None
+        hashes[module.name] = short_hash(ast.unparse(module.tree))
+        waiting |= project.reached(module) - hashes.keys()
     return dict(sorted(hashes.items()))
 
 
@@ -65,66 +63,24 @@ def short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-class _Project:
-    """The modules of the project; only packages are imported to find and read them.
+class _Module:
+    """A module's code, without its docstrings."""
 
-    Args:
-        start: The module where a walk begins.
-        source: Its file.
-    """
-
-    def __init__(self, start: str, source: Path) -> None:
-        self.files: dict[str, Path | None] = {start: source}
-        self.trees: dict[str, ast.Module] = {}
-        self.roots = set(PROJECT)
-        root, *below = start.split(".")
-        if root not in PROJECT:
-            beside = source.parents[len(below) + (source.name == "__init__.py")]
-            self.roots |= {module.name for module in pkgutil.iter_modules([str(beside)])}
+    def __init__(self, name: str, file: Path) -> None:
+        self.name = name
+        self.is_package = file.name == "__init__.py"
+        self.package = name if self.is_package else name.rpartition(".")[0]
+        self.tree = ast.parse(file.read_bytes())
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                del node.body[: ast.get_docstring(node, clean=False) is not None]
 
     @cached_property
-    def named(self) -> dict[str, set[str]]:
-        """The modules behind each name of a model, or of data that a chapter brings."""
-        sources = catalogue.objects(Source, lambda card: card.data)
-        named = {
-            one.card.name: {f"chapters.{entry.name}.{entry.card.data}"} for entry, one in sources
-        }
-        for name, (entry, model) in catalogue.models().items():
-            named[name] = {f"chapters.{entry.name}.models"} | named.get(model.data, set())
-        return named
-
-    def file(self, module: str) -> Path | None:
-        """Return a module's file; None where there is no such module."""
-        if module not in self.files:
-            spec = importlib.util.find_spec(module)
-            origin = Path(spec.origin) if spec and spec.origin else None
-            self.files[module] = origin if origin and origin.suffix == ".py" else None
-        return self.files[module]
-
-    def is_package(self, module: str) -> bool:
-        """Tell whether a module may have others below it."""
-        file = self.file(module)
-        return file is not None and file.name == "__init__.py"
-
-    def code(self, module: str) -> ast.Module:
-        """Return a module's syntax tree without its docstrings."""
-        if module not in self.trees:
-            file = self.file(module)
-            assert file is not None
-            self.trees[module] = tree = ast.parse(file.read_bytes())
-            for node in ast.walk(tree):
-                if (
-                    isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-                    and ast.get_docstring(node, clean=False) is not None
-                ):
-                    del node.body[0]
-        return self.trees[module]
-
-    def lazy_names(self, package: str) -> dict[str, str]:
-        """Return the submodule of each public name that a package loads lazily."""
+    def lazy(self) -> dict[str, str]:
+        """The submodule of each public name that a package loads lazily."""
         return {
             name: submodule
-            for call in ast.walk(self.code(package))
+            for call in ast.walk(self.tree)
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "lazy_loader.attach"
             for argument in call.keywords
             if argument.arg == "submod_attrs"
@@ -132,53 +88,83 @@ class _Project:
             for name in names
         }
 
-    def loaded(self, dotted: str) -> Iterator[str]:
-        """Yield the modules of the project that are loaded when a dotted name is looked up."""
-        module, *names = dotted.split(".")
-        if module not in self.roots or self.file(module) is None:
-            return
-        yield module
-        for name in names:
-            if not self.is_package(module):
-                return
-            if submodule := self.lazy_names(module).get(name):
-                yield from self.loaded(f"{module}.{submodule}.{name}")
-            module = f"{module}.{name}"
-            if self.file(module) is None:
-                return
-            yield module
+    @cached_property
+    def strings(self) -> set[str]:
+        """The strings in the code."""
+        values = (node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant))
+        return {value for value in values if isinstance(value, str)}
 
-    def reached(self, module: str) -> set[str]:
-        """Return the modules that the code of one module names, and the packages around it."""
-        tree, is_package = self.code(module), self.is_package(module)
-        names = {module, *dotted_names(tree, module if is_package else module.rpartition(".")[0])}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if node.value.replace(".", "").isidentifier():
-                    names.add(node.value)
-                if module.startswith("chapters.") and not is_package:
-                    names.update(self.named.get(node.value, ()))
-        return {loaded for name in names for loaded in self.loaded(name)}
+    @cached_property
+    def dotted_names(self) -> set[str]:
+        """Every dotted name that the code imports, or reaches through what it imports."""
+        imported: set[tuple[str, str]] = set()  # a name in the code, and what it stands for
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                imported |= {(one.asname or one.name, one.name) for one in node.names}
+                roots = {one.name.partition(".")[0] for one in node.names if not one.asname}
+                imported |= {(root, root) for root in roots}
+            elif isinstance(node, ast.ImportFrom):
+                relative = "." * node.level + (node.module or "")
+                base = importlib.util.resolve_name(relative, self.package)
+                imported |= {(one.asname or one.name, f"{base}.{one.name}") for one in node.names}
+        used = {ast.unparse(one) for one in ast.walk(self.tree) if isinstance(one, ast.Attribute)}
+        return {target for _, target in imported} | {
+            target + attributes.removeprefix(name)
+            for name, target in imported
+            for attributes in used
+            if attributes.startswith(f"{name}.")
+        }
 
 
-def dotted_names(tree: ast.AST, package: str) -> set[str]:
-    """Return every dotted name that some code imports, or reaches through what it imports.
+class _Project(dict[str, _Module | None]):
+    """The modules of the project by name, read when they are asked for; None for other names.
 
-    >>> sorted(dotted_names(ast.parse("from . import b as c; c.d.e"), "a"))
-    ['a.b', 'a.b.d', 'a.b.d.e']
+    Args:
+        name: The module where a walk begins.
+        file: Where it lies.
     """
-    imported: set[tuple[str, str]] = set()  # a name in the code, and what it stands for
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported |= {(one.asname or one.name, one.name) for one in node.names}
-            imported |= {(one.name.partition(".")[0],) * 2 for one in node.names if not one.asname}
-        elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            imported |= {(one.asname or one.name, f"{base}.{one.name}") for one in node.names}
-    used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    return {target for _, target in imported} | {
-        target + attributes.removeprefix(name)
-        for name, target in imported
-        for attributes in used
-        if attributes.startswith(f"{name}.")
-    }
+
+    def __init__(self, name: str, file: Path) -> None:
+        self[name] = _Module(name, file)
+        self.roots = set(PROJECT)
+        if name.split(".")[0] not in PROJECT:
+            beside = file.parents[name.count(".") + (file.name == "__init__.py")]
+            self.roots |= {module.name for module in pkgutil.iter_modules([str(beside)])}
+
+    def __missing__(self, name: str) -> _Module | None:
+        package, _, _ = name.rpartition(".")
+        above = self[package] if package else None
+        within = above.is_package if above else name in self.roots
+        spec = importlib.util.find_spec(name) if within else None
+        origin = Path(spec.origin or "") if spec else Path()
+        self[name] = _Module(name, origin) if origin.suffix == ".py" else None
+        return self[name]
+
+    @cached_property
+    def named(self) -> dict[str, set[str]]:
+        """The modules behind each name of a model, or of data that a chapter brings."""
+        data = catalogue.objects(Source, lambda card: card.data)
+        named = {one.card.name: {f"chapters.{entry.name}.{entry.card.data}"} for entry, one in data}
+        for name, (entry, model) in catalogue.models().items():
+            named[name] = {f"chapters.{entry.name}.models"} | named.get(model.data, set())
+        return named
+
+    def loaded(self, dotted: str) -> Iterator[str]:
+        """Yield the modules that are loaded when a dotted name is looked up."""
+        above, path = None, ""
+        for name in dotted.split("."):
+            if above and name in above.lazy:
+                yield from self.loaded(f"{above.name}.{above.lazy[name]}.{name}")
+            path = f"{path}.{name}" if path else name
+            above = self[path]
+            if above is None:
+                return
+            yield path
+
+    def reached(self, module: _Module) -> set[str]:
+        """Return the modules that the code of one module names, and the packages around it."""
+        names = {module.name, *module.dotted_names}
+        names |= {one for one in module.strings if one.replace(".", "").isidentifier()}
+        if module.name.startswith("chapters.") and not module.is_package:
+            names = names.union(*(self.named.get(string, ()) for string in module.strings))
+        return {loaded for name in names for loaded in self.loaded(name)}

@@ -207,7 +207,7 @@ def recorded_part(
     if tuple((row.level, row.seed) for row in made) != study.rows(quick, seeds):
         name = "quick" if quick else "full"
         raise DriftError(f"the {name} study's levels are not the recorded ones")
-    return Results(study, quick, tuple(made), outcome)
+    return Results(study, quick, tuple(made), outcome=outcome)
 
 
 def same(one: Any, other: Any) -> bool:

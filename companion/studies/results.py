@@ -12,7 +12,7 @@ from companion.studies import sentences
 from companion.studies.figure import draw
 from companion.studies.sentences import number
 from companion.studies.statistics import Statistics, factors_of
-from companion.studies.storage import LostRow, Rows
+from companion.studies.storage import Rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,20 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Results(Statistics):
-    """The rows of a study, and everything that follows from them.
-
-    Attributes:
-        lost: The rows that could not be measured.
-        seconds: How long the run took, in all.
-    """
-
-    lost: tuple[LostRow, ...] = ()
-    seconds: float = 0.0
+    """The rows of a study, and everything that follows from them."""
 
     @classmethod
     def of(cls, rows: Rows, outcome: str = "") -> "Results":
         """Return the results of a run."""
-        return cls(rows.study, rows.quick, rows.done, outcome, rows.lost, rows.seconds)
+        return cls(rows.study, rows.quick, rows.rows, rows.lost, rows.seconds, outcome)
 
     @cached_property
     def frame(self) -> pd.DataFrame:

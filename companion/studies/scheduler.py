@@ -44,16 +44,16 @@ def run_study(
             says that the call was wrong.
     """
     began = time.perf_counter()
-    wanted = tuple(seeds) if isinstance(seeds, Sequence) else study.seeds_of(quick, seeds)
+    wanted = seeds if isinstance(seeds, Sequence) else study.seeds_of(quick, seeds)
     rows = study.rows(quick, wanted)
     folder = Folder(Path(output), study, quick)
     with (
         executors(workers, scheduler, folder.path / "work") as (start, slots),
         RowLocks(folder) as locks,
     ):
-        lost = Scheduler(study, quick, folder, locks, start).run(rows, slots)
+        lost = Scheduler(folder, locks, start).run(rows, slots)
     done = tuple(row for row in map(folder.read, rows) if row is not None)
-    return Rows(study, quick, wanted, done, tuple(lost), time.perf_counter() - began)
+    return Rows(study, quick, done, tuple(lost), time.perf_counter() - began)
 
 
 class Scheduler:
@@ -62,17 +62,9 @@ class Scheduler:
     A slot is an executor that runs one row at a time, or None where none has been started yet.
     """
 
-    def __init__(
-        self,
-        study: Study,
-        quick: bool,
-        folder: Folder,
-        locks: RowLocks,
-        start: Callable[[], Executor],
-    ) -> None:
-        self.study, self.quick, self.folder, self.locks = study, quick, folder, locks
-        self.start = start
-        self.code = code_of(study.measure)
+    def __init__(self, folder: Folder, locks: RowLocks, start: Callable[[], Executor]) -> None:
+        self.study, self.folder, self.locks, self.start = folder.study, folder, locks, start
+        self.code = code_of(self.study.measure)
         self.waiting: deque[tuple[Level, int]] = deque()
         self.running: dict[Future[Row], tuple[tuple[Level, int], Executor]] = {}
         self.free: list[Executor | None] = []
@@ -108,8 +100,8 @@ class Scheduler:
                 advance()
             else:
                 executor = self.free.pop() or self.start()
-                future = executor.submit(perform, self.study.measure, *row, self.quick, self.code)
-                self.running[future] = (row, executor)
+                task = (self.study.measure, *row, self.folder.quick, self.code)
+                self.running[executor.submit(perform, *task)] = (row, executor)
 
     def collect(self, advance: Callable[[], None]) -> None:
         """Wait for a row to end, write it or name it lost, and free its slot."""

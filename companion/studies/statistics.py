@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, stdtrit
 
-from companion.studies.storage import Row
+from companion.studies.storage import Row, Rows
 from companion.studies.study import Level, Study
 
 CONFIDENCE = 0.95
@@ -71,19 +71,13 @@ def factors_of(study: Study, level: Level) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Statistics:
+class Statistics(Rows):
     """The rows of a study, and what follows from one column of them.
 
     Attributes:
-        study: The study.
-        quick: Whether these are the quick rows.
-        rows: One `Row` for each level and seed that could be measured.
         outcome: The column; the study's outcome by default.
     """
 
-    study: Study
-    quick: bool
-    rows: tuple[Row, ...]
     outcome: str = ""
 
     def __post_init__(self) -> None:

@@ -54,16 +54,14 @@ class Rows:
     Attributes:
         study: The study.
         quick: Whether it was the quick one.
-        seeds: The seeds asked for.
-        done: The rows, in the study's order.
+        rows: One `Row` for each level and seed that could be measured, in the study's order.
         lost: The rows that could not be had.
         seconds: How long this run took; rows that were there before cost nothing.
     """
 
     study: Study
     quick: bool
-    seeds: tuple[int, ...]
-    done: tuple[Row, ...]
+    rows: tuple[Row, ...]
     lost: tuple[LostRow, ...] = ()
     seconds: float = 0.0
 
@@ -78,12 +76,11 @@ class Folder:
     """
 
     def __init__(self, path: Path, study: Study, quick: bool) -> None:
-        self.path, self.study = path, study
-        self.levels = study.levels_of(quick)
+        self.path, self.study, self.quick = path, study, quick
         card = {
             "study": study.name,
             "quick": quick,
-            "levels": json.loads(json.dumps(self.levels)),
+            "levels": json.loads(json.dumps(study.levels_of(quick))),
             "code": modules_of(study.measure),
             "versions": versions(),
         }
@@ -110,18 +107,24 @@ class Folder:
             theirs = json.loads((self.path / "study.json").read_text(encoding="utf-8"))
         except ValueError:
             theirs = {}
-        for key, value in card.items():
-            if theirs.get(key) != value:
-                raise UserError(
-                    f"{self.path} holds the rows of another study or version: its {key} "
-                    f"{difference(theirs.get(key), value)}. Nothing was changed there; "
-                    "give another output folder, or delete that one."
-                )
+        for key, ours in card.items():
+            if (other := theirs.get(key)) == ours:
+                continue
+            differs = f"is {other!r}, this one's {ours!r}"
+            if isinstance(ours, dict) and isinstance(other, dict):
+                names = sorted({name for name, _ in ours.items() ^ other.items()})
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                differs = f"differs in {', '.join(names[:3])}{more}"
+            raise UserError(
+                f"{self.path} holds the rows of another study or version: its {key} {differs}. "
+                "Nothing was changed there; give another output folder, or delete that one."
+            )
 
     def file(self, row: tuple[Level, int]) -> Path:
         """Return where a row's file lies."""
         level, seed = row
-        return self.path / "rows" / f"{self.levels.index(level):03d}-{seed}.json"
+        index = self.study.levels_of(self.quick).index(level)
+        return self.path / "rows" / f"{index:03d}-{seed}.json"
 
     def read(self, row: tuple[Level, int]) -> Row | None:
         """Return a row, or None where it has not been written yet."""
@@ -140,22 +143,6 @@ class Folder:
             )
         contents = json.dumps(asdict(row), ensure_ascii=False)
         files.publish(self.file((row.level, row.seed)), contents)
-
-
-def difference(theirs: Any, ours: Any) -> str:
-    """Return in words how an entry of a card differs from the one that was expected.
-
-    >>> difference({"numpy": "1.26", "keras": "3.15"}, {"numpy": "2.0", "keras": "3.15"})
-    'differs in numpy'
-    >>> difference(False, True)
-    "is False, this one's True"
-    """
-    if not isinstance(ours, dict):
-        return f"is {theirs!r}, this one's {ours!r}"
-    theirs = theirs if isinstance(theirs, dict) else {}
-    names = sorted(name for name in ours | theirs if ours.get(name) != theirs.get(name))
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"differs in {', '.join(names[:3])}{more}"
 
 
 class RowLocks:
@@ -182,16 +169,16 @@ class RowLocks:
         """Give a row back."""
         self._lock(row, False)
 
-    def _lock(self, row: tuple[Level, int], acquire: bool) -> None:
+    def _lock(self, row: tuple[Level, int], lock: bool) -> None:
         """Lock or unlock one byte of the file, a different one for each row."""
         offset = zlib.crc32(repr(row).encode()) >> 1
         if sys.platform == "win32":
             import msvcrt
 
             self.file.seek(offset)
-            msvcrt.locking(self.file.fileno(), msvcrt.LK_NBLCK if acquire else msvcrt.LK_UNLCK, 1)
+            msvcrt.locking(self.file.fileno(), msvcrt.LK_NBLCK if lock else msvcrt.LK_UNLCK, 1)
         else:
             import fcntl
 
-            command = fcntl.LOCK_EX | fcntl.LOCK_NB if acquire else fcntl.LOCK_UN
+            command = fcntl.LOCK_EX | fcntl.LOCK_NB if lock else fcntl.LOCK_UN
             fcntl.lockf(self.file, command, 1, offset)

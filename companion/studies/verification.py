@@ -82,7 +82,7 @@ def _measured_again(study: Study, full: bool, workers: int | None) -> str:
                 f"seed {lost.seed}: {lost.reason}"
             )
         furthest = max(furthest, compare(record[name], again))
-        count += len(again.done)
+        count += len(again.rows)
     how = "to the last digit" if furthest == 0 else f"within {furthest:.0%} of the bands"
     changed = record["code"] != code_of(study.measure)
     since = "; the code has changed since it was recorded" if changed else ""
@@ -102,9 +102,9 @@ def compare(part: dict[str, Any], again: Rows) -> float:
     study, furthest = again.study, 0.0
     recorded = recorded_part(study, again.quick, part["rows"]).rows
     for column, bands in part["bands"].items():
-        if any(column not in row.values for row in again.done):
+        if any(column not in row.values for row in again.rows):
             raise DriftError(f"the study no longer measures {column!r}")
-        now = by_level(again.done, column)
+        now = by_level(again.rows, column)
         for level, before in by_level(recorded, column).items():
             band = bands[study.name_of(level)]
             mean, new = (float(np.mean(list(of.values()))) for of in (before, now[level]))
