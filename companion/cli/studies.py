@@ -14,6 +14,9 @@ from companion.console import Answer, table
 from companion.errors import UserError
 
 RUNS = Path("runs") / "studies"
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Worker processes; one for each core by default.")
+]
 
 
 @command
@@ -21,9 +24,7 @@ def study(
     name: Annotated[str, typer.Argument(help="The study; without one, all are listed.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Fewer levels and seeds.")] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds per level.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; one for each core by default.")
-    ] = None,
+    workers: Workers = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, instead of workers.")
     ] = None,
@@ -41,36 +42,28 @@ def study(
     """
     if not name:
         return listing()
-    found, chosen = catalogue.find_study(name)
+    chapter, chosen = catalogue.find_study(name)
+    from companion.studies import records, sentences
     from companion.studies.results import Results
     from companion.studies.scheduler import run_study
-    from companion.studies.sentences import number
 
     if record:
         if quick or seeds or scheduler or output:
             raise UserError("--record runs the whole study: leave out all options but --workers.")
-        from companion.studies.records import record as write
-
-        path = write(chosen, found.name, RUNS / name, workers)
+        path = records.record(chosen, chapter.name, RUNS / name, workers)
         return Answer({"study": name, "record": str(path)}, Text(f"Recorded in {path}."))
 
     folder = output or RUNS / name / ("quick" if quick else "full")
     rows = run_study(chosen, folder, quick=quick, seeds=seeds, workers=workers, scheduler=scheduler)
     results = Results.of(rows)
-    data = {**results.to_json(), "chapter": found.name, "output": str(folder)}
+    data = {**results.to_json(), "chapter": chapter.name, "output": str(folder)}
     if not results.rows:
         return Answer(data, results.verdict, 1)
     figure = results.save(folder)
     shown = table("level", ">seeds", ">mean", ">sd", "95 % interval", "against the baseline")
     for _, row in results.table.iterrows():
-        shown.add_row(
-            row["level"],
-            str(row["seeds"]),
-            number(row["mean"]),
-            number(row["sd"]),
-            f"{number(row['low'])} to {number(row['high'])}",
-            row["effect"],
-        )
+        mean, sd, low, high = (sentences.number(row[key]) for key in ("mean", "sd", "low", "high"))
+        shown.add_row(row["level"], str(row["seeds"]), mean, sd, f"{low} to {high}", row["effect"])
     lost = [
         f"lost: {chosen.name_of(row.level)}, seed {row.seed}: {row.reason}" for row in results.lost
     ]
@@ -82,20 +75,19 @@ def study(
 def listing() -> Answer:
     """List every study of the book."""
     shown = table("study", "chapter", ">rows", ">quick", "question")
-    rows = []
-    for name, (found, chosen) in catalogue.studies().items():
-        full, quick = len(chosen.rows()), len(chosen.rows(quick=True))
-        rows.append(
-            {
-                "name": name,
-                "chapter": found.name,
-                "question": chosen.question,
-                "rows": full,
-                "quick_rows": quick,
-            }
-        )
-        shown.add_row(name, found.name, str(full), str(quick), chosen.question)
-    return Answer({"studies": rows}, shown)
+    studies = [
+        {
+            "name": name,
+            "chapter": chapter.name,
+            "rows": len(chosen.rows()),
+            "quick_rows": len(chosen.rows(quick=True)),
+            "question": chosen.question,
+        }
+        for name, (chapter, chosen) in catalogue.studies().items()
+    ]
+    for row in studies:
+        shown.add_row(*map(str, row.values()))
+    return Answer({"studies": studies}, shown)
 
 
 @command
@@ -107,9 +99,7 @@ def verify(
         bool,
         typer.Option("--full", help="Run the full studies again too, not the quick ones only."),
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; one for each core by default.")
-    ] = None,
+    workers: Workers = None,
     json: Json = False,
 ) -> Answer:
     """Make the recorded results again and compare: match, drift (exit code 1) or cannot.

@@ -11,7 +11,7 @@ import pandas as pd
 from companion.studies import sentences
 from companion.studies.figure import draw
 from companion.studies.sentences import number
-from companion.studies.statistics import Statistics, factors_of
+from companion.studies.statistics import Statistics
 from companion.studies.storage import Rows
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Results(Statistics):
         """The tidy table: one row for each level and seed, factors and numbers in columns."""
         return pd.DataFrame(
             [
-                {"level": self.study.name_of(row.level), **factors_of(self.study, row.level)}
+                {"level": self.study.name_of(row.level), **self.study.factors_of(row.level)}
                 | {"seed": row.seed, **row.values}
                 for row in self.rows
             ]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, stdtrit
 
 from companion.studies.storage import Row, Rows
-from companion.studies.study import Level, Study
+from companion.studies.study import Level
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -62,12 +62,6 @@ def by_level(rows: Sequence[Row], column: str) -> dict[Level, dict[int, float]]:
     for row in rows:
         values.setdefault(row.level, {})[row.seed] = row.values[column]
     return values
-
-
-def factors_of(study: Study, level: Level) -> dict[str, Any]:
-    """Return a level's value of each factor."""
-    parts = level if isinstance(level, tuple) else (level,)
-    return dict(zip(study.factors, parts, strict=True))
 
 
 @dataclass(frozen=True)
@@ -120,7 +114,7 @@ class Statistics(Rows):
         pairs = [outcomes[seed] - reference[seed] for seed in outcomes if seed in reference]
         summary = {
             "level": self.study.name_of(level),
-            **factors_of(self.study, level),
+            **self.study.factors_of(level),
             "seeds": len(values),
             "mean": float(np.mean(values)),
             "sd": float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,

@@ -111,8 +111,9 @@ class Folder:
             if (other := theirs.get(key)) == ours:
                 continue
             differs = f"is {other!r}, this one's {ours!r}"
-            if isinstance(ours, dict) and isinstance(other, dict):
-                names = sorted({name for name, _ in ours.items() ^ other.items()})
+            if isinstance(ours, dict):
+                known = other if isinstance(other, dict) else {}
+                names = sorted({name for name, _ in ours.items() ^ known.items()})
                 more = f" and {len(names) - 3} more" if len(names) > 3 else ""
                 differs = f"differs in {', '.join(names[:3])}{more}"
             raise UserError(

@@ -104,11 +104,8 @@ class Study:
                 self._check(level)
             if twice := _twice(levels) or _twice([self.name_of(level) for level in levels]):
                 self._refuse("every level comes once", f"{twice[0]!r} more than once")
-            if (
-                not seeds
-                or _twice(seeds)
-                or any(type(seed) is not int or seed < 0 for seed in seeds)
-            ):
+            whole = all(type(seed) is int and seed >= 0 for seed in seeds)
+            if not seeds or not whole or _twice(seeds):
                 self._refuse("seeds are different whole numbers from 0", list(seeds))
             for level in levels:
                 if self.baseline_of(level, quick) not in levels:
@@ -116,15 +113,11 @@ class Study:
                     self._refuse(f"the baseline of {level!r} must be one of its levels", wrong)
 
     def _check(self, level: Level) -> None:
-        parts = level if isinstance(level, tuple) else (level,)
-        if len(parts) != len(self.factors) or isinstance(level, tuple) != isinstance(
-            self.factor, tuple
-        ):
+        one_factor = not isinstance(self.factor, tuple)
+        if isinstance(level, tuple) == one_factor or len(_parts(level)) != len(self.factors):
             self._refuse(f"a level has one value for each of {self.factors}", repr(level))
-        for part in parts:
-            if not isinstance(part, Scalar) or (
-                isinstance(part, float) and not math.isfinite(part)
-            ):
+        for part in _parts(level):
+            if not isinstance(part, Scalar) or part in (math.inf, -math.inf) or part != part:
                 self._refuse("a level is made of strings and finite numbers", repr(level))
 
     def _refuse(self, expected: str, received: object) -> None:
@@ -170,14 +163,21 @@ class Study:
         seeds = self.seeds_of(quick) if seeds is None else seeds
         return tuple((level, seed) for level in self.levels_of(quick) for seed in seeds)
 
+    def factors_of(self, level: Level) -> dict[str, Scalar]:
+        """Return a level's value of each factor."""
+        return dict(zip(self.factors, _parts(level), strict=True))
+
     def name_of(self, level: Level) -> str:
         """Return a level in words: a string as it is, a number with its factor's name."""
-        parts = level if isinstance(level, tuple) else (level,)
         return ", ".join(
             part if isinstance(part, str) else f"{factor} = {part:g}"
-            for factor, part in zip(self.factors, parts, strict=True)
+            for factor, part in self.factors_of(level).items()
         )
 
 
+def _parts(level: Level) -> tuple[Scalar, ...]:
+    return level if isinstance(level, tuple) else (level,)
+
+
 def _twice(values: Sequence[Any]) -> list[Any]:
-    return [value for place, value in enumerate(values) if value in values[:place]]
+    return [value for index, value in enumerate(values) if value in values[:index]]
