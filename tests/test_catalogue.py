@@ -11,6 +11,7 @@ import pytest
 import chapters
 from companion import catalogue
 from companion.chapter import Model
+from companion.checking.classroom.discovery import all_exercises
 from companion.errors import UserError
 
 
@@ -88,11 +89,12 @@ def test_a_chapter_that_cannot_be_read_is_left_out_and_says_why(own, caplog, tex
 
 
 def test_a_mistake_in_a_chapters_studies_or_exercises_hides_no_other_chapters(own, caplog):
-    known = catalogue.studies()
+    known, exercises = catalogue.studies(), all_exercises()
     own("attention/__init__.py", CARD.format(models=""))
     own("attention/studies.py", "\nimport nowhere")
     own("attention/exercises.py", "def")
     assert catalogue.studies().keys() == known.keys()
+    assert all_exercises() == exercises
     assert "chapters.attention.studies cannot be imported from" in caplog.text
     assert "attention, line 2: ModuleNotFoundError: No module named 'nowhere'" in caplog.text
     assert catalogue.find_chapter("attention").exercise_names() == ()

@@ -78,9 +78,7 @@ def intervals(axes: Any, line: "pd.DataFrame", along: str, scale: float = 1, **s
     axes.errorbar(line[along], scale * line["mean"], scale * below_and_above, capsize=3, **style)
 
 
-def learning_curve(
-    history: "pd.DataFrame", metric: str = "accuracy", unit: str = "nats"
-) -> Figure:
+def learning_curve(history: "pd.DataFrame", metric: str = "accuracy", unit: str = "nats") -> Figure:
     """Loss and metric by epoch, for training and, where there is any, validation.
 
     Args:
