@@ -46,11 +46,13 @@ def deadly(level, seed, *, quick):
 
 
 def threads(level, seed, *, quick):
-    return {
-        "error": int(os.environ["OMP_NUM_THREADS"]) * 10
-        + int(os.environ["TF_NUM_INTRAOP_THREADS"]),
-        "process": os.getpid(),
-    }
+    """How many threads NumPy's linear algebra has, tens, and TensorFlow is told to have, ones."""
+    import numpy  # noqa: F401
+    import threadpoolctl
+
+    numpys = max(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
+    tensorflows = int(os.environ["TF_NUM_INTRAOP_THREADS"])
+    return {"error": 10 * numpys + tensorflows, "process": os.getpid()}
 
 
 def wrong(level, seed, *, quick):

@@ -11,8 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from companion import catalogue
-from companion.datasets import Source
+from companion import catalogue, datasets
 from companion.errors import UserError
 
 PROJECT = {"companion", "chapters"}
@@ -143,7 +142,7 @@ class _Project(dict[str, _Module | None]):
     @cached_property
     def named(self) -> dict[str, set[str]]:
         """The modules behind each name of a model, or of data that a chapter brings."""
-        data = catalogue.objects(Source, lambda card: card.data)
+        data = catalogue.objects(datasets.Source, lambda card: card.data)
         named = {one.card.name: {f"chapters.{entry.name}.{entry.card.data}"} for entry, one in data}
         for name, (entry, model) in catalogue.models().items():
             named[name] = {f"chapters.{entry.name}.models"} | named.get(model.data, set())
