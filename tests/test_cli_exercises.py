@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import chapters
 from companion import catalogue
 from companion.checking import assert_passes
 from companion.checking.classroom import grading, progress
@@ -583,6 +584,30 @@ def test_the_same_exercises_make_the_same_zip(companion, here, arithmetic):
     for name in ("one.zip", "two.zip"):
         companion("autograder", name, "--exercises", arithmetic)
     assert (here / "one.zip").read_bytes() == (here / "two.zip").read_bytes()
+
+
+def test_a_teachers_own_chapter_is_packed_where_the_book_lies(companion, here, monkeypatch):
+    folder = here / "course" / "smoothing"
+    folder.mkdir(parents=True)
+    card = "number=99, title='Smoothing', question='What is left?', lectures='A'"
+    (folder / "__init__.py").write_text(
+        f"from companion.chapter import Chapter\nchapter = Chapter({card})\n"
+    )
+    (folder / "exercises.py").write_text(
+        "from companion.checking import exercise\n\n\n@exercise()\ndef half(x):\n"
+        '    """Return half of `x`."""\n    return x / 2\n\n\n'
+        "@half.cases\ndef _(rng):\n    yield 3.0\n"
+    )
+    monkeypatch.setenv("COMPANION_CHAPTERS", "")
+    monkeypatch.setattr(chapters, "__path__", list(chapters.__path__))
+    code, _, err = companion(
+        "autograder", "a.zip", "--exercises", "smoothing", "--chapters", here / "course"
+    )
+    assert code == 0, err
+    with zipfile.ZipFile(here / "a.zip") as archive:
+        names = archive.namelist()
+    assert {"chapters/smoothing/exercises.py", "chapters/__init__.py"} <= {*names}
+    assert len(names) == len({*names})
 
 
 # -- the page for instructors -----------------------------------------------------------------

@@ -412,6 +412,22 @@ def test_an_exercise_file_that_leaves_is_named(tmp_path):
         load_exercises(tmp_path / "week5.py")
 
 
+def test_a_mistake_is_named_only_where_no_other_explains_the_answer_too():
+    def doubled(x):
+        """Return twice `x`."""
+        return 2 * x
+
+    made = exercise()(doubled)
+    made.cases(lambda rng: iter([2.0, 3.0]))
+    made.mistakes("You squared it.", lambda x: x**2)
+    assert made.check(lambda x: x * x).verdict.mistake == "You squared it."
+    again = exercise()(doubled)
+    again.cases(lambda rng: iter([1.0, 3.0]))
+    again.mistakes("You squared it.", lambda x: x**2, "You took the power.", lambda x: x**2.0)
+    verdict = again.check(lambda x: x * x).verdict
+    assert (verdict.mistake, verdict.message) == (None, "The result is 1, expected 2.")
+
+
 # -- in a browser -------------------------------------------------------------------------------
 
 IN_A_BROWSER = """

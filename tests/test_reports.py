@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -183,6 +184,9 @@ def test_gradescope_gets_the_fields_it_documents_and_no_seed():
     result = reports.to_gradescope(found)
     assert result["score"] == 2.0
     assert result["execution_time"] == 1.5
+    assert result["output"] == "Isolation: sandbox"
+    nothing_run = reports.to_gradescope(replace(found, isolation=""))
+    assert nothing_run["output"] == "Isolation: none needed, nothing was run"
     passed, failed = result["tests"]
     assert (passed["score"], passed["max_score"], passed["status"]) == (2.0, 2.0, "passed")
     assert (failed["score"], failed["max_score"], failed["status"]) == (0.0, 1.0, "failed")

@@ -13,11 +13,11 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from companion.checking.authoring.exercise import Exercise
+from companion.checking.authoring.exercise import Exercise, find_exercise
 from companion.checking.authoring.proof import prove as faults_of
 from companion.checking.classroom import autograder as gradescope
 from companion.checking.classroom import grading, hand_ins, progress, reports
-from companion.checking.classroom.discovery import exercises_named, find_exercise, is_path
+from companion.checking.classroom.discovery import all_exercises, exercises_named, is_path
 from companion.checking.verdict import Report, Status
 from companion.cli import Json, command
 from companion.console import Answer, err, out, table
@@ -213,7 +213,7 @@ def solution(
 
 def _exercise(name: str, exercises: str | None) -> tuple[Exercise, str, progress.Standing]:
     """Return an exercise, the name that progress knows it by, and where the learner stands."""
-    exercise = find_exercise(name, exercises_named(exercises) if exercises else None)
+    exercise = find_exercise(name, exercises_named(exercises) if exercises else all_exercises())
     key = f"{exercise.chapter}/{exercise.name}"
     return exercise, key, progress.standings().get(key, progress.Standing())
 

@@ -19,6 +19,7 @@ from companion.checking.authoring.codec import copied
 from companion.checking.authoring.mistakes import Function, Mistakes
 from companion.checking.authoring.practice import Practice
 from companion.checking.verdict import Status, Verdict
+from companion.errors import UnknownNameError
 
 Cases = Callable[[np.random.Generator], Iterable[Any]]
 
@@ -218,6 +219,18 @@ def exercises_in(module: ModuleType) -> tuple[Exercise, ...]:
         for value in vars(module).values()
         if isinstance(value, Exercise) and value.module == module.__name__
     )
+
+
+def find_exercise(name: str, exercises: Iterable[Exercise]) -> Exercise:
+    """Return the exercise of that name.
+
+    Raises:
+        UnknownNameError: With the nearest name.
+    """
+    known = {one.name: one for one in exercises}
+    if name not in known:
+        raise UnknownNameError("exercise", name, known)
+    return known[name]
 
 
 def _printable(text: str) -> str:

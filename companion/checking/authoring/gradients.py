@@ -56,25 +56,16 @@ class GradientExercise(Exercise):
         reference: The analytic gradient, shown as the solution.
         of: The function to differentiate; it returns one array or number.
         wrt: The parameters of `of` to differentiate, by default all of them.
-        points: What a right answer earns.
-        rtol: Relative tolerance.
-        atol: Absolute tolerance.
+        **options: Points and tolerances, as every exercise has them.
 
     Raises:
         TypeError: If the signatures of `reference` and `of` do not fit together.
     """
 
     def __init__(
-        self,
-        reference: Function,
-        *,
-        of: Function,
-        wrt: str | Sequence[str] | None,
-        points: float,
-        rtol: float,
-        atol: float,
+        self, reference: Function, of: Function, wrt: str | Sequence[str] | None, **options: float
     ) -> None:
-        super().__init__(reference, points=points, rtol=rtol, atol=atol)
+        super().__init__(reference, **options)
         self.of = of.reference if isinstance(of, Exercise) else of
         forward = inspect.signature(self.of).parameters
         self.wrt = (wrt,) if isinstance(wrt, str) else tuple(forward if wrt is None else wrt)
@@ -143,7 +134,7 @@ def gradient_exercise(
         atol: Absolute tolerance against them.
     """
     return lambda reference: GradientExercise(
-        reference, of=of, wrt=wrt, points=points, rtol=rtol, atol=atol
+        reference, of, wrt, points=points, rtol=rtol, atol=atol
     )
 
 

@@ -5,12 +5,11 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from companion import catalogue
 from companion.checking.authoring.exercise import Exercise, exercises_in
-from companion.errors import UnknownNameError, UserError
+from companion.errors import UserError
 
 
 def exercises_of(chapter: str) -> tuple[Exercise, ...]:
@@ -27,18 +26,6 @@ def all_exercises() -> tuple[Exercise, ...]:
     """Return the exercises of every chapter, in reading order."""
     held = catalogue.objects(Exercise, lambda card: "exercises")
     return tuple(one for chapter, one in held if one.chapter == chapter.name)
-
-
-def find_exercise(name: str, exercises: Sequence[Exercise] | None = None) -> Exercise:
-    """Return the exercise of that name, among `exercises` or in the whole book.
-
-    Raises:
-        UnknownNameError: With the nearest name.
-    """
-    known = {one.name: one for one in (all_exercises() if exercises is None else exercises)}
-    if name not in known:
-        raise UnknownNameError("exercise", name, known)
-    return known[name]
 
 
 def load_exercises(path: str | Path) -> tuple[Exercise, ...]:

@@ -20,11 +20,9 @@ MAX_MEMBERS = 1_000
 
 
 class SubmissionError(UserError):
-    """A submission cannot be read; the message says why."""
+    """A submission cannot be read; the message says why, and `status` what becomes of it."""
 
-
-class NothingHandedInError(SubmissionError):
-    """A folder or an archive holds no Python file."""
+    status = Status.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,8 @@ def read_submission(path: Path, wanted: Collection[str] = ()) -> tuple[str, byte
         wanted: What the file may be named where there are several, e.g. ``convolution.py``.
 
     Raises:
-        SubmissionError: If it cannot be read, or holds several files that could be meant.
-        NothingHandedInError: If it holds no Python file.
+        SubmissionError: If it cannot be read, or holds no Python file, or several that could be
+            meant.
     """
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
@@ -129,7 +127,9 @@ def _is_litter(parts: tuple[str, ...]) -> bool:
 
 def _the_one(names: list[str], wanted: Collection[str]) -> str:
     if not names:
-        raise NothingHandedInError("There is no Python file in it.")
+        error = SubmissionError("There is no Python file in it.")
+        error.status = Status.NOT_ATTEMPTED
+        raise error
     if len(names) > 1:
         usual = {name.lower() for name in wanted}
         named = [name for name in names if PurePosixPath(name).name.lower() in usual]
@@ -215,10 +215,9 @@ def collect(entries: Sequence[Path], wanted: Collection[str] = ()) -> Submission
         return Submission(learner, where, None, f"Two submissions for one learner: {names}.")
     try:
         name, source = read_submission(first, wanted)
-    except NothingHandedInError as error:
-        return Submission(learner, where, None, str(error), Status.NOT_ATTEMPTED)
     except (SubmissionError, OSError) as error:
-        return Submission(learner, where, None, printable(str(error)))
+        status = getattr(error, "status", Status.ERROR)
+        return Submission(learner, where, None, printable(str(error)), status)
     inside = printable(name)
     return Submission(learner, where if inside == where else f"{where}/{inside}", source)
 

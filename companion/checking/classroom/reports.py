@@ -164,45 +164,43 @@ def to_junit(reports: Sequence[Report], *, timestamp: str = "") -> str:
     root = ElementTree.Element("testsuites")
     for number, report in enumerate(reports):
         outcomes = [kinds.get(verdict.status, "error") for verdict in report.verdicts]
-        suite = ElementTree.SubElement(
+        suite = _element(
             root,
             "testsuite",
-            {
-                "id": str(number),
-                "name": report.learner,
-                "package": report.verdicts[0].chapter if report.verdicts else "",
-                "timestamp": timestamp,
-                "hostname": "localhost",
-                "tests": str(len(outcomes)),
-                "failures": str(outcomes.count("failure")),
-                "errors": str(outcomes.count("error")),
-                "skipped": str(outcomes.count("skipped")),
-                "time": f"{report.seconds:.3f}",
-            },
+            id=number,
+            name=report.learner,
+            package=report.verdicts[0].chapter if report.verdicts else "",
+            timestamp=timestamp,
+            hostname="localhost",
+            tests=len(outcomes),
+            failures=outcomes.count("failure"),
+            errors=outcomes.count("error"),
+            skipped=outcomes.count("skipped"),
+            time=f"{report.seconds:.3f}",
         )
-        properties = ElementTree.SubElement(suite, "properties")
-        for name, value in (("score", report.score), ("max_score", report.max_score)):
-            ElementTree.SubElement(properties, "property", {"name": name, "value": f"{value:g}"})
-        ElementTree.SubElement(
-            properties, "property", {"name": "isolation", "value": report.isolation}
-        )
+        properties = _element(suite, "properties")
+        _element(properties, "property", name="score", value=f"{report.score:g}")
+        _element(properties, "property", name="max_score", value=f"{report.max_score:g}")
+        _element(properties, "property", name="isolation", value=report.isolation)
         for verdict, kind in zip(report.verdicts, outcomes, strict=True):
-            case = ElementTree.SubElement(
+            case = _element(
                 suite,
                 "testcase",
-                {
-                    "name": verdict.exercise,
-                    "classname": f"{verdict.chapter}.{report.learner}",
-                    "time": f"{verdict.seconds:.3f}",
-                },
+                name=verdict.exercise,
+                classname=f"{verdict.chapter}.{report.learner}",
+                time=f"{verdict.seconds:.3f}",
             )
             if kind:
-                said = {"message": verdict.message, "type": str(verdict.status)}
-                ElementTree.SubElement(case, kind, said).text = verdict.details
-        ElementTree.SubElement(suite, "system-out").text = "\n".join(report.notes)
-        ElementTree.SubElement(suite, "system-err")
+                failure = _element(case, kind, message=verdict.message, type=verdict.status)
+                failure.text = verdict.details
+        _element(suite, "system-out").text = "\n".join(report.notes)
+        _element(suite, "system-err")
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _element(parent: ElementTree.Element, tag: str, **attributes: object) -> ElementTree.Element:
+    return ElementTree.SubElement(parent, tag, {key: str(one) for key, one in attributes.items()})
 
 
 def to_gradescope(report: Report) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
@@ -138,8 +138,11 @@ class Worker:
             scratch = self._scratch = tempfile.mkdtemp(prefix="companion-")
             program = [str(file) for file in PROGRAM]
             readable = [
-                *_open_parts(_system(), [*_libraries(), *_secrets(_system())]),
-                *_open_parts(packages, _secrets(packages)),
+                *(
+                    part
+                    for shown, hidden in _shown(packages)
+                    for part in _open_parts(shown, hidden)
+                ),
                 *program,
                 "/dev/urandom",
             ]
@@ -347,6 +350,12 @@ def _secrets(shown: Sequence[str]) -> list[str]:
     return [path for path in (*book, *own) if os.path.isdir(path)]
 
 
+def _shown(packages: Sequence[str]) -> Iterator[tuple[Sequence[str], list[str]]]:
+    """Yield folders that the worker sees, with what is hidden of them; later ones lie on top."""
+    yield _system(), [*_libraries(), *_secrets(_system())]
+    yield packages, _secrets(packages)
+
+
 def _open_parts(paths: Iterable[str], hidden: Collection[str]) -> list[str]:
     """Return the files and folders that make up `paths`, but for those in `hidden`."""
     parts = []
@@ -376,14 +385,6 @@ def _namespaces() -> list[str]:
     return [*options, "--die-with-parent"]
 
 
-def _mounts() -> list[str]:
-    size = str(SCRATCH_BYTES)
-    return [
-        *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),
-        *("--perms", "0777", "--size", size, "--tmpfs", "/scratch"),
-    ]
-
-
 def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
     """Return the command that shuts the one after it in, with `packages` and nothing of ours."""
     bound = [*_system(), *packages]
@@ -392,10 +393,7 @@ def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
     on_the_way = {str(parent) for path in bound for parent in Path(path).parents}
     for folder in sorted(on_the_way - {"/"} - set(bound), key=len):
         options += ["--perms", "0755", "--dir", folder]
-    for shown, hidden in (
-        (_system(), [*_libraries(), *_secrets(_system())]),
-        (packages, _secrets(packages)),
-    ):
+    for shown, hidden in _shown(packages):
         for path in shown:
             options += ["--ro-bind", path, path]
         for path in hidden:
@@ -403,7 +401,8 @@ def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
     options += ["--perms", "0755", "--dir", "/worker"]
     for file in PROGRAM:
         options += ["--ro-bind", str(file), f"/worker/{file.name}"]
-    options += _mounts()
+    options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+    options += ["--perms", "0777", "--size", str(SCRATCH_BYTES), "--tmpfs", "/scratch"]
     return [*options, "--remount-ro", "/", "--chdir", "/scratch", "--"]
 
 

@@ -30,11 +30,10 @@ from typing import Any, Self
 from companion.checking.authoring.answer_key import AnswerKey
 from companion.checking.authoring.cases import Outcome, Raised, Returned
 from companion.checking.authoring.codec import decode, encode
-from companion.checking.authoring.exercise import Exercise, known_key
+from companion.checking.authoring.exercise import Exercise, find_exercise, known_key
 from companion.checking.judging.isolation import LostError, Sandbox, Worker, best
 from companion.checking.judging.worker import MAX_NAMES
 from companion.checking.verdict import Report, Status, Verdict
-from companion.errors import UnknownNameError
 
 TIME_LIMIT = 10.0
 KERAS = re.compile(rb"\b(?:import|from)\b.*\b(?:keras|tensorflow)\b")
@@ -317,9 +316,5 @@ def select(exercises: Sequence[Exercise], only: str | Sequence[str] | None) -> t
     """
     if only is None:
         return tuple(exercises)
-    known = {one.name: one for one in exercises}
-    names = [only] if isinstance(only, str) else list(only)
-    for name in names:
-        if name not in known:
-            raise UnknownNameError("exercise", name, known)
-    return tuple(known[name] for name in names)
+    names = [only] if isinstance(only, str) else only
+    return tuple(find_exercise(name, exercises) for name in names)
