@@ -57,7 +57,8 @@ Outcome = Returned | Raised
 class Case:
     """One case of an exercise: it knows what is right, and how a result is compared and shown.
 
-    This is the case of plain values. Another kind of exercise has a kind of case of its own.
+    This is the case of plain values. Another kind of exercise has a kind of case of its own, which
+    overrides what it does otherwise: `comparable`, `difference`, `fault` or `shown`.
 
     Attributes:
         given: The values under the names of the parameters that they go to.
