@@ -26,7 +26,9 @@ chapter = Chapter(
     number=6,
     title="Convnets",
     question="How are convolutions stacked into a network that recognises what it sees?",
-    lectures="ABDE",
+    lectures="ABCDE",
+    pages=("02-imagenet.md", "03-what-a-cnn-learns.md"),
+    builds_on=("convolution",),
     models=(
         Model(
             "from_pattern",

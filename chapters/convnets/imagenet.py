@@ -1,8 +1,8 @@
 """The convnets of the ImageNet years: 2012 to 2014, from eight layers with weights to twenty-two.
 
 Each builder makes the network of its paper, with Keras's default initializer, at the published
-size by default. Inputs are images as their pipeline gives them: the papers subtracted the mean
-pixel first.
+size by default. Inputs are images as their pipeline gives them: AlexNet and ZFNet subtracted the
+mean image first, VGG the mean colour.
 """
 
 import keras

@@ -102,8 +102,8 @@ def _as_published(x, classes):
 def vgg_small(input_shape=(16, 16, 1), classes=10, *, filters=16):
     """Build VGG's plan in small: three blocks of two 3×3 convolutions, then one hidden layer.
 
-    Batch normalization after each block, which VGG came a year too early for, lets it learn with
-    a high rate. Digits take it less than a minute on two cores.
+    Batch normalization after each block, which was published half a year after VGG, lets it learn
+    with a high rate. Digits take it less than a minute on two cores.
 
     Args:
         input_shape: ``(height, width, channels)`` of an image, 8×8 or more.

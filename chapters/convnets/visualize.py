@@ -163,7 +163,7 @@ def activation_map(model, image, label):
             f"such as gap_classifier. Received: {model.name}. Use grad_cam: it takes any convnet."
         )
     maps = activations(model, image, front[-2].name)
-    # M_c(x, y) = Σ_k w_kc f_k(x, y)
+    # M_c(i, j) = Σ_k w_kc A_k(i, j)
     return maps @ ops.convert_to_numpy(last.kernel)[:, label]
 
 
@@ -172,7 +172,7 @@ def gradient_map(model, image, label, layer=None):
     layer = _convolution(model, layer, first=False)
     maps = activations(model, image, layer.name)
     gradient = gradient_at(scores(model), layer.name, maps, label)
-    # α_k = mean over places of ∂y_c / ∂A_k        M = ReLU(Σ_k α_k A_k)
+    # g_k = mean over places of ∂z_c / ∂A_k        M_c = ReLU(Σ_k g_k A_k)
     return np.maximum(maps @ gradient.mean(axis=(0, 1)), 0)
 
 
