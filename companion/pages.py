@@ -171,8 +171,9 @@ def exercise(name: str) -> str:
         _copied(signature, one.stub),
         _example(one),
         hints,
-        f'<div data-exercise="{name}" markdown>\n\n```bash\ncompanion start {chapter}\n'
-        f"companion check {chapter}.py --only {one.name}\n```\n\n</div>\n\n</div>",
+        f'<div data-exercise="{name}" markdown>\n\nIn a terminal, begin and check:\n\n```bash\n'
+        f"companion start {chapter}\ncompanion check {chapter}.py --only {one.name}\n```\n\n"
+        "</div>\n\n</div>",
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -184,8 +185,9 @@ def _example(one: Exercise) -> str:
     bound = one.bind(one.draw(0)[0])
     arguments, keywords = copy.deepcopy((bound["arguments"], bound["keywords"]))
     values = {**bound["given"], "expected": one(*arguments, **keywords)}
-    lines = [shown(key, value) for key, value in values.items()]
-    return "For example:\n\n```text\n" + "\n".join(lines) + "\n```"
+    lines = "\n".join(shown(key, value) for key, value in values.items())
+    block = f"```text\n{lines}\n```"
+    return f"For example:\n\n{block}" if lines.count("\n") < SHORT else _folded("Example", block)
 
 
 def _exercises(chapter: str) -> dict[str, Exercise]:
