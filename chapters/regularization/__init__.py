@@ -22,7 +22,8 @@ chapter = Chapter(
     number=4,
     title="Regularization",
     question="How is a network kept from learning its training set by heart?",
-    lectures="ABE",
+    lectures="ABDE",
+    pages=("02-early-stopping-and-dropout.md", "03-augmentation.md"),
     models=(
         Model("regularized_mlp", 26_122, (8, 8, 1), KROGH_1992, arguments={"l2": 1e-3}),
         Model(
