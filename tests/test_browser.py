@@ -8,7 +8,6 @@ import io
 import re
 import shutil
 import threading
-from collections import Counter
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -182,9 +181,8 @@ def faint_words(page):
             box = [max(left, 0), max(top, 0), min(left + width, picture.width), top + height]
             if not text.strip() or box[0] + 1 > box[2] or box[1] + 1 > picture.height:
                 continue  # scrolled out of sight
-            behind = Counter(picture.crop([round(one) for one in box]).getdata()).most_common(1)[0][
-                0
-            ]
+            colours = picture.crop([round(one) for one in box]).getcolors(10**7)
+            behind = max(colours)[1]
             *ink, share = [*map(float, re.findall(r"[\d.]+", fill)), 1.0][:4]
             ink = [
                 share * one + (1 - share) * other for one, other in zip(ink, behind, strict=True)
