@@ -103,14 +103,14 @@ def figure(draw: Callable[[], "Figure"]) -> str:
 
     Args:
         draw: A function of a chapter's ``figures.py``. The figure's label (`set_label`) is its text
-            for who cannot see it, with the numbers; without one, the first line of the docstring.
-            Its title, which says what it finds, becomes the caption.
+            for who cannot see it, with the numbers; without one, the docstring is. Its title, which
+            says what it finds, becomes the caption.
     """
     name = draw.__name__
     drawn = draw()
-    alt = str(drawn.get_label()) or (draw.__doc__ or "").strip().partition("\n")[0]
+    alt = str(drawn.get_label()) or " ".join((draw.__doc__ or "").split())
     if not alt:
-        raise ValueError(f"{name} needs a docstring: its first line says what there is to be seen.")
+        raise ValueError(f"{name} needs a docstring that says what there is to be seen.")
     chapter = draw.__module__.split(".")[-2]
     finding, parts = panels(drawn, f"{chapter}-{name}")
     shown = "".join(

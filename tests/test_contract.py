@@ -246,7 +246,7 @@ def test_a_figure_has_a_title_and_words_for_who_cannot_see_it_and_a_page_shows_i
     figure, name = picture(), f"{chapter.name}.figures.{picture.__name__}"
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert figure.get_suptitle() or len(titles) == 1, f"what {name} finds is its one title"
-    alt = html.escape(figure.get_label() or picture.__doc__.split("\n")[0])
+    alt = html.escape(figure.get_label() or " ".join(picture.__doc__.split()))
     assert f'aria-label="{alt}"' in pages.figure(drawn_already(picture, figure))
     assert f"figures.{picture.__name__})" in lesson.text(chapter.name), f"no page shows {name}"
 

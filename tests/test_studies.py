@@ -159,7 +159,7 @@ def test_the_verdict_follows_from_the_interval():
     clear = results_of(effect=-5.0)
     assert clear.verdict.startswith("Error is lower with some than with none")
     assert "10 seeds" in clear.verdict
-    assert clear.title.startswith("some lowers error from")
+    assert clear.title.startswith("Error is lower with some (")
     harmful = results_of(effect=+5.0)
     assert harmful.verdict.startswith("Error is higher with some than with none")
     unclear = results_of(effect=0.0)
@@ -215,6 +215,22 @@ def test_each_group_has_its_own_baseline():
     assert "Adam, L2, λ = 0.2 than with Adam, none, λ = 0" in results.verdict
     figure = results.figure()
     assert [axis.get_title() for axis in figure.axes] == ["SGD", "Adam"]
+
+
+def test_levels_with_names_stand_one_below_the_other_and_are_not_joined():
+    study = samples.study(levels=("none", "a_little", "much"), outcome="roc_auc", unit="")
+    rows = [Row(level, seed, {"roc_auc": len(level) + seed}, 0.1) for level, seed in study.rows()]
+    figure = Results(study, False, tuple(rows)).figure()
+    (axis,) = figure.axes
+    assert (axis.get_ylabel(), axis.get_xlabel()) == ("dose", "ROC AUC")
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["none", "a little", "much"]
+    assert axis.yaxis_inverted(), "the first stands above"
+    means = [bar.lines[0].get_xdata()[0] for bar in axis.containers]
+    assert means == pytest.approx([8.5, 12.5, 8.5])
+    baseline, *points = [line for line in axis.lines if len(line.get_xdata()) > 1]
+    assert (baseline.get_linestyle(), points) == ("--", [])
+    assert "ROC AUC is higher with a little (12.5) than with none (8.5)" in figure.get_suptitle()
+    assert "a little: 12.5" in figure.get_label(), "its alt text has the numbers"
 
 
 def test_the_figure_reads_alone(tmp_path):

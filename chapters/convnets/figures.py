@@ -20,13 +20,7 @@ LOOKED_AT = (3, 4, 7)
 
 
 def where_the_weights_are() -> Figure:
-    """Weights of five networks: in AlexNet and VGG most are fully connected, in GoogLeNet few.
-
-    Bars on a logarithmic axis, one for the convolutions and one for the fully connected layers.
-    LeNet-5, 1998: 0.05 and 0.01 million (its third layer is a convolution that sees all that is
-    left). AlexNet, 2012: 2.3 and 58.6. ZFNet, 2013: 3.7 and 58.6. VGG-D, 2014: 14.7 and 123.6.
-    GoogLeNet, 2014: 6.0 and 1.0.
-    """
+    """Weights of five networks, a bar for the convolutions and one for what is fully connected."""
     counts = record["weights"]
     figure, axes = subplots((8, 4.2))
     places = np.arange(len(counts))
@@ -38,6 +32,12 @@ def where_the_weights_are() -> Figure:
         drawn = axes.bar(places + offset, heights, 0.38, color=colour, hatch=hatch, label=part)
         axes.bar_label(drawn, [f"{height:.2g}" if height < 1 else f"{height:.1f}" for height in
                                heights], padding=2, fontsize="small")  # fmt: skip
+    weights = (
+        f"{name}: {parts['convolutional']:,} and {parts['fully connected']:,}"
+        for name, parts in counts.items()
+    )
+    said = "Weights of the convolutions and of the fully connected layers. "
+    figure.set_label(said + "; ".join(weights).replace("\n", " "))
     axes.set_yscale("log")
     axes.set_ylim(0.005, 500)
     axes.set_xticks(places, counts)
@@ -138,20 +138,12 @@ def what_excites_it() -> Figure:
 
 
 def small_kernels_study() -> Figure:
-    """Test error of one 7×7 layer, of three 3×3, of three with no ReLUs: 6.3, 7.2 and 7.1 %.
-
-    The intervals of all three overlap.
-    """
+    """Test error of one 7×7 layer, of three 3×3, of three with no ReLUs, with intervals."""
     return recorded_results(studies.small_kernels).figure()
 
 
 def pooling_study() -> Figure:
-    """Test error over the shift of the digits: it climbs steeply unless the pooling is global.
-
-    Without pooling, and with 2×2 average or max pooling, it climbs from 3 to 5 % at no shift to 81
-    to 87 % at four pixels; max pooling lies lowest of the three from two pixels on. With global max
-    pooling it stays at 30 % up to two pixels and reaches 39 % at four.
-    """
+    """Test error over the shift of the digits, with four kinds of pooling."""
     figure, axes = _lines(
         studies.pooling_shifts,
         {
@@ -167,11 +159,7 @@ def pooling_study() -> Figure:
 
 
 def weight_sharing_study() -> Figure:
-    """Test error over the number of training digits: both fall, the convnet's lies below.
-
-    From 50 digits to 1,000 the error falls from 16 to 3.6 % for the fully connected net and from
-    14 to 2.8 % for the convnet; at 100 digits the intervals leave it open which is better.
-    """
+    """Test error over the number of training digits, of a convnet and a fully connected net."""
     figure, axes = _lines(
         studies.weight_sharing, {"fully connected": (ORANGE, "^--"), "convolutional": (BLUE, "o-")}
     )
@@ -184,11 +172,11 @@ def weight_sharing_study() -> Figure:
 
 def _lines(study: Study, styles: dict[str, tuple[str, str]]) -> tuple[Figure, Any]:
     """Draw a study of two factors: a line for each level of the first, over the second."""
-    table = recorded_results(study).table
-    group, along = study.factors
+    results, (group, along) = recorded_results(study), study.factors
     figure, axes = subplots((7.2, 4.2))
+    figure.set_label(results.alt_text)
     for level, (colour, style) in styles.items():
-        line = table[table[group] == level]
+        line = results.table[results.table[group] == level]
         intervals(axes, line, along, 100, color=colour, fmt=style, label=level)
     axes.set(xlabel=along, ylabel="test error (%), mean of 10 seeds", ylim=(0, None))
     axes.legend(frameon=False, title=group)

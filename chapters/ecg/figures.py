@@ -141,6 +141,14 @@ def curves() -> Figure:
     share of AF in the test split.
     """
     figure, (roc, pr) = subplots((9.5, 4), 1, 2)
+    figure.set_label(
+        "Areas under the curves of the best model: "
+        + "; ".join(
+            f"by {unit}: ROC {one['roc']:.3f}, precision-recall {one['pr']:.3f}, where guessing "
+            f"would reach {one['share']:.3f}"
+            for unit, one in record["curves"].items()
+        )
+    )
     for unit, colour, name in (("window", BLUE, "windows"), ("recording", VERMILION, "recordings")):
         one = record["curves"][unit]
         roc.plot(one["false_alarms"], one["found"], color=colour, label=f"{name}: {one['roc']:.3f}")
@@ -162,7 +170,10 @@ def confusion() -> Figure:
     confusion = record["confusion"]
     counts = np.array(confusion["counts"])
     shares = counts / counts.sum(axis=1, keepdims=True)
+    rows = zip(confusion["classes"], counts, strict=True)
+    alarms = "; ".join(f"{name}: {alarms} of {quiet + alarms}" for name, (quiet, alarms) in rows)
     figure, axes = subplots((5.4, 4.2))
+    figure.set_label(f"Test recordings that the best model takes for AF, by class: {alarms}.")
     # Pale enough that ink is read on every cell, and white ink on a dark page: no black is needed.
     axes.imshow(shares, cmap=fading_in(BLUE), vmin=0, vmax=2, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
@@ -221,6 +232,8 @@ def the_table() -> Figure:
         for score, printed in zip(SCORES, published, strict=True)
     )
     figure, row_of_axes = subplots((9.5, 3.8), 1, 3, sharey=True)
+    areas = "; ".join(f"{NAMES[one]}: {row['window_roc_auc']:.3f}" for one, row in rows.items())
+    figure.set_label(f"Three scores of each model, as printed and made again. ROC-AUC: {areas}.")
     for axes, column, (score, name) in zip(row_of_axes, range(3), SCORES.items(), strict=True):
         for height, (level, row) in enumerate(rows.items()):
             interval = [row[f"window_{score}_low"], row[f"window_{score}_high"]]

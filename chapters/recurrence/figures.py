@@ -117,14 +117,12 @@ def fading() -> Figure:
 
 
 def belief() -> Figure:
-    """A digit read row by row, and the network's probability of each class after each row.
-
-    Left, a 2. Right, a grid of eight rows by ten classes, darker where the network is surer. It
-    takes the digit for a 3, a 7 and a 9 on the way; after the last row it is sure of the 2.
-    """
+    """A digit read row by row, and the network's probability of each class after each row."""
     reading = record["belief"]
     label, grid = reading["label"], np.array(reading["probabilities"])
     figure, (left, right) = subplots((8.6, 4), 1, 2, width_ratios=(1, 1.35))
+    guesses = ", ".join(f"{row.argmax()} ({row.max():.0%})" for row in grid)
+    figure.set_label(f"A {label}; the likeliest class after each of its eight rows: {guesses}.")
     picture(left, reading["image"])
     left.set_title(f"A {label}, read from the top")
     left.set_ylabel("row")
@@ -179,7 +177,7 @@ def forecast() -> Figure:
 def forecast_study() -> Figure:
     """Mean absolute error of four forecasts of the next day, with intervals."""
     figure = recorded_results(studies.seasonal_forecast).figure()
-    figure.axes[0].set_ylabel("mean absolute error (standard deviations)")
+    figure.axes[0].set_xlabel("mean absolute error (standard deviations)")
     return figure
 
 

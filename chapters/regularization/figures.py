@@ -184,12 +184,7 @@ def dropout_expectation() -> Figure:
 
 
 def early_stopping_curve() -> Figure:
-    """Loss by epoch: training falls to zero, validation turns up; patiences 1, 3 and 10 marked.
-
-    A perceptron with two hidden layers on 300 digits, a fifth of them mislabelled. A patience of
-    1 stops at the first bump, after 7 epochs; patiences of 3 and 10 find the lowest point, after
-    12, and train 3 and 10 epochs past it.
-    """
+    """Loss by epoch: training falls to zero, validation turns up; patiences 1, 3 and 10 marked."""
     curve = record["curve"]
     training, validation = np.array(curve["loss"]), np.array(curve["val_loss"])
     epochs = np.arange(1, len(training) + 1)
@@ -213,6 +208,11 @@ def early_stopping_curve() -> Figure:
             label=f"patience {patience}: stops after {stop.epoch}, keeps {stop.best_epoch}",
         )
     lowest = int(validation.argmin()) + 1
+    figure.set_label(
+        f"Loss by epoch of a perceptron on 300 digits, a fifth of them mislabelled. Training falls "
+        f"from {training[0]:.2f} to {training[-1]:.2f}; validation from {validation[0]:.2f} to "
+        f"{validation[lowest - 1]:.2f} after epoch {lowest}, then rises to {validation[-1]:.2f}."
+    )
     axes.set(xlabel="epoch", ylabel="cross-entropy [nats]", ylim=(0, 2.4))
     axes.set_title(f"Validation loss is lowest after epoch {lowest}, long before training ends")
     axes.legend(frameon=False)
@@ -262,26 +262,19 @@ def augmented_photograph() -> Figure:
 
 
 def weight_decay_errors() -> Figure:
-    """Test error over λ for L1, L2 and decoupled decay, under SGD and under Adam, with intervals.
-
-    Every line falls below the dashed line of no penalty; those of L2 and of decoupled decay rise
-    again where λ is too large. Under SGD these two coincide; under Adam decoupled decay needs a λ
-    a hundred times as large.
-    """
+    """Test error over λ for three penalties, under SGD and under Adam, with intervals."""
     figure = recorded_results(studies.weight_decay).figure()
     figure.set_size_inches(11, 4.8)
     return figure
 
 
 def weights_near_zero() -> Figure:
-    """Share of weights nearer to zero than 0.001, over λ, under SGD and under Adam.
-
-    Under SGD it rises steeply with λ for L1 and hardly for L2 before λ is too large. Under Adam it
-    is 18 % or more at every λ of the L2 penalty; for decoupled decay it stays small.
-    """
-    table = recorded_results(studies.weight_decay, "near_zero").table
+    """Share of weights nearer to zero than 0.001, over λ, under SGD and under Adam."""
+    results = recorded_results(studies.weight_decay, "near_zero")
+    table = results.table
     styles = {"L1": (VERMILION, "s-"), "L2": (BLUE, "o-"), "decoupled": (GREEN, "^--")}
     figure, (sgd, adam) = subplots((9, 4.2), 1, 2, sharey=True)
+    figure.set_label(results.alt_text)
     for axes, optimizer in ((sgd, "SGD"), (adam, "Adam")):
         for penalty, (colour, style) in styles.items():
             line = table[(table["optimizer"] == optimizer) & (table["penalty"] == penalty)]
@@ -298,29 +291,17 @@ def weights_near_zero() -> Figure:
 
 
 def early_stopping_study() -> Figure:
-    """Test error with and without early stopping: 23 % without, 12 % with, whatever the patience.
-
-    A point and an interval for each of six levels: no stopping, and patiences of 1, 2, 5, 10 and
-    20, whose intervals lie one beside the other, well below that of no stopping.
-    """
+    """Test error with and without early stopping, with intervals."""
     return recorded_results(studies.early_stopping).figure()
 
 
 def dropout_study() -> Figure:
-    """Test error by dropout rate: it falls from 22 % at 0 to 12 % at 0.7, and is 59 % at 0.9.
-
-    A point and an interval for each of seven rates. Only the one at 0.1 is not shown to differ from
-    no dropout.
-    """
+    """Test error by dropout rate, with intervals."""
     return recorded_results(studies.dropout_rate).figure()
 
 
 def augmentation_study() -> Figure:
-    """Test error by augmentation: AutoAugment lowers it, the mirror raises it, the rest tie.
-
-    A point and an interval for each of ten levels: 8.6 % with no augmentation, 5.9 % with
-    AutoAugment's sub-policies, 13.5 % with the horizontal flip, 8.0 to 9.9 % with the others.
-    """
+    """Test error by augmentation, with intervals."""
     return recorded_results(studies.augmentation).figure()
 
 

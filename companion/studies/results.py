@@ -4,18 +4,16 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from companion.studies import sentences
 from companion.studies.figure import draw
 from companion.studies.sentences import number
 from companion.studies.statistics import Statistics
 from companion.studies.storage import Rows
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -55,11 +53,14 @@ class Results(Statistics):
             f"{row['level']}: {number(row['mean'])} ({number(row['low'])} to {number(row['high'])})"
             for _, row in self.table.iterrows()
         )
-        return f"{self.study.question} {self.verdict} Means with intervals: {'; '.join(means)}."
+        intervals = "; ".join(means).replace("_", " ")
+        return f"{self.study.question} {self.verdict} Means with intervals: {intervals}."
 
-    def figure(self) -> "Figure":
+    def figure(self) -> Figure:
         """Draw each level's mean and 95 % interval; the title states the finding."""
-        return draw(self, self.title)
+        figure = draw(self, self.title)
+        figure.set_label(self.alt_text)
+        return figure
 
     def save(self, folder: Path) -> Path:
         """Write ``rows.csv``, ``table.csv`` and ``figure.png`` and return the figure's path."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from companion.studies.statistics import Statistics, seeds_needed
+from companion.studies.statistics import Statistics, seeds_needed, sentence_case
 
 
 def number(value: float) -> str:
@@ -37,9 +37,14 @@ def comparisons(statistics: Statistics) -> list["Comparison"]:
     """Return the comparison of each baseline with its levels."""
     if not statistics.values:
         return []
-    table = statistics.table
+    names = {name: statistics.table[name].str.replace("_", " ") for name in ("level", "baseline")}
+    table = statistics.table.assign(**names)
     groups = table[table["baseline"] != table["level"]].groupby("baseline", sort=False)
-    return [Comparison(statistics, str(baseline), levels) for baseline, levels in groups]
+    means = table.set_index("level")["mean"].to_dict()
+    return [
+        Comparison(statistics, str(baseline), means.get(baseline, math.nan), levels)
+        for baseline, levels in groups
+    ]
 
 
 class Comparison:
@@ -48,13 +53,15 @@ class Comparison:
     Args:
         statistics: Those of the study.
         baseline: The baseline's name.
+        reference: Its mean; NaN where its rows were lost.
         levels: The rows of the table that are compared with it.
     """
 
-    def __init__(self, statistics: Statistics, baseline: str, levels: pd.DataFrame) -> None:
+    def __init__(
+        self, statistics: Statistics, baseline: str, reference: float, levels: pd.DataFrame
+    ) -> None:
         self.statistics, self.baseline, self.levels = statistics, baseline, levels
-        means = statistics.table.set_index("level")["mean"]
-        self.reference = float(means[baseline]) if baseline in means else math.nan
+        self.reference = reference
         self.seeds = int(levels["seeds"].min())
         better = statistics.study.better
         improved = levels[levels["effect"] == better].sort_values(
@@ -70,10 +77,10 @@ class Comparison:
         name = self.statistics.name
         if self.best is None:
             return f"No difference in {name} from {self.baseline} that {self.seeds} seeds can show"
-        verb = "lowers" if self.best["effect"] == "lower" else "raises"
+        best, than = number(self.best["mean"]), number(self.reference)
         return (
-            f"{self.best['level']} {verb} {name} from {number(self.reference)} "
-            f"({self.baseline}) to {number(self.best['mean'])}"
+            f"{sentence_case(name)} is {self.best['effect']} with {self.best['level']} ({best}) "
+            f"than with {self.baseline} ({than})"
         )
 
     @property
@@ -95,7 +102,7 @@ class Comparison:
     def _difference(self, best: "pd.Series[Any]") -> str:
         """Say which level differs most to the good, by how much, and how the others do."""
         said = (
-            f"{self.statistics.name.capitalize()} is {best['effect']} with {best['level']} than "
+            f"{sentence_case(self.statistics.name)} is {best['effect']} with {best['level']} than "
             f"with {self.baseline}: {number(best['mean'])} against {number(self.reference)}, "
             f"a difference of {number(best['difference'])} "
             f"({number(best['difference_low'])} to {number(best['difference_high'])}, "

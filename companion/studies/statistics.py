@@ -16,6 +16,7 @@ from companion.studies.study import Level
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
+ABBREVIATIONS = {"auc", "mse", "pr", "roc"}
 
 
 def bootstrap_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -56,6 +57,11 @@ def seeds_needed(comparisons: int) -> int:
     return math.ceil(1 + math.log2(max(1, comparisons) / (1 - CONFIDENCE)))
 
 
+def sentence_case(words: str) -> str:
+    """Return words with a capital at their head; abbreviations stay as they are."""
+    return words[:1].upper() + words[1:]
+
+
 def by_level(rows: Sequence[Row], column: str) -> dict[Level, dict[int, float]]:
     """Return one column of the rows: the value of each level and seed."""
     values: dict[Level, dict[int, float]] = {}
@@ -81,7 +87,8 @@ class Statistics(Rows):
     @property
     def name(self) -> str:
         """The outcome in words."""
-        return self.outcome.replace("_", " ")
+        words = self.outcome.split("_")
+        return " ".join(word.upper() if word in ABBREVIATIONS else word for word in words)
 
     @cached_property
     def values(self) -> dict[Level, dict[int, float]]:
