@@ -18,8 +18,9 @@ import pytest
 from companion import catalogue, lesson, pages
 from companion.checking.authoring.proof import prove
 from companion.checking.classroom.discovery import all_exercises, exercises_of
-from companion.datasets import find
+from companion.datasets import Dataset, find
 from companion.training import hardware
+from companion.training.task import task_for
 
 MODELS = [
     pytest.param(name, marks=[pytest.mark.slow, pytest.mark.no_cover] if card.small else [])
@@ -93,20 +94,21 @@ def some_examples(model, count=2):
     return rng.random((count, *shape), "float32")
 
 
-def some_targets(name, model, count=2):
-    """Targets of the kind that the model's data have: two classes in turn, or numbers."""
-    shape = (count, *model(some_examples(model, 1), training=False).shape[1:])
-    if not find(catalogue.find_model(name)[1].data).card.class_names:
-        return np.random.default_rng(0).random(shape, "float32")
-    return np.broadcast_to((np.arange(count) % 2).reshape(-1, *(1 for _ in shape[2:])), shape[:-1])
+def ready(name, model, optimizer, count=2):
+    """Compile the model for the task of its data, and return examples with targets for it.
 
-
-def compiled(name, model, optimizer):
-    """The model, compiled for the task of its data; a step is quicker run eagerly."""
-    numbers = some_targets(name, model).dtype.kind == "f"
-    loss = "mean_squared_error" if numbers else "sparse_categorical_crossentropy"
-    model.compile(optimizer, loss, run_eagerly=True)
-    return model
+    The targets are two classes in turn, or numbers; a step is quicker run eagerly.
+    """
+    x = some_examples(model, 20)
+    shape = (20, *model(x[:1], training=False).shape[1:])
+    if find(catalogue.find_model(name)[1].data).card.class_names:
+        turns = (np.arange(20) % 2).reshape(-1, *(1 for _ in shape[2:]))
+        y = np.broadcast_to(turns, shape[:-1])
+    else:
+        y = np.random.default_rng(0).random(shape, "float32")
+    task = task_for(model, Dataset.from_arrays(x, y))
+    model.compile(optimizer, task.loss(0.0), run_eagerly=True)
+    return x[:count], task.targets(y, 0.0, shape[-1])[:count]
 
 
 def outputs(model, x):
@@ -132,8 +134,7 @@ def test_the_forward_pass_is_finite_and_a_gradient_reaches_every_trainable_weigh
     model = build(name)
     before = [weight.numpy().copy() for weight in model.trainable_weights]
     # A step of plain gradient descent moves exactly the weights that a gradient reaches.
-    compiled(name, model, keras.optimizers.SGD(1.0))
-    x, y = some_examples(model, 8), some_targets(name, model, 8)
+    x, y = ready(name, model, keras.optimizers.SGD(1.0), 8)
     assert np.isfinite(outputs(model, x)).all(), f"{name}: an output is not finite"
     assert model.count_params() == 0 or np.isfinite(model.train_on_batch(x, y))
     for weight, old in zip(model.trainable_weights, before, strict=True):
@@ -154,9 +155,9 @@ def test_a_saved_model_gives_the_same_outputs(name, tmp_path):
 @each_model
 def test_a_step_in_half_precision_is_finite_and_outputs_and_weights_are_float32(name, policy):
     with hardware.following(hardware.plan(policy, "cpu")):
-        model = compiled(name, build(name), "sgd")
-        x = some_examples(model)
-        assert np.isfinite(model.train_on_batch(x, some_targets(name, model)))
+        model = build(name)
+        x, y = ready(name, model, "sgd")
+        assert np.isfinite(model.train_on_batch(x, y)), f"{name}: the loss is not finite"
         dtype = keras.backend.standardize_dtype(model(x).dtype)
         assert dtype == "float32", f"{name}: outputs are {dtype}; give the last layer a dtype"
         # Weights, and with them the statistics of a normalization.
