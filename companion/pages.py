@@ -171,9 +171,9 @@ def exercise(name: str) -> str:
         _copied(signature, one.stub),
         _example(one),
         hints,
-        f'<div data-exercise="{name}" markdown>\n\nIn a terminal, begin and check:\n\n```bash\n'
-        f"companion start {chapter}\ncompanion check {chapter}.py --only {one.name}\n```\n\n"
-        "</div>\n\n</div>",
+        f'<div data-exercise="{name}" markdown>\n\n'
+        f"Write it into the file that `companion start {chapter}` makes, and check it:\n\n"
+        f"```bash\ncompanion check {chapter}.py --only {one.name}\n```\n\n</div>\n\n</div>",
     ]
     return "\n\n".join(filter(None, parts))
 

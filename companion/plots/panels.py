@@ -35,9 +35,8 @@ def panels(figure: Figure, name: str) -> tuple[str, list[Panel]]:
     """Return what a figure finds, and its panels.
 
     The finding is the figure's title; where it has none and one part alone has a title, that. What
-    the figure says below all of its parts follows on a line of its own. Parts
-    with titles of their own become panels, and what has none goes with the nearest. Text on a
-    colour is given one that can be read there.
+    the figure says below all of its parts follows on a line of its own. Parts with titles of their
+    own become panels, and what has none goes with the nearest. Text is given ink that can be read.
 
     Args:
         figure: The figure. It is changed.
@@ -82,7 +81,7 @@ def _groups(figure: Figure) -> dict[str, list[Axes]]:
         axes.set_title("")
     if len(titled) < 2 or any(text.get_text() for text in figure.texts):
         return {" · ".join(titled.values()): figure.axes}
-    for axes in titled:
+    for axes in figure.axes:
         # Each panel is read by itself.
         if len(axes.get_shared_y_axes().get_siblings(axes)) > 1:
             axes.tick_params(labelleft=True)
