@@ -153,7 +153,7 @@ def test_panels_are_plain_and_a_picture_in_one_is_framed():
 
 
 def test_a_record_holds_its_parts_and_what_they_were_made_by(tmp_path, monkeypatch):
-    monkeypatch.setattr(data_files, "recorded", lambda name: tmp_path / f"{name}.json")
+    monkeypatch.setattr(data_files, "recorded", lambda name, chapter="": tmp_path / f"{name}.json")
     record = FigureRecord("toy", seed=3)
     order = []
     path = record.make(

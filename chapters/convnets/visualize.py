@@ -8,10 +8,9 @@ the array.
 import keras
 import numpy as np
 from keras import layers, ops
-from matplotlib.figure import Figure
 
 from companion.errors import UserError
-from companion.plots import plain
+from companion.plots import picture, subplots
 
 
 def kernels(model, layer=None, most=32):
@@ -297,27 +296,22 @@ def _shown(image):
 def _grid(pictures, title, names=(), limits=(None, None)):
     columns = min(8, len(pictures))
     rows = -(-len(pictures) // columns)
-    figure = Figure(figsize=(1.1 * columns + 0.4, 1.15 * rows + 0.7), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for place, axes in enumerate(grid.flat):
-        if place < len(pictures):
-            axes.imshow(pictures[place], cmap="gray", vmin=limits[0], vmax=limits[1])
-            axes.set_title(names[place] if names else f"{place + 1}", fontsize="small")
+    figure, grid = subplots((1.1 * columns + 0.4, 1.15 * rows + 0.7), rows, columns, squeeze=False)
+    for axes in grid.flat:
         axes.set_axis_off()
+    names = names or range(1, len(pictures) + 1)
+    for axes, image, name in zip(grid.flat, pictures, names, strict=False):
+        picture(axes, image, f"{name}", vmin=limits[0], vmax=limits[1])
     figure.suptitle(title)
     return figure
 
 
 def _overlay(image, heat, title):
-    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = subplots((7.2, 3.6), 1, 2)
     height, width = np.asarray(image).shape[:2]
-    for axes in (left, right):
-        axes.imshow(_shown(image), cmap="gray")
-        plain(axes).set(xticks=[], yticks=[])
-    left.set_title("image")
+    picture(left, _shown(image), "image")
+    picture(right, _shown(image), "where")
     drawn = right.imshow(heat, extent=(-0.5, width - 0.5, height - 0.5, -0.5), alpha=0.65)
-    right.set_title("where")
     figure.colorbar(drawn, ax=right, shrink=0.8)
     figure.suptitle(title)
     return figure

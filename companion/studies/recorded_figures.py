@@ -28,7 +28,7 @@ class FigureRecord:
     """
 
     def __init__(self, chapter: str, seed: int = 0) -> None:
-        self.name = f"{chapter}_figures"
+        self.chapter, self.name = chapter, f"{chapter}_figures"
         self.command = f"python -m chapters.{chapter}.figures"
         self.seed = seed
 
@@ -56,7 +56,7 @@ class FigureRecord:
         made = {part: make() for part, make in parts.items()}
         seconds = round(time.perf_counter() - began, 1)
         of = {"command": self.command, "seed": self.seed, "seconds": seconds}
-        path = data_files.recorded(self.name)
+        path = data_files.recorded(self.name, self.chapter)
         text = json.dumps({**of, "versions": versions(), **made}, ensure_ascii=False)
         files.write(path, text + "\n")
         return path
