@@ -25,7 +25,7 @@ from companion.studies.fingerprint import modules_of
 from companion.studies.results import Results
 from companion.studies.scheduler import run_study
 from companion.studies.statistics import bootstrap_interval, seeds_needed
-from companion.studies.storage import Folder, Row, Rows
+from companion.studies.storage import Folder, Row
 from companion.studies.study import Study
 from companion.studies.workers import executors, perform
 
@@ -39,7 +39,7 @@ def rows_of(study, quick=False, seeds=None, lost=()):
         Row(level, seed, study.measure(level, seed, quick=quick), 0.1, 20.0)
         for level, seed in study.rows(quick, seeds)
     )
-    return Rows(study, quick, done, lost)
+    return Results(study, quick, done, lost)
 
 
 def results_of(effect=0.0, noise=1.0, seeds=10, **changes):
@@ -136,7 +136,7 @@ def test_the_seeds_needed_are_the_fewest_that_a_sign_test_would_need(comparisons
 
 
 def test_the_table_holds_what_pandas_and_numpy_compute():
-    results = Results.of(rows_of(samples.study()))
+    results = rows_of(samples.study())
     groups = results.frame.groupby("dose")["error"]
     pd.testing.assert_series_equal(
         results.table.set_index("dose")["mean"], groups.mean(), check_names=False
@@ -149,7 +149,7 @@ def test_the_table_holds_what_pandas_and_numpy_compute():
 
 
 def test_pairing_by_seed_finds_what_unpaired_intervals_hide():
-    table = Results.of(rows_of(samples.study())).table.set_index("dose")
+    table = rows_of(samples.study()).table.set_index("dose")
     assert table.loc[1, "high"] > table.loc[0, "low"], "the means' own intervals overlap"
     assert table.loc[1, "difference_high"] < 0, "and the paired difference is clear"
     assert list(table["effect"]) == ["baseline", "lower", "lower"]
@@ -234,7 +234,7 @@ def test_levels_with_names_stand_one_below_the_other_and_are_not_joined():
 
 
 def test_the_figure_reads_alone(tmp_path):
-    results = Results.of(rows_of(samples.study()))
+    results = rows_of(samples.study())
     figure = results.figure()
     (axis,) = figure.axes
     assert figure.get_suptitle() == results.title
@@ -258,7 +258,7 @@ def test_the_figure_reads_alone(tmp_path):
 
 def compared(rows):
     """What must be equal in two runs of one study: all but the timings."""
-    answer = Results.of(rows).to_json()
+    answer = rows.to_json()
     return {key: value for key, value in answer.items() if key != "timings"}
 
 
@@ -276,6 +276,20 @@ def test_every_worker_has_one_thread_however_many_there_are(tmp_path):
         rows = run_study(samples.study(samples.threads, timings=("process",)), folder, seeds=2)
         assert {row.values["error"] for row in rows.rows} == {11.0}
         assert os.getpid() not in {row.values["process"] for row in rows.rows}
+
+
+def test_a_script_that_has_started_numpy_is_limited_to_one_thread_too():
+    script = (
+        "import numpy\n"
+        "from companion.studies.workers import limit_threads\n"
+        "limit_threads()\n"
+        "import study_samples\n"
+        "print(study_samples.threads(0, 0, quick=False)['error'])"
+    )
+    command = [sys.executable, "-c", script]
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "11\n"
 
 
 def test_a_study_continues_with_the_rows_it_has_and_repeats_none(tmp_path):
@@ -307,7 +321,7 @@ def test_a_measure_that_answers_badly_loses_its_rows(tmp_path, measure, reason):
     with err.capture():
         rows = run_study(samples.study(measure, levels=(0,)), tmp_path, workers=1, seeds=1)
     assert reason in rows.lost[0].reason
-    assert "every row was lost" in Results.of(rows).verdict
+    assert "every row was lost" in rows.verdict
 
 
 def test_a_row_that_says_the_call_was_wrong_ends_the_study(tmp_path):

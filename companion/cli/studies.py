@@ -44,7 +44,6 @@ def study(
         return listing()
     chapter, chosen = catalogue.find_study(name)
     from companion.studies import records, sentences
-    from companion.studies.results import Results
     from companion.studies.scheduler import run_study
 
     if record:
@@ -54,8 +53,9 @@ def study(
         return Answer({"study": name, "record": str(path)}, Text(f"Recorded in {path}."))
 
     folder = output or RUNS / name / ("quick" if quick else "full")
-    rows = run_study(chosen, folder, quick=quick, seeds=seeds, workers=workers, scheduler=scheduler)
-    results = Results.of(rows)
+    results = run_study(
+        chosen, folder, quick=quick, seeds=seeds, workers=workers, scheduler=scheduler
+    )
     data = {**results.to_json(), "chapter": chapter.name, "output": str(folder)}
     if not results.rows:
         return Answer(data, results.verdict, 1)

@@ -39,7 +39,7 @@ def record(study: Study, chapter: str, folder: Path, workers: int | None = None)
         raise UserError("Results are recorded in a clone of the project; this one is installed.")
     code = code_of(study.measure)
     full, quick = (
-        Results.of(run_study(study, folder / name, quick=name == "quick", workers=workers))
+        run_study(study, folder / name, quick=name == "quick", workers=workers)
         for name in ("full", "quick")
     )
     if lost := full.lost + quick.lost:

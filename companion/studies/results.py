@@ -13,17 +13,11 @@ from companion.studies import sentences
 from companion.studies.figure import draw
 from companion.studies.sentences import number
 from companion.studies.statistics import Statistics
-from companion.studies.storage import Rows
 
 
 @dataclass(frozen=True)
 class Results(Statistics):
     """The rows of a study, and everything that follows from them."""
-
-    @classmethod
-    def of(cls, rows: Rows, outcome: str = "") -> "Results":
-        """Return the results of a run."""
-        return cls(rows.study, rows.quick, rows.rows, rows.lost, rows.seconds, outcome)
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from companion.console import err
 from companion.errors import UserError
 from companion.studies.fingerprint import code_of
-from companion.studies.storage import Folder, LostRow, Row, RowError, RowLocks, Rows
+from companion.studies.results import Results
+from companion.studies.storage import Folder, LostRow, Row, RowError, RowLocks
 from companion.studies.study import Level, Study
 from companion.studies.workers import executors, perform
 
@@ -27,8 +28,8 @@ def run_study(
     seeds: int | Sequence[int] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
-) -> Rows:
-    """Run what is still missing of `study` in the folder `output`, and return every row.
+) -> Results:
+    """Run what is still missing of `study` in the folder `output`, and return the results.
 
     Args:
         study: The study.
@@ -53,7 +54,7 @@ def run_study(
     ):
         lost = Scheduler(folder, locks, start).run(rows, slots)
     done = tuple(row for row in map(folder.read, rows) if row is not None)
-    return Rows(study, quick, done, tuple(lost), time.perf_counter() - began)
+    return Results(study, quick, done, tuple(lost), time.perf_counter() - began)
 
 
 class Scheduler:

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, stdtrit
 
-from companion.studies.storage import Row, Rows
-from companion.studies.study import Level
+from companion.studies.storage import LostRow, Row
+from companion.studies.study import Level, Study
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -71,13 +71,23 @@ def by_level(rows: Sequence[Row], column: str) -> dict[Level, dict[int, float]]:
 
 
 @dataclass(frozen=True)
-class Statistics(Rows):
+class Statistics:
     """The rows of a study, and what follows from one column of them.
 
     Attributes:
+        study: The study.
+        quick: Whether it was the quick one.
+        rows: One `Row` for each level and seed that could be measured, in the study's order.
+        lost: The rows that could not be had.
+        seconds: How long the run took; rows that were there before cost nothing.
         outcome: The column; the study's outcome by default.
     """
 
+    study: Study
+    quick: bool
+    rows: tuple[Row, ...]
+    lost: tuple[LostRow, ...] = ()
+    seconds: float = 0.0
     outcome: str = ""
 
     def __post_init__(self) -> None:

@@ -47,25 +47,6 @@ class LostRow:
     reason: str
 
 
-@dataclass(frozen=True)
-class Rows:
-    """What a run of a study left behind.
-
-    Attributes:
-        study: The study.
-        quick: Whether it was the quick one.
-        rows: One `Row` for each level and seed that could be measured, in the study's order.
-        lost: The rows that could not be had.
-        seconds: How long this run took; rows that were there before cost nothing.
-    """
-
-    study: Study
-    quick: bool
-    rows: tuple[Row, ...]
-    lost: tuple[LostRow, ...] = ()
-    seconds: float = 0.0
-
-
 class Folder:
     """A study's folder: ``study.json`` says whose it is, ``rows/`` holds one file for each row.
 

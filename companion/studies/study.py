@@ -57,7 +57,8 @@ class Study:
         outcome: The column of `measure` that the verdict and the figure speak of.
         measure: A function at the top of a module (a worker process imports it), called as
             ``measure(level, seed, quick=…)``; returns a dict of finite numbers, the row. It must
-            set every seed from `seed` alone, so that a row is the same wherever it is run.
+            set every seed from `seed` alone, so that a row is the same wherever it is run. What
+            it keeps in its working folder, other rows of the same study and code find there.
         seeds: The seeds that repeat each level.
         unit: The outcome's unit, for the figure's axis.
         better: Whether a ``"lower"`` or a ``"higher"`` outcome is the better one.

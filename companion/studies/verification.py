@@ -11,9 +11,9 @@ import numpy as np
 from companion.errors import UserError
 from companion.studies.fingerprint import code_of
 from companion.studies.records import DriftError, read, recorded_part
+from companion.studies.results import Results
 from companion.studies.scheduler import run_study
 from companion.studies.statistics import by_level
-from companion.studies.storage import Rows
 from companion.studies.study import Study
 
 
@@ -89,7 +89,7 @@ def _measured_again(study: Study, full: bool, workers: int | None) -> str:
     return f"{count} rows of the {' and '.join(names)} study made again, {how}{since}"
 
 
-def compare(part: dict[str, Any], again: Rows) -> float:
+def compare(part: dict[str, Any], again: Results) -> float:
     """Return the largest distance of a mean from the recorded one, in bands.
 
     Args:

@@ -15,6 +15,8 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
+import threadpoolctl
+
 from companion.errors import UserError
 from companion.studies.fingerprint import code_of
 from companion.studies.provenance import available_cores
@@ -75,8 +77,9 @@ def perform(
 
 
 def limit_threads() -> None:
-    """Keep this process to one thread, if the libraries that read these have not started yet."""
+    """Keep this process to one thread; only TensorFlow must not have started yet."""
     os.environ.update(ONE_THREAD)
+    threadpoolctl.threadpool_limits(1)  # for libraries that have read theirs already
 
 
 def begin_worker(folder: str) -> None:
