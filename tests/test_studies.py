@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 import study_samples as samples
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion import catalogue, data_files
@@ -113,6 +113,7 @@ def test_the_interval_of_six_normal_values_is_close_to_students_and_holds_as_oft
     assert np.mean(ratios) == pytest.approx(1, abs=0.12)
 
 
+@settings(deadline=None)
 @given(
     values=st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=8),
     shift=st.floats(-100, 100),
