@@ -39,7 +39,7 @@ def one_object(done):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["chapters"], ["models"], ["data"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["chapters"], ["models"], ["data"], ["study"]])
 def test_looking_around_loads_no_heavy_package(arguments):
     code = (
         "import sys\n"

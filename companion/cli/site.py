@@ -1,10 +1,10 @@
 """The site with a teacher's own chapters: `companion site`."""
 
-import json as serialised
 import shutil
 import subprocess
 import sys
 import tempfile
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -64,5 +64,5 @@ def lay_out(folder: Path) -> Path:
             listed.append({f"{entry.card.number} {entry.card.title}": pages})
     settings = folder / ours.name
     # JSON is YAML, too.
-    settings.write_text(serialised.dumps({"INHERIT": str(ours), "docs_dir": book.name, "nav": nav}))
+    settings.write_text(dumps({"INHERIT": str(ours), "docs_dir": book.name, "nav": nav}))
     return settings

@@ -8,7 +8,7 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from companion import catalogue
+from companion import catalogue, studies
 from companion.cli import Json, command
 from companion.console import Answer, table
 from companion.errors import UserError
@@ -43,17 +43,15 @@ def study(
     if not name:
         return listing()
     chapter, chosen = catalogue.find_study(name)
-    from companion.studies import records, sentences
-    from companion.studies.scheduler import run_study
 
     if record:
         if quick or seeds or scheduler or output:
             raise UserError("--record runs the whole study: leave out all options but --workers.")
-        path = records.record(chosen, chapter.name, RUNS / name, workers)
+        path = studies.record(chosen, chapter.name, RUNS / name, workers)
         return Answer({"study": name, "record": str(path)}, Text(f"Recorded in {path}."))
 
     folder = output or RUNS / name / ("quick" if quick else "full")
-    results = run_study(
+    results = studies.run_study(
         chosen, folder, quick=quick, seeds=seeds, workers=workers, scheduler=scheduler
     )
     data = {**results.to_json(), "chapter": chapter.name, "output": str(folder)}
@@ -62,7 +60,7 @@ def study(
     figure = results.save(folder)
     shown = table("level", ">seeds", ">mean", ">sd", "95 % interval", "against the baseline")
     for _, row in results.table.iterrows():
-        mean, sd, low, high = (sentences.number(row[key]) for key in ("mean", "sd", "low", "high"))
+        mean, sd, low, high = (studies.number(row[key]) for key in ("mean", "sd", "low", "high"))
         shown.add_row(row["level"], str(row["seeds"]), mean, sd, f"{low} to {high}", row["effect"])
     lost = [
         f"lost: {chosen.name_of(row.level)}, seed {row.seed}: {row.reason}" for row in results.lost
@@ -110,10 +108,8 @@ def verify(
     known = catalogue.studies()
     if name and name not in known:
         catalogue.find_chapter(name)
-    from companion.studies import verification
-
     outcomes = [
-        verification.verify(chosen, chapter.name, full=full, workers=workers)
+        studies.verify(chosen, chapter.name, full=full, workers=workers)
         for chapter, chosen in known.values()
         if name in ("", chapter.name, chosen.name)
     ]

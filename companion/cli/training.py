@@ -1,18 +1,27 @@
 """Data, training and the machine: `companion data`, `companion train`, `companion doctor`."""
 
 import contextlib
+import os
+import platform
+import shutil
 from collections.abc import Iterator
 from enum import StrEnum
+from json import loads
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Group
 
-from companion.catalogue import Entry
+from companion import catalogue, training
 from companion.cli import Json, command
 from companion.console import Answer, err, facts, table
+from companion.data_files import data_folder
+from companion.datasets import source
+from companion.datasets.sources import find, known
 from companion.errors import UnknownNameError, UserError
+from companion.training import hardware, machines
+from companion.training.run import read_record, versions
 
 
 class Precision(StrEnum):
@@ -71,8 +80,6 @@ def train(
     It trains on TensorFlow, or on what KERAS_BACKEND says: jax or torch. On several machines
     (JAX), start the same command on each, with one --coordinator and a --process of its own.
     """
-    from companion.training import hardware
-
     hardware.backend_name()
     hardware.check("auto", devices or "auto")
     meeting = (coordinator, processes, process)
@@ -107,29 +114,20 @@ def _begun(
     **given: Any,
 ) -> Any:
     """Train a model from the start and return the run."""
-    from companion import catalogue
-    from companion.datasets import find
-
     name = data or catalogue.find_model(model)[1].data
     find(name).ensure()  # before Keras is loaded, so that a missing data set is told at once
     folder = output or _free(Path("runs") / f"{model}-{name}-seed{seed}")
     _meet(meeting, {"model": model, "data": name, "seed": seed, **given}, folder)
     with _telling_how_to_go_on(folder):
-        from companion import training
-
         return training.train(model, name, seed=seed, devices=devices, output=folder, **given)
 
 
 def _resumed(folder: Path, devices: str | None, meeting: Meeting) -> Any:
     """Go on with a run and return it."""
-    from companion.training.run import read_record
-
     record = read_record(folder)  # before Keras is loaded, so that what is no run is told
     states = sorted(path.name for path in folder.glob("state-*.keras"))
     _meet(meeting, {"asked": record["asked"], "seed": record["seed"], "states": states}, folder)
     with _telling_how_to_go_on(folder):
-        from companion import training
-
         return training.resume(folder, devices=devices)
 
 
@@ -163,8 +161,6 @@ def _meet(meeting: Meeting, call: dict[str, Any], folder: Path) -> None:
     coordinator, processes, process = meeting
     if coordinator is None or processes is None or process is None:
         return
-    from companion.training import machines
-    from companion.training.run import versions
 
     same = {name: versions().get(name) for name in ("lecture-companion", "keras", "jax")}
     machines.join(coordinator, processes, process, call=call | same, folder=folder)
@@ -172,7 +168,6 @@ def _meet(meeting: Meeting, call: dict[str, Any], folder: Path) -> None:
 
 @contextlib.contextmanager
 def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
-    from companion.training import machines
 
     try:
         with machines.watched():
@@ -223,28 +218,21 @@ def predict(
     return Answer(data, Group(shown, module.NOTICE), code=1 if failed else 0)
 
 
-def _model_of(run: str) -> tuple[Entry, Path]:
+def _model_of(run: str) -> tuple[catalogue.Entry, Path]:
     """Return the chapter and the file of a run's or a shipped model.
 
     Raises:
         UserError: If there is none, or its chapter reads no files.
     """
-    import json
-
-    from companion import catalogue
-    from companion.data_files import data_folder
-
     folder, shipped = Path(run), data_folder() / "weights"
     if folder.is_dir():
-        from companion.training.run import read_record
-
         model = read_record(folder)["asked"]["model"]
         chapter, path = catalogue.find_model(model)[0], folder / "model.keras"
     else:
         records = {path.stem: path for path in shipped.glob("*.json")}
         if run not in records:
             raise UnknownNameError("run or shipped model", run, records)
-        record = json.loads(records[run].read_text(encoding="utf-8"))
+        record = loads(records[run].read_text(encoding="utf-8"))
         chapter, path = catalogue.find_chapter(record["chapter"]), shipped / f"{run}.npz"
     if not chapter.card.reader:
         raise UserError(f"{run} is a model of the chapter {chapter.name}, which reads no files.")
@@ -270,8 +258,6 @@ def data(
     json: Json = False,
 ) -> Answer:
     """List the data sets and where they are, or get one."""
-    from companion.datasets import find, known, source
-
     if action == "get":
         if name is None:
             raise UserError("Name the data set to get: companion data get mnist.")
@@ -307,14 +293,6 @@ def data(
 @command
 def doctor(json: Json = False) -> Answer:
     """Say what this machine can do, and what to do about what it cannot."""
-    import os
-    import platform
-    import shutil
-
-    from companion.datasets import known, source
-    from companion.training import hardware
-    from companion.training.run import versions
-
     plan = hardware.plan()
     gpu = "" if plan.kind != "cpu" else hardware.gpu_advice(plan.backend, **hardware.nvidia())
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
