@@ -44,17 +44,17 @@ def chapter_map() -> str:
         f"| chapter | the question it answers | {' | '.join(LECTURES)} |",
         "|---|---|" + ":-:|" * len(LECTURES),
     ]
-    for found in catalogue.discover():
-        card = found.card
+    for entry in catalogue.discover():
+        card = entry.card
         marks = " | ".join("●" if deck in card.lectures else " " for deck in LECTURES)
-        title = f"{card.number} [{card.title}]({found.name}/index.html)"
+        title = f"{card.number} [{card.title}]({entry.name}/index.html)"
         lines.append(f"| {title} | {card.question} | {marks} |")
     return "\n".join(lines)
 
 
 def references() -> str:
     """Return a list of the chapters' pages of reference."""
-    chapters = ((found.name, found.card.title) for found in catalogue.discover())
+    chapters = ((entry.name, entry.card.title) for entry in catalogue.discover())
     return "\n".join(
         f"- [{title}]({name}/reference.html): `from chapters.{name} import …`"
         for name, title in chapters
