@@ -5,6 +5,6 @@ Folders named in ``COMPANION_CHAPTERS`` hold further chapters, a teacher's own.
 
 import os
 
-for _folder in os.environ.get("COMPANION_CHAPTERS", "").split(os.pathsep):
-    if _folder:
-        __path__.append(os.path.abspath(_folder))
+if _own := os.environ.get("COMPANION_CHAPTERS"):
+    __path__ += [os.path.abspath(folder) for folder in _own.split(os.pathsep) if folder]
+    os.environ["COMPANION_CHAPTERS"] = os.pathsep.join(__path__[1:])  # processes start elsewhere

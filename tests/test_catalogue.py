@@ -66,9 +66,21 @@ def test_a_folder_is_a_chapter_wherever_it_lies(own, tmp_path):
     assert entry.module("models") is None
     assert entry.exercise_names() == ("softmax",)
     assert os.environ["COMPANION_CHAPTERS"] == str(tmp_path)
-    code = "from companion import catalogue; print(catalogue.discover()[-1].name)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "attention\n"
+    # Another process finds it too, and a name that is not whole becomes so for those that follow.
+    code = (
+        "import os; from companion import catalogue\n"
+        "print(catalogue.discover()[-1].name, os.environ['COMPANION_CHAPTERS'])"
+    )
+    for named, folder in (tmp_path, "/"), (tmp_path.name, tmp_path.parent):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=folder,
+            env={**os.environ, "COMPANION_CHAPTERS": str(named)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split() == ["attention", str(tmp_path)]
 
 
 @pytest.mark.parametrize(
