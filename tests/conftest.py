@@ -62,11 +62,6 @@ ARITHMETIC = textwrap.dedent(
 ).lstrip()
 
 
-def pytest_report_header():
-    """Say which draw this is, so that it can be made again."""
-    return f"slow tests drawn: COMPANION_DRAW={DRAW}" if DRAW else None
-
-
 def pytest_collection_modifyitems(config, items):
     """With ``COMPANION_DRAW=SEED``, run a third of the cases that train large networks."""
     if not DRAW:
