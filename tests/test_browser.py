@@ -38,14 +38,16 @@ PIXELS_PER_POINT = """[...document.querySelectorAll(".panel svg")].map(
 SIDEWAYS = """[...document.querySelectorAll(".panel")]
   .filter((panel) => panel.scrollWidth > panel.clientWidth + 1)
   .map((panel) => panel.closest("figure").id)"""
-# The words of a panel, their ink, and where they stand in it.
-WORDS = """(panel) => [...panel.querySelectorAll("text")].flatMap((text) =>
-  (text.children.length ? [...text.children] : [text]).map((part) => {
-    const here = part.getBoundingClientRect(), frame = panel.getBoundingClientRect();
+# The words of figures, their ink, and where they stand on the page, as far as they are seen.
+WORDS = """[...document.querySelectorAll(".panel text")].flatMap((text) => {
+  const frame = text.closest(".panel").getBoundingClientRect();
+  return (text.children.length ? [...text.children] : [text]).map((part) => {
+    const here = part.getBoundingClientRect();
     return [part.textContent, getComputedStyle(part).fill,
-            here.left - frame.left, here.top - frame.top, here.width, here.height];
-  })
-)"""
+            Math.max(here.left, frame.left), here.top + scrollY,
+            Math.min(here.right, frame.right), here.bottom + scrollY];
+  });
+})"""
 DOCS = Path(__file__).parents[1] / "chapters"
 
 
@@ -174,22 +176,20 @@ def faint_words(page):
     """Words of figures with a contrast below 4.5 to what is seen behind them."""
     faint = []
     page.add_style_tag(content=".panel text { visibility: hidden } .md-header { display: none }")
-    for panel in page.locator(".panel").all():
-        words = panel.evaluate(WORDS)
-        picture = Image.open(io.BytesIO(panel.screenshot())).convert("RGB")
-        for text, fill, left, top, width, height in words:
-            box = [max(left, 0), max(top, 0), min(left + width, picture.width), top + height]
-            if not text.strip() or box[0] + 1 > box[2] or box[1] + 1 > picture.height:
-                continue  # scrolled out of sight
-            colours = picture.crop([round(one) for one in box]).getcolors(10**7)
-            behind = max(colours)[1]
-            *ink, share = [*map(float, re.findall(r"[\d.]+", fill)), 1.0][:4]
-            ink = [
-                share * one + (1 - share) * other for one, other in zip(ink, behind, strict=True)
-            ]
-            low, high = sorted([luminance(ink), luminance(behind)])
-            if (high + 0.05) / (low + 0.05) < 4.5:
-                faint.append(f"{text!r}: {fill} on {behind}")
+    words = page.evaluate(WORDS)
+    if not words:
+        return []
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    for text, fill, left, top, right, bottom in words:
+        if not text.strip() or left + 1 > right:
+            continue
+        here = picture.crop([round(side) for side in (left, top, right, bottom)])
+        _, behind = max(here.getcolors(here.width * here.height))
+        *ink, share = [*map(float, re.findall(r"[\d.]+", fill)), 1.0][:4]
+        ink = [share * one + (1 - share) * other for one, other in zip(ink, behind, strict=True)]
+        low, high = sorted([luminance(ink), luminance(behind)])
+        if (high + 0.05) / (low + 0.05) < 4.5:
+            faint.append(f"{text!r}: {fill} on {behind}")
     return faint
 
 
