@@ -100,8 +100,8 @@ def test_only_inside_the_reset_gate_are_the_two_biases_of_a_gru_two_things():
     inputs = rng.normal(size=(2, 5, 3))
     before, _ = scratch.gru_forward(inputs, weights)
     for gate, same in (("z", True), ("r", True), ("h", False)):
-        moved = {**weights, f"b_{gate}": weights[f"b_{gate}"] + weights[f"c_{gate}"]}
-        moved[f"c_{gate}"] = np.zeros(4)
+        moved = {**weights, f"b_{gate}": weights[f"b_{gate}"] + weights[f"b'_{gate}"]}
+        moved[f"b'_{gate}"] = np.zeros(4)
         after, _ = scratch.gru_forward(inputs, moved)
         assert np.allclose(before, after) == same
 

@@ -16,6 +16,8 @@ chapter = Chapter(
     title="Memory",
     question="How does a recurrent network keep something for hundreds of steps?",
     lectures="AC",
+    pages=("02-long-sequences.md",),
+    builds_on=("recurrence",),
     models=(
         Model("lstm", 19_338, (8, 8), HOCHREITER_1997),
         Model("gru", 14_858, (8, 8), CHO_2014),

@@ -42,7 +42,7 @@ def adder(cell, seed, lag, steps):
     Args:
         cell: ``"SimpleRNN"``, ``"GRU"``, ``"LSTM"`` as Keras starts it, with a bias of 1 at the
             keep gate, or ``"LSTM, open"``: its keep gates start so far open, and its write gates
-            so far shut, that the units remember for 1 to `lag` steps (Tallec and Ollivier, 2018).
+            so far shut, that the units remember for 2 to `lag` steps (Tallec and Ollivier, 2018).
         seed: Seed of weights and sequences.
         lag: Steps of each sequence.
         steps: Steps of training.

@@ -87,7 +87,7 @@ def draw_gru(axes: Axes) -> None:
     sheet.arrow((2.0, 3.6), rest)
     sheet.arrow(rest, scaled)
     sheet.arrow(reset, (4.2, 2.5), (5.7, 2.5), (5.7, 1.6), what)
-    sheet.write(5.0, 2.75, "scales U h + c", fontsize=9)
+    sheet.write(5.0, 2.75, "scales W h + b'", fontsize=9)
     sheet.arrow(what, scaled)
     sheet.arrow(scaled, sheet.sign(7.4, 5.2, "+"))
 
@@ -158,10 +158,11 @@ def forced_gates() -> Figure:
     steps, rng = 40, np.random.default_rng(0)
     inputs = rng.normal(size=(1, steps, 1))
     inputs[0, 5] = 2.0
-    weights = {f"W_{gate}": np.array([[0.0, 1.0]]) for gate in "fiCo"}
+    weights = {f"U_{gate}": np.ones((1, 1)) for gate in "fiCo"}
+    weights |= {f"W_{gate}": np.zeros((1, 1)) for gate in "fiCo"}
     weights |= {f"b_{gate}": np.zeros(1) for gate in "fiCo"}
     at = np.arange(steps)
-    weights["W_f"][:] = 0
+    weights["U_f"][:] = 0
     weights["b_f"][:] = np.log(0.9 / 0.1)  # left to itself, the keep gate stands at 0.9
     gates = {"i": (at == 5) * 1.0, "o": (at >= 35) * 1.0, "f": np.ones(steps)}
     figure, (top, middle, bottom) = subplots(
@@ -222,7 +223,7 @@ def gradient_distance() -> Figure:
         axes.set(xlabel="steps back from the end", yscale="log", ylim=(1e-9, 30))
         axes.legend(frameon=False, fontsize="small", loc="lower left")
     sides[0].set_ylabel("size of the gradient, 1 at the end")
-    sides[0].set_title("At the start gates reach no further")
+    sides[0].set_title("At the start gates reach hardly further")
     sides[1].set_title(f"After learning to add over {gradients['lag']} steps")
     figure.suptitle("How far back a gate reaches is learned")
     return figure
@@ -255,7 +256,7 @@ def adding_problem() -> Figure:
     axes.set_xticks(lags, [str(lag) for lag in lags])
     axes.minorticks_off()
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.set_title("After 600 steps of training")
+    axes.set_title("Over 100 steps and more only the GRU and the opened LSTM learned to add")
     return figure
 
 
@@ -457,14 +458,14 @@ def shares(cell: str, weights: list[Any], sequences: Any) -> list[float]:
     upstream = np.zeros((batch, steps, len(kernel)))
     upstream[:, -1] = kernel[:, 0]
     if cell == "SimpleRNN":
-        W, U, b = recurrent
-        h, dh = [np.zeros((batch, len(U)))], upstream[:, -1]
+        U, W, b = recurrent
+        h, dh = [np.zeros((batch, len(W)))], upstream[:, -1]
         for t in range(steps):
-            h.append(np.tanh(sequences[:, t] @ W + h[-1] @ U + b))
+            h.append(np.tanh(sequences[:, t] @ U + h[-1] @ W + b))
         reaching = [dh]
         for t in range(steps, 1, -1):
-            # ∂L/∂h_{t−1} = U (1 − h_t²) ∂L/∂h_t
-            reaching.append((reaching[-1] * (1 - h[t] ** 2)) @ U.T)
+            # ∂L/∂h⁽ᵗ⁻¹⁾ = Wᵀ ((1 − h⁽ᵗ⁾²) ⊙ ∂L/∂h⁽ᵗ⁾); Keras keeps Wᵀ
+            reaching.append((reaching[-1] * (1 - h[t] ** 2)) @ W.T)
     else:
         name = cell[:4].lower().strip()
         cut, forward, backward = (

@@ -1,25 +1,24 @@
 """Memory: a cell that is added to instead of overwritten, so that a gradient can travel far.
 
 Both cells take sequences of shape ``(batch, steps, features)``, start from zeros, and leave their
-state alone wherever the mask is False. The equations of the LSTM are those of CS826, slides "Long
-Short Term Memory"; the deck's stories name the gates after Hochreiter and Schmidhuber (1997).
+state alone wherever the mask is False. U leads from the input, W from the state before. The
+equations of the LSTM are those of CS826, slides "Long Short Term Memory", which has W and U side by
+side in one matrix; its stories name the gates after Hochreiter and Schmidhuber (1997).
 """
 
 import numpy as np
 
-# The deck's letter, the story's name and Keras's name for each gate, in the deck's order.
-LSTM_GATES = {"f": ("keep", "forget"), "i": ("write", "input"), "o": ("read", "output")}
 KERAS_LSTM_ORDER = "ifCo"
 KERAS_GRU_ORDER = "zrh"
 
 
-def sigmoid(a):
-    """Return σ(a) = 1 / (1 + e⁻ᵃ), written so that no a overflows.
+def sigmoid(z):
+    """Return σ(z) = 1 / (1 + e⁻ᶻ), written so that no z overflows.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    return (1 + np.tanh(a / 2)) / 2
+    return (1 + np.tanh(z / 2)) / 2
 
 
 # ---- LSTM ---------------------------------------------------------------------------------------
@@ -29,11 +28,11 @@ def lstm_step(x, h, C, weights, forced=None):
     """Take one step of an LSTM.
 
     Args:
-        x: Input X_t, ``(batch, features)``.
-        h: Output h_{t−1} of the step before, ``(batch, units)``.
-        C: Memory C_{t−1} of the step before, ``(batch, units)``.
-        weights: ``W_f, W_i, W_C, W_o`` of shape ``(units, units + features)`` and ``b_f, b_i, b_C,
-            b_o`` of shape ``(units,)``.
+        x: Input x⁽ᵗ⁾, ``(batch, features)``.
+        h: Output h⁽ᵗ⁻¹⁾ of the step before, ``(batch, units)``.
+        C: Memory C⁽ᵗ⁻¹⁾ of the step before, ``(batch, units)``.
+        weights: For each of f, i, C and o: ``U_f`` of shape ``(units, features)``, ``W_f`` of shape
+            ``(units, units)`` and ``b_f`` of shape ``(units,)``.
         forced: Gates to hold open or shut, e.g. ``{"f": 1, "i": 0}``; the others compute.
 
     Returns:
@@ -42,32 +41,30 @@ def lstm_step(x, h, C, weights, forced=None):
     One unit, and weights that read the input alone: the keep gate half forgets a memory of 0.8,
     the write gate lets most of the new 0.762 in.
 
-    >>> one = {"W_f": [[0, 0]], "W_i": [[0, 2]], "W_C": [[0, 1]], "W_o": [[0, 1]]}
-    >>> one |= {"b_f": [0], "b_i": [0], "b_C": [0], "b_o": [0]}
-    >>> one = {name: np.array(value, float) for name, value in one.items()}
+    >>> one = {f"W_{gate}": np.zeros((1, 1)) for gate in "fiCo"}
+    >>> one |= {f"b_{gate}": np.zeros(1) for gate in "fiCo"}
+    >>> one |= {f"U_{gate}": np.array([[u]]) for gate, u in zip("fiCo", (0, 2, 1, 1))}
     >>> step = lstm_step(np.array([[1.0]]), np.zeros((1, 1)), np.array([[0.8]]), one)
     >>> {name: round(value.item(), 3) for name, value in step.items()}
     {'f': 0.5, 'i': 0.881, 'candidate': 0.762, 'C': 1.071, 'o': 0.731, 'h': 0.577}
     """
     forced = forced or {}
-    h_x = np.concatenate([h, x], axis=-1)
+    z = {g: x @ weights[f"U_{g}"].T + h @ weights[f"W_{g}"].T + weights[f"b_{g}"] for g in "fiCo"}
 
     def gate(name):
-        # gate_t = σ(W · [h_{t−1}, x_t] + b)
-        computed = sigmoid(h_x @ weights[f"W_{name}"].T + weights[f"b_{name}"])
-        return np.full_like(computed, forced[name]) if name in forced else computed
+        return np.full_like(h, forced[name]) if name in forced else sigmoid(z[name])
 
-    # f_t = σ(W_f · [h_{t−1}, x_t] + b_f)          keep the memory?
+    # f = σ(U_f x + W_f h + b_f)      keep the memory?
     f = gate("f")
-    # i_t = σ(W_i · [h_{t−1}, x_t] + b_i)          write to it?
+    # i = σ(U_i x + W_i h + b_i)      write to it?
     i = gate("i")
-    # C̃_t = tanh(W_C · [h_{t−1}, x_t] + b_C)       write what?
-    candidate = np.tanh(h_x @ weights["W_C"].T + weights["b_C"])
-    # C_t = f_t * C_{t−1} + i_t * C̃_t              the keep gate scales, the write gate adds
+    # C̃ = tanh(U_C x + W_C h + b_C)   write what?
+    candidate = np.tanh(z["C"])
+    # C ← f ⊙ C + i ⊙ C̃               the keep gate scales, the write gate adds
     C = f * C + i * candidate
-    # o_t = σ(W_o · [h_{t−1}, x_t] + b_o)          read it out?
+    # o = σ(U_o x + W_o h + b_o)      read it out?
     o = gate("o")
-    # h_t = o_t * tanh(C_t)
+    # h = o ⊙ tanh(C)
     h = o * np.tanh(C)
     return {"f": f, "i": i, "candidate": candidate, "C": C, "o": o, "h": h}
 
@@ -118,7 +115,6 @@ def lstm_backward(upstream, trace):
     weights, mask = trace["weights"], trace["mask"]
     gradients = {name: np.zeros_like(value) for name, value in weights.items()}
     gradients |= {name: np.zeros_like(trace[name]) for name in ("inputs", "h", "C")}
-    units = upstream.shape[2]
     dh, dC = np.zeros_like(upstream[:, 0]), np.zeros_like(upstream[:, 0])
     for t in reversed(range(upstream.shape[1])):
         f, i, candidate, C, o = (trace[name][:, t] for name in ("f", "i", "candidate", "C", "o"))
@@ -127,35 +123,31 @@ def lstm_backward(upstream, trace):
         )
         live = mask[:, t, None]
         dh = dh + upstream[:, t]
-        # h_t = o_t * tanh(C_t):           ∂L/∂C_t gets what came from C_{t+1}, and this
+        # h = o ⊙ tanh(C):        C gets what came from the step after, and this
         dC = dC + np.where(live, dh * o * (1 - np.tanh(C) ** 2), 0)
         gradients["h"][:, t], gradients["C"][:, t] = dh, dC
-        # C_t = f_t * C_{t−1} + i_t * C̃_t, and σ' = σ(1 − σ), tanh' = 1 − tanh²
-        a = {
+        # δ = ∂L/∂z of each gate: C = f ⊙ C_before + i ⊙ C̃, σ' = σ(1 − σ), tanh' = 1 − tanh²
+        deltas = {
             "f": dC * C_before * f * (1 - f),
             "i": dC * candidate * i * (1 - i),
             "C": dC * i * (1 - candidate**2),
             "o": dh * np.tanh(C) * o * (1 - o),
         }
-        h_x = np.concatenate([h_before, trace["inputs"][:, t]], axis=1)
-        dh_x = np.zeros_like(h_x)
-        for name, da in a.items():
-            da = np.where(live, da, 0)
-            # a = W · [h_{t−1}, x_t] + b:  every step adds to the gradient of the one W
-            gradients[f"W_{name}"] += da.T @ h_x
-            gradients[f"b_{name}"] += da.sum(0)
-            dh_x += da @ weights[f"W_{name}"]
-        gradients["inputs"][:, t] = dh_x[:, units:]
-        # ∂L/∂C_{t−1} = ∂L/∂C_t * f_t      no matrix, no tanh: this is the road that stays open
-        dh, dC = dh_x[:, :units] + np.where(live, 0, dh), np.where(live, dC * f, dC)
+        # ∂L/∂C_before = f ⊙ ∂L/∂C: no matrix, no tanh, this is the road that stays open
+        dh, dC = np.where(live, 0, dh), np.where(live, dC * f, dC)
+        for name, delta in deltas.items():
+            delta = np.where(live, delta, 0)
+            # z = U x + W h_before + b: every step adds to the gradient of the one U, W and b
+            gradients[f"U_{name}"] += delta.T @ trace["inputs"][:, t]
+            gradients[f"W_{name}"] += delta.T @ h_before
+            gradients[f"b_{name}"] += delta.sum(0)
+            gradients["inputs"][:, t] += delta @ weights[f"U_{name}"]
+            dh = dh + delta @ weights[f"W_{name}"]
     return gradients
 
 
 def lstm_from_keras(kernel, recurrent_kernel, bias):
-    """Cut the three arrays of `keras.layers.LSTM` into the deck's eight.
-
-    Keras keeps the gates side by side, in the order i, f, C̃, o, and the input's and the output's
-    weights apart; the deck writes one matrix for each gate, over the output and the input joined.
+    """Cut the three arrays of `keras.layers.LSTM`, gates side by side, into one for each gate.
 
     Args:
         kernel: ``(features, 4·units)``.
@@ -163,12 +155,9 @@ def lstm_from_keras(kernel, recurrent_kernel, bias):
         bias: ``(4·units,)``.
 
     Returns:
-        A dict of ``W_f`` … ``b_o``, as `lstm_step` takes it.
+        A dict of ``U_f`` … ``b_o``, as `lstm_step` takes it.
     """
-    both = np.concatenate([recurrent_kernel, kernel])
-    matrices = zip(KERAS_LSTM_ORDER, np.split(both, 4, axis=1), strict=True)
-    biases = zip(KERAS_LSTM_ORDER, np.split(np.asarray(bias), 4), strict=True)
-    return {f"W_{g}": W.T for g, W in matrices} | {f"b_{g}": b for g, b in biases}
+    return _cut({"U": kernel, "W": recurrent_kernel, "b": bias}, KERAS_LSTM_ORDER)
 
 
 def lstm_to_keras(weights):
@@ -176,10 +165,24 @@ def lstm_to_keras(weights):
 
     Gradients have the shapes of their weights, so this lays them out as well.
     """
-    units = len(weights["b_f"])
-    both = np.concatenate([weights[f"W_{gate}"].T for gate in KERAS_LSTM_ORDER], axis=1)
-    bias = np.concatenate([weights[f"b_{gate}"] for gate in KERAS_LSTM_ORDER])
-    return both[units:], both[:units], bias
+    return _joined(weights, ("U", "W", "b"), KERAS_LSTM_ORDER)
+
+
+def _cut(arrays, order):
+    """Return each gate's part of Keras's arrays, turned: U_f, W_f, b_f and so on."""
+    return {
+        f"{letter}_{gate}": part.T
+        for letter, array in arrays.items()
+        for gate, part in zip(order, np.split(np.asarray(array), len(order), axis=-1), strict=True)
+    }
+
+
+def _joined(weights, letters, order):
+    """Return the gates' parts side by side, as Keras keeps them: one array for each letter."""
+    return tuple(
+        np.concatenate([weights[f"{letter}_{gate}"].T for gate in order], axis=-1)
+        for letter in letters
+    )
 
 
 # ---- GRU ----------------------------------------------------------------------------------------
@@ -189,36 +192,36 @@ def gru_step(x, h, weights):
     """Take one step of a GRU, in the form that Keras and cuDNN compute (``reset_after=True``).
 
     Args:
-        x: Input x_t, ``(batch, features)``.
-        h: Output h_{t−1} of the step before, ``(batch, units)``.
-        weights: For each of z, r and h: ``W_z`` of shape ``(units, features)``, ``U_z`` of shape
-            ``(units, units)``, and two biases ``b_z`` and ``c_z`` of shape ``(units,)``.
+        x: Input x⁽ᵗ⁾, ``(batch, features)``.
+        h: Output h⁽ᵗ⁻¹⁾ of the step before, ``(batch, units)``.
+        weights: For each of z, r and h: ``U_z`` of shape ``(units, features)``, ``W_z`` of shape
+            ``(units, units)``, and two biases ``b_z`` and ``b'_z`` of shape ``(units,)``.
 
     Returns:
         A dict of ``z``, ``r``, ``recall``, ``candidate`` and ``h``, each ``(batch, units)``.
 
-    >>> one = {f"{name}_{gate}": np.zeros((1, 1)) for name in "WU" for gate in "zrh"}
-    >>> one |= {f"{name}_{gate}": np.zeros(1) for name in "bc" for gate in "zrh"}
-    >>> one["W_h"][:] = 1
+    >>> one = {f"{name}_{gate}": np.zeros((1, 1)) for name in "UW" for gate in "zrh"}
+    >>> one |= {f"{name}_{gate}": np.zeros(1) for name in ("b", "b'") for gate in "zrh"}
+    >>> one["U_h"][:] = 1
     >>> step = gru_step(np.array([[1.0]]), np.array([[0.5]]), one)
     >>> {name: round(value.item(), 3) for name, value in step.items()}
     {'z': 0.5, 'r': 0.5, 'recall': 0.0, 'candidate': 0.762, 'h': 0.631}
     """
 
     def from_input(gate):
-        return x @ weights[f"W_{gate}"].T + weights[f"b_{gate}"]
+        return x @ weights[f"U_{gate}"].T + weights[f"b_{gate}"]
 
     def from_memory(gate):
-        return h @ weights[f"U_{gate}"].T + weights[f"c_{gate}"]
+        return h @ weights[f"W_{gate}"].T + weights[f"b'_{gate}"]
 
-    # z_t = σ(W_z x_t + b_z + U_z h_{t−1} + c_z)             keep how much?
+    # z = σ(U_z x + b_z + W_z h + b'_z)           keep how much?
     z = sigmoid(from_input("z") + from_memory("z"))
-    # r_t = σ(W_r x_t + b_r + U_r h_{t−1} + c_r)             look at how much of the memory?
+    # r = σ(U_r x + b_r + W_r h + b'_r)           look at how much of the memory?
     r = sigmoid(from_input("r") + from_memory("r"))
-    # h̃_t = tanh(W_h x_t + b_h + r_t * (U_h h_{t−1} + c_h))  r multiplies c_h and not b_h
+    # h̃ = tanh(U_h x + b_h + r ⊙ (W_h h + b'_h))  r multiplies b'_h and not b_h
     recall = from_memory("h")
     candidate = np.tanh(from_input("h") + r * recall)
-    # h_t = z_t * h_{t−1} + (1 − z_t) * h̃_t                  what is not kept is written
+    # h ← z ⊙ h + (1 − z) ⊙ h̃                     what is not kept is written
     h = z * h + (1 - z) * candidate
     return {"z": z, "r": r, "recall": recall, "candidate": candidate, "h": h}
 
@@ -272,19 +275,23 @@ def gru_backward(upstream, trace):
         gradients["h"][:, t] = dh
         live = mask[:, t, None]
         arrived = np.where(live, dh, 0)
-        # h_t = z_t * h_{t−1} + (1 − z_t) * h̃_t
-        da = arrived * (1 - z) * (1 - candidate**2)
-        dz = arrived * (h_before - candidate) * z * (1 - z)
-        # h̃_t = tanh(W_h x_t + b_h + r_t * (U_h h_{t−1} + c_h))
-        dr = da * recall * r * (1 - r)
+        # h = z ⊙ h_before + (1 − z) ⊙ h̃
+        delta_h = arrived * (1 - z) * (1 - candidate**2)
+        delta_z = arrived * (h_before - candidate) * z * (1 - z)
+        # h̃ = tanh(U_h x + b_h + r ⊙ (W_h h_before + b'_h))
+        delta_r = delta_h * recall * r * (1 - r)
         dh = arrived * z + np.where(live, 0, dh)
-        for name, from_input, from_memory in (("z", dz, dz), ("r", dr, dr), ("h", da, da * r)):
-            gradients[f"W_{name}"] += from_input.T @ x
+        for name, from_input, from_memory in (
+            ("z", delta_z, delta_z),
+            ("r", delta_r, delta_r),
+            ("h", delta_h, delta_h * r),
+        ):
+            gradients[f"U_{name}"] += from_input.T @ x
             gradients[f"b_{name}"] += from_input.sum(0)
-            gradients[f"U_{name}"] += from_memory.T @ h_before
-            gradients[f"c_{name}"] += from_memory.sum(0)
-            gradients["inputs"][:, t] += from_input @ weights[f"W_{name}"]
-            dh = dh + from_memory @ weights[f"U_{name}"]
+            gradients[f"W_{name}"] += from_memory.T @ h_before
+            gradients[f"b'_{name}"] += from_memory.sum(0)
+            gradients["inputs"][:, t] += from_input @ weights[f"U_{name}"]
+            dh = dh + from_memory @ weights[f"W_{name}"]
     return gradients
 
 
@@ -294,22 +301,16 @@ def gru_from_keras(kernel, recurrent_kernel, bias):
     Args:
         kernel: ``(features, 3·units)``, the gates in the order z, r, h.
         recurrent_kernel: ``(units, 3·units)``.
-        bias: ``(2, 3·units)``: the input's biases b and the memory's biases c.
+        bias: ``(2, 3·units)``: the input's biases b and the memory's biases b'.
     """
-    weights = {}
-    for letter, array in zip("WUbc", (kernel, recurrent_kernel, *np.asarray(bias)), strict=True):
-        for gate, part in zip(KERAS_GRU_ORDER, np.split(array, 3, axis=-1), strict=True):
-            weights[f"{letter}_{gate}"] = part.T
-    return weights
+    arrays = {"U": kernel, "W": recurrent_kernel, "b": bias[0], "b'": bias[1]}
+    return _cut(arrays, KERAS_GRU_ORDER)
 
 
 def gru_to_keras(weights):
     """Return the kernel, the recurrent kernel and the bias that `keras.layers.GRU` holds."""
-    kernel, recurrent_kernel, b, c = (
-        np.concatenate([weights[f"{letter}_{gate}"].T for gate in KERAS_GRU_ORDER], axis=-1)
-        for letter in "WUbc"
-    )
-    return kernel, recurrent_kernel, np.stack([b, c])
+    kernel, recurrent_kernel, *biases = _joined(weights, ("U", "W", "b", "b'"), KERAS_GRU_ORDER)
+    return kernel, recurrent_kernel, np.stack(biases)
 
 
 # ---- counting -----------------------------------------------------------------------------------
