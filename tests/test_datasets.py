@@ -186,7 +186,7 @@ def test_listing_what_there_is_loads_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "chapters.ecg.sources" in loaded
-    assert not loaded & {"tensorflow", "tensorflow_datasets", "keras", "sklearn", "scipy"}
+    assert not loaded & {"tensorflow", "tensorflow_datasets", "keras", "sklearn", "scipy.signal"}
 
 
 def test_an_unknown_name_gets_the_nearest():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import unittest
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -19,18 +20,20 @@ import companion
 from chapters.ecg import (
     beats,
     cinc2017,
+    crops,
     detector,
     experts,
     features,
     models,
     protocol,
-    training,
+    recordings,
+    studies,
 )
 from chapters.ecg import synthetic as made_up
-from chapters.ecg.matlab import read_mat4
+from companion.datasets.dataset import SPLITS
 from companion.errors import UserError
 
-RATE = 300
+RATE = recordings.RATE
 REAL = Path(os.environ.get("COMPANION_DATA_DIR", "nowhere")) / "cinc2017"
 WEIGHTS = Path(__file__).parents[1] / "data" / "weights" / "ecg.npz"
 SMALL = {"input_shape": (600, 1), "stages": ((4, 1, 3), (6, 1, 3))}
@@ -63,14 +66,14 @@ def challenge(folder, records, labels):
 def test_a_matlab_file_is_read_as_scipy_wrote_it(tmp_path):
     values = np.arange(-6, 6, dtype="int16").reshape(2, 6)
     scipy.io.savemat(tmp_path / "x.mat", {"val": values}, format="4")
-    np.testing.assert_array_equal(read_mat4((tmp_path / "x.mat").read_bytes()), values)
+    np.testing.assert_array_equal(recordings.read_mat((tmp_path / "x.mat").read_bytes()), values)
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-3], lambda b: b[:7], lambda b: b"MATLAB 5.0" * 9])
 def test_a_damaged_matlab_file_is_told(tmp_path, damage):
     scipy.io.savemat(tmp_path / "x.mat", {"val": np.ones((1, 50), "int16")}, format="4")
     with pytest.raises(UserError):
-        read_mat4(damage((tmp_path / "x.mat").read_bytes()))
+        recordings.read_mat(damage((tmp_path / "x.mat").read_bytes()))
 
 
 def test_synthetic_recordings_are_the_same_for_the_same_seed(synthetic):
@@ -165,7 +168,7 @@ def test_recordings_are_loaded_from_a_folder_of_the_publishers_files(tmp_path, m
 def test_real_recordings_are_read_as_the_challenge_describes_them():
     with zipfile.ZipFile(REAL / "training2017.zip") as archive:
         names = [name for name in archive.namelist() if name.endswith(".mat")][:200]
-        signals = [read_mat4(archive.read(name))[0] for name in names]
+        signals = [recordings.read_mat(archive.read(name))[0] for name in names]
     assert all(2700 <= len(signal) <= 18300 for signal in signals)  # 9 to 61 s
     assert {signal.dtype for signal in signals} == {np.dtype("int16")}
 
@@ -312,7 +315,8 @@ def test_the_cardiologist_has_33_convolutions_and_one_dense_layer():
 
 def test_a_batch_of_crops_has_the_asked_shape_and_depends_on_the_seed_alone(synthetic):
     def batch(seed):
-        return next(training.Crops(synthetic.train.x, synthetic.train.y, 8, length=600, seed=seed))
+        some = crops.Crops(synthetic.train.x, synthetic.train.y, length=600)
+        return next(some.batches(8, seed))
 
     (x, labels), (again, same) = batch(1), batch(1)
     assert x.shape == (8, 600, 1)
@@ -324,10 +328,8 @@ def test_a_batch_of_crops_has_the_asked_shape_and_depends_on_the_seed_alone(synt
 
 def test_crops_come_from_the_recordings_they_are_given():
     ramp = [np.full(700, 5.0), np.full(900, -3.0)]
-    crops = training.Crops(
-        ramp, [0, 1], 16, length=600, noise=0.0, masked=0.0, upside_down=0.0, seed=0
-    )
-    x, labels = next(crops)
+    some = crops.Crops(ramp, [0, 1], length=600, noise=0.0, masked=0.0, upside_down=0.0)
+    x, labels = next(some.batches(16, 0))
     np.testing.assert_allclose(x[..., 0], np.where(labels == 0, 5, -3)[:, None].repeat(600, 1))
 
 
@@ -372,7 +374,7 @@ def test_rows_of_beats_are_those_that_the_expert_finds():
 def test_a_batch_of_beats_depends_on_the_seed_alone_and_is_that_of_the_recording(synthetic):
     def batch(seed, **trouble):
         line = beats.Line.of(synthetic.train.x[:9])
-        return next(training.BeatCrops(line, synthetic.train.y[:9], 8, seed=seed, **trouble))
+        return next(crops.BeatCrops(line, synthetic.train.y[:9], **trouble).batches(8, seed))
 
     (x, labels), (again, same) = batch(1), batch(1)
     assert x.shape == (8, *beats.ROWS)
@@ -382,34 +384,44 @@ def test_a_batch_of_beats_depends_on_the_seed_alone_and_is_that_of_the_recording
     assert not np.array_equal(x, batch(2)[0])
     whole = [recording(1, 10, 4)]
     line = beats.Line.of(whole)
-    plain = training.BeatCrops(line, [1], 1, stretch=0.0, noise=0.0, upside_down=0.0)
-    np.testing.assert_array_equal(next(plain)[0], beats.beat_rows(np.array(whole)[..., None]))
+    plain = crops.BeatCrops(line, [1], stretch=0.0, noise=0.0, upside_down=0.0)
+    np.testing.assert_array_equal(
+        next(plain.batches(1, 0))[0], beats.beat_rows(np.array(whole)[..., None])
+    )
 
 
-def test_averages_settle_on_the_batches_that_they_are_given(synthetic):
-    model = models.cnn(**SMALL)
-    layer = next(one for one in model.layers if hasattr(one, "moving_mean"))
-    crops = training.Crops(synthetic.train.x, synthetic.train.y, 4, length=600)
-    batches = [next(crops) for _ in range(5)]
-    training.settle(model, iter(batches), len(batches))
-    before = keras.Model(model.inputs[0], layer.input)
-    means = [keras.ops.convert_to_numpy(before(x)).mean(axis=(0, 1)) for x, _ in batches]
-    settled = keras.ops.convert_to_numpy(layer.moving_mean)
-    np.testing.assert_allclose(settled, np.mean(means, axis=0), atol=1e-5)
-    assert layer.momentum == 0.9
+def test_recordings_are_fitted_as_windows_and_as_beats_each_within_its_split(synthetic):
+    few = replace(synthetic, **{part: getattr(synthetic, part)[:4] for part in SPLITS})
+    windows = few.fitted_to((3000, 1))
+    for part in SPLITS:
+        whole, cut = getattr(few, part), getattr(windows, part)
+        assert cut.x.shape == (sum(len(signal) // 3000 for signal in whole.x), 3000, 1)
+        np.testing.assert_array_equal(cut.x[0, :, 0], whole.x[0][:3000])
+        assert set(cut.names) == set(whole.names)
+    rows = few.fitted_to(beats.ROWS)
+    np.testing.assert_array_equal(rows.test.x, beats.beat_rows(windows.test.x))
+    assert len(replace(few, test=few.test[:0]).fitted_to((3000, 1)).test) == 0
+    with pytest.raises(UserError, match="reads examples of shape"):
+        few.fitted_to((8, 8, 1))
 
 
-@pytest.mark.slow
-@pytest.mark.no_cover
-def test_training_lowers_the_loss_and_tells_what_the_input_cost(synthetic):
-    keras.utils.set_random_seed(0)
-    model = models.cnn(**SMALL)
-    crops = training.Crops(synthetic.train.x, synthetic.train.y, 8, length=600)
-    said = []
-    told = training.fit(model, crops, 40, jit_compile=False, log=said.append)
-    assert said[0].startswith("step 4 of 40: loss ")
-    assert told["loss"] < float(said[0].split()[-1])
-    assert 0 < told["input_share"] < 1
+def test_a_committee_asks_its_members_each_with_a_seed_of_its_own():
+    assert studies.readers_of("cnn", 2) == (("cnn", 2),)
+    assert [one.name for one in studies.readers_of(studies.BEST, 0)] == [
+        "acrnn", "crnn", "beat_reader", "beat_reader", "beat_reader", "logistic_regression"
+    ]  # fmt: skip
+    assert [one.seed for one in studies.readers_of(studies.BEATS, 1)] == [1, 2, 3]
+
+
+def test_what_a_study_has_made_is_kept_in_its_working_folder_alone(tmp_path, monkeypatch):
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        of, made = studies.Material(quick=True), []
+        for _ in range(2):
+            kept = of.kept("x", lambda made=made: made.append(1) or {"a": np.arange(3)})
+            assert kept["a"].tolist() == [0, 1, 2]
+        assert len(made) == 1
 
 
 # ---- files --------------------------------------------------------------------------------------
@@ -430,10 +442,10 @@ def written(folder, name, values):
 @pytest.mark.parametrize("name", ["x.npy", "x.csv", "x.mat"])
 def test_a_recording_is_the_same_from_every_kind_of_file(tmp_path, name):
     signal = recording()
-    found, remarks = detector.read_recording(written(tmp_path, name, signal))
+    found, remarks = recordings.read_recording(written(tmp_path, name, signal))
     np.testing.assert_allclose(found, signal, atol=1.1e-3)
     assert remarks == ([] if name == "x.mat" else [said_of_the_rate()])
-    assert detector.read_recording(tmp_path / name, RATE)[1] == []
+    assert recordings.read_recording(tmp_path / name, RATE)[1] == []
 
 
 def said_of_the_rate():
@@ -453,14 +465,14 @@ def said_of_the_rate():
 )
 def test_what_cannot_be_judged_is_refused_with_a_reason(tmp_path, values, said):
     with pytest.raises(UserError, match=said):
-        detector.read_recording(written(tmp_path, "x.npy", values))
+        recordings.read_recording(written(tmp_path, "x.npy", values))
 
 
 def test_a_few_missing_samples_are_bridged_and_told(tmp_path):
     signal = recording()
     holes = signal.copy()
     holes[1000:1010] = np.nan
-    found, remarks = detector.read_recording(written(tmp_path, "x.npy", holes))
+    found, remarks = recordings.read_recording(written(tmp_path, "x.npy", holes))
     assert np.isfinite(found).all()
     assert "10 samples" in remarks[0]
     np.testing.assert_allclose(
@@ -470,7 +482,7 @@ def test_a_few_missing_samples_are_bridged_and_told(tmp_path):
 
 def test_another_rate_is_resampled(tmp_path):
     time = np.arange(0, 20, 1 / 360)
-    found, remarks = detector.read_recording(
+    found, remarks = recordings.read_recording(
         written(tmp_path, "x.npy", np.sin(2 * np.pi * time)), rate=360
     )
     assert "360" in remarks[0]
@@ -484,7 +496,7 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path, contents):
     for name in ("x.mat", "x.csv", "x.npy"):
         (tmp_path / name).write_bytes(contents)
         with pytest.raises(UserError):
-            detector.read_recording(tmp_path / name)
+            recordings.read_recording(tmp_path / name)
 
 
 def test_windows_of_a_recording_reach_its_end():

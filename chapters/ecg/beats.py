@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from chapters.ecg.features import RATE, band_pass, peaks
+from chapters.ecg.features import band_pass, peaks
+from chapters.ecg.recordings import RATE
 
 BEATS = 40  # rows for a window: at most 240 beats a minute in ten seconds
 AROUND = np.arange(-int(0.3 * RATE), int(0.4 * RATE) + 1, 3)  # a beat, 100 samples a second
@@ -74,8 +75,12 @@ def beat_rows(x):
     Args:
         x: Samples in mV at 300 Hz, shape ``(n, samples, 1)``.
     """
-    line = Line(*cleaned(np.reshape(x, (len(x), -1))))
-    return line.crops(np.arange(len(x)), np.zeros(len(x)), line.lengths, 1.0)
+    rows = [np.zeros((0, *ROWS), "float32")]
+    for start in range(0, len(x), 1024):  # the filters need room
+        part = np.reshape(x[start : start + 1024], (-1, x.shape[1]))
+        line = Line(*cleaned(part))
+        rows.append(line.crops(np.arange(len(part)), np.zeros(len(part)), line.lengths, 1.0))
+    return np.concatenate(rows)
 
 
 class Line:

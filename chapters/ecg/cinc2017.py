@@ -9,11 +9,11 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from chapters.ecg.matlab import read_mat4
+from chapters.ecg.recordings import CLASSES, read_mat
+from chapters.ecg.sources import FILES
 
 SOURCE = "https://physionet.org/files/challenge-2017/1.0.0/"
-FILES = {"recordings": "training2017.zip", "labels": "REFERENCE-v3.csv"}
-LABELS = {"N": "normal", "A": "atrial fibrillation", "O": "other rhythm", "~": "too noisy"}
+LABELS = dict(zip("NAO~", CLASSES, strict=True))
 CITATION = """\
 @inproceedings{clifford2017af,
   title = {{AF} classification from a short single lead {ECG} recording: the
@@ -44,8 +44,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
     name = "cinc2017"
     VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        f"Only where {SOURCE} cannot be reached: put {FILES['recordings']} and {FILES['labels']} "
-        "from there into this folder."
+        f"Only where {SOURCE} cannot be reached: put {' and '.join(FILES)} from "
+        "there into this folder."
     )
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -70,16 +70,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         try:
-            files = {key: dl_manager.manual_dir / name for key, name in FILES.items()}
-            by_hand = all(file.exists() for file in files.values())
+            files = [dl_manager.manual_dir / name for name in FILES]
+            by_hand = all(file.exists() for file in files)
         except AssertionError:  # there is no such folder
             by_hand = False
         if not by_hand:
-            files = dl_manager.download({key: SOURCE + name for key, name in FILES.items()})
-        with files["labels"].open("r") as table:
+            files = dl_manager.download([SOURCE + name for name in FILES])
+        recordings, reference = files
+        with reference.open("r") as table:
             labels = dict(csv.reader(table))
         return {
-            part: self._generate_examples(files["recordings"], labels, part)
+            part: self._generate_examples(recordings, labels, part)
             for part in ("train", "validation", "test")
         }
 
@@ -94,7 +95,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
                         record,
                         {
                             "record": record,
-                            "signal": read_mat4(recordings.read(path))[0],
+                            "signal": read_mat(recordings.read(path))[0],
                             "label": LABELS[labels[record]],
                         },
                     )

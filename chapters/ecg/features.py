@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
-RATE = 300  # Hz
+from chapters.ecg.recordings import RATE
 
 BANDS = ((0.5, 3), (3, 5), (5, 9), (9, 15), (15, 30), (30, 60))
 LAGS = (1, 2, 3)

@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from chapters.ecg.protocol import STRIDE, by_recording
+from chapters.ecg.recordings import AF, RATE
 from chapters.ecg.studies import BEATS, BEST
 from companion.data_files import data_folder, read
 from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain, subplots
@@ -13,7 +15,6 @@ from companion.studies.recorded_figures import FigureRecord
 from companion.studies.tables import markdown_table
 
 record = FigureRecord("ecg")
-RATE = 300  # Hz
 TABLE = "atrial_fibrillation"
 NAMES = {
     "logistic_regression": "ExpertLR",
@@ -285,17 +286,15 @@ def judged_test():
 
     of = studies.material(False)
     classes, _ = studies.opinions(BEST, record.seed, of)
-    _, thresholds = studies.judged({part: p[:, 1] for part, p in classes.items()}, of, resamples=2)
-    return of, classes["test"][:, 1], thresholds
+    _, thresholds = studies.judged({part: p[:, AF] for part, p in classes.items()}, of, resamples=2)
+    return of, classes["test"][:, AF], thresholds
 
 
 @cache
 def judged_recordings():
     """Return the class of each test recording, its P(AF), and whether that raises an alarm."""
-    from chapters.ecg.protocol import by_recording
-
     of, probability, thresholds = judged_test()
-    regular = of.where["test"][1] % 500 == 0
+    regular = of.where["test"][1] % STRIDE == 0
     numbers, whole = by_recording(probability[regular], of.where["test"][0][regular])
     return of.data.test.y[numbers], whole, whole >= thresholds["recording"]
 
@@ -308,8 +307,8 @@ def recorded_curves():
     labels, whole, _ = judged_recordings()
     made = {}
     for unit, truth, p in (
-        ("window", of.truth("test") == 1, probability),
-        ("recording", labels == 1, whole),
+        ("window", of.truth("test") == AF, probability),
+        ("recording", labels == AF, whole),
     ):
         false_alarms, found, _ = metrics.roc_curve(truth, p)
         precision, recall, _ = metrics.precision_recall_curve(truth, p)
@@ -340,7 +339,7 @@ def recorded_attention():
     from chapters.ecg.models import attention
 
     network = Detector.load(data_folder() / "weights" / "ecg.npz").networks[0]
-    signal = synthetic(1, 10, 6)
+    signal = synthetic(AF, 10, 6)
     weights = attention(network, signal[None, :, None])["attention"][0]
     when = (np.arange(len(weights)) + 0.5) * 10 / len(weights)
     return {

@@ -9,9 +9,9 @@ import numpy as np
 from keras import layers, ops
 
 from chapters.ecg.beats import AROUND, ROWS
+from chapters.ecg.recordings import LENGTH, RATE
 
-RATE = 300  # Hz
-WINDOW = (3000, 1)  # ten seconds, as Hong et al. (2019) cut them
+WINDOW = (LENGTH, 1)
 
 # Width, number of blocks and kernel of each stage; every stage halves the time axis but the first.
 STAGES = ((32, 1, 7), (48, 2, 7), (64, 2, 7), (80, 2, 5))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-AF = 1  # the place of atrial fibrillation among the classes
-LENGTH = 3000  # samples in a window: ten seconds
+from chapters.ecg.recordings import AF, LENGTH
+
 STRIDE = 500  # samples from one window to the next
 AF_STRIDE = 50  # likewise, for recordings of atrial fibrillation
 RESAMPLES = 500

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from chapters.ecg.detector import NOT_A_DEVICE, Detector, read_recording
-from chapters.ecg.features import RATE, find_beats
+from chapters.ecg.detector import NOT_A_DEVICE, Detector, as_windows
+from chapters.ecg.features import find_beats
+from chapters.ecg.recordings import LENGTH, RATE, read_recording
 
 NOTICE = NOT_A_DEVICE
 
@@ -87,7 +88,6 @@ def read(detector, file, rate=None):
 
 def attended(detector, signal, windows):
     """Return when the network looked in the window that looks most like AF, and how hard."""
-    from chapters.ecg.detector import LENGTH, as_windows
     from chapters.ecg.models import attention
 
     lookers = [network for network in detector.networks if network.name == "acrnn"]

@@ -20,10 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chapters.ecg.recordings import AF, NOISY, OTHER, RATE
 from companion.datasets.dataset import Split, ragged
-
-RATE = 300  # Hz
-NORMAL, AF, OTHER, NOISY = range(4)
 
 # Place after the R peak in seconds at one beat a second, height in mV, width in seconds, after
 # the paper's table I. A faster heart moves P and T closer by the square root of the interval.

@@ -49,36 +49,16 @@ def reviews(columns: Columns) -> Split:
 
 
 sentiment_sentences = PlainFiles(
-    Card(
-        "sentiment_sentences",
-        "3,000 sentences of reviews (Amazon, IMDB, Yelp), praise or blame",
-        "text",
-        (),
-        ("negative", "positive"),
-        "CC BY 4.0",
-        "Kotzias, Denil, de Freitas, Smyth (2015), KDD; UCI, doi 10.24432/C57604",
-        "archive.ics.uci.edu",
-        0.1,
-    ),
-    SENTENCES,
-    sentences,
+    Card("sentiment_sentences", "3,000 sentences of reviews (Amazon, IMDB, Yelp), praise or blame",
+         "text", (), ("negative", "positive"), "CC BY 4.0",
+         "Kotzias, Denil, de Freitas, Smyth (2015), KDD; UCI, doi 10.24432/C57604",
+         "archive.ics.uci.edu", 0.1),
+    SENTENCES, sentences, fit=partial(numbered, longest=40),
     page="https://archive.ics.uci.edu/dataset/331/sentiment+labelled+sentences",
-    fit=partial(numbered, longest=40),
-)
-
+)  # fmt: skip
 imdb_reviews = TensorFlowDatasets(
-    Card(
-        "imdb_reviews",
-        "50,000 film reviews, praise or blame",
-        "text",
-        (),
-        ("negative", "positive"),
-        "not stated by its publisher",
-        "Maas et al. (2011), ai.stanford.edu/~amaas/data/sentiment",
-        "ai.stanford.edu",
-        80.2,
-    ),
-    reviews,
-    config="plain_text",
-    fit=partial(numbered, longest=200),
-)
+    Card("imdb_reviews", "50,000 film reviews, praise or blame", "text", (),
+         ("negative", "positive"), "not stated by its publisher",
+         "Maas et al. (2011), ai.stanford.edu/~amaas/data/sentiment", "ai.stanford.edu", 80.2),
+    reviews, config="plain_text", fit=partial(numbered, longest=200),
+)  # fmt: skip

@@ -117,7 +117,7 @@ class DrawnBatches:
 
     def from_step(self, step: int) -> Iterator[tuple[NDArray[Any], ...]]:
         """Yield batch `step` and all that follow."""
-        return islice(self.draw(), step, None)
+        yield from islice(self.draw(), step, None)  # Keras takes no iterator but a generator
 
 
 Stream = Batches | DrawnBatches

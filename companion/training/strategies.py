@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from companion.training.batches import DrawnBatches
+
 if TYPE_CHECKING:  # listing what a machine can do loads no Keras
     import keras
 
@@ -41,6 +43,10 @@ class OneDevice:
 
     def stream(self, batches: "Stream", step: int) -> Any:
         """Return the batches from number `step` on, as `fit` takes them."""
+        import keras
+
+        if isinstance(batches, DrawnBatches) and keras.config.backend() == "tensorflow":
+            return _afresh(batches, step, batches.batch_size)  # a graph of that size
         return batches.from_step(step)
 
     def shared(
@@ -76,14 +82,7 @@ class Mirrored(OneDevice):
 
     def stream(self, batches: "Stream", step: int) -> Any:
         """Return a stream that begins afresh, since Keras looks at its first batches before."""
-        import tensorflow as tf
-
-        signature = tuple(
-            tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in batches[step]
-        )
-        return tf.data.Dataset.from_generator(
-            lambda: batches.from_step(step), output_signature=signature
-        )
+        return _afresh(batches, step)
 
 
 class DataParallel(OneDevice):
@@ -125,6 +124,17 @@ class DataParallel(OneDevice):
         if given:
             weights = given[0][chosen] * weights.reshape(-1, *[1] * (given[0].ndim - 1))
         return x[chosen], y[chosen], weights
+
+
+def _afresh(batches: "Stream", step: int, size: int | None = None) -> Any:
+    """Return TensorFlow's stream of batches, each of `size` examples; it can begin afresh."""
+    import tensorflow as tf
+
+    first = batches[step]
+    return tf.data.Dataset.from_generator(
+        lambda: batches.from_step(step),
+        output_signature=tuple(tf.TensorSpec((size, *x.shape[1:]), x.dtype) for x in first),
+    )
 
 
 def _copied(model: "keras.Model") -> "keras.Model":

@@ -90,7 +90,10 @@ def train(
     effort = 1.0
     if isinstance(model, str):
         entry, card = catalogue.find_model(model)
-        effort, changes, batches = card.effort, card.recipe | changes, batches or _draw(entry, card)
+        usual = dict(card.recipe)
+        if "epochs" in changes and "steps" not in changes:
+            usual.pop("steps", None)  # so many passes are asked for
+        effort, changes, batches = card.effort, usual | changes, batches or _draw(entry, card)
     with hardware.following(plan):
         built = _build(model, loaded, plan)
         fitted = loaded.fitted_to(built.input_shape[1:])
