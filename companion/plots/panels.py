@@ -48,7 +48,7 @@ def panels(figure: Figure, name: str) -> tuple[str, list[Panel]]:
     groups = _groups(figure)
     if len(groups) == 1 and not finding:
         finding, groups = next(iter(groups)), {"": figure.axes}
-    finding += f"\n{note}" if note else ""
+    finding += f"\n{note[0].upper()}{note[1:]}." if note else ""
     width, height = figure.get_size_inches()
     grids = [spec.get_gridspec() for axes in figure.axes if (spec := axes.get_subplotspec())]
     one_column = all(grid.ncols == 1 for grid in grids) and all(axes.axison for axes in figure.axes)
