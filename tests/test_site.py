@@ -375,6 +375,14 @@ def test_methods_constants_and_the_engine_are_listed_too():
     assert "import numpy as np" in asked.imports or "import keras" in asked.imports
 
 
+def test_every_slide_is_listed_with_its_section_or_as_not_yet_treated():
+    rows = dict(re.findall(r"^\| ([A-E]\d+) \| .* \| (.*) \|$", pages.slides(), re.M))
+    listed = (ROOT / "data" / "slides.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert list(rows) == [line.partition(",")[0] for line in listed]
+    assert "(convolution/index.html#output-size)" in rows["E23"]
+    assert rows["E57"] == "not yet" or "](transfer/" in rows["E57"]
+
+
 def test_the_data_and_the_records_are_all_named():
     from companion.datasets import known
 
