@@ -18,6 +18,7 @@ from sklearn import metrics
 
 import companion
 from chapters.ecg import (
+    RECIPE,
     beats,
     cinc2017,
     crops,
@@ -32,6 +33,7 @@ from chapters.ecg import (
 from chapters.ecg import synthetic as made_up
 from companion.datasets.dataset import SPLITS
 from companion.errors import UserError
+from companion.training.recorder import settle
 
 RATE = recordings.RATE
 REAL = Path(os.environ.get("COMPANION_DATA_DIR", "nowhere")) / "cinc2017"
@@ -403,6 +405,48 @@ def test_recordings_are_fitted_as_windows_and_as_beats_each_within_its_split(syn
     assert len(replace(few, test=few.test[:0]).fitted_to((3000, 1)).test) == 0
     with pytest.raises(UserError, match="reads examples of shape"):
         few.fitted_to((8, 8, 1))
+
+
+@pytest.mark.no_cover
+def test_the_recipe_is_adamw_on_drawn_batches_and_the_mean_of_its_weights(synthetic):
+    def draw(recordings, batch_size, seed):
+        return crops.Crops(recordings.x, recordings.y, length=600).batches(batch_size, seed)
+
+    few = replace(synthetic, validation=synthetic.validation[:0], test=synthetic.test[:0])
+    told = {**RECIPE, "steps": 6, "epochs": 1, "batch_size": 8, "jit_compile": False}
+    run = companion.train(
+        lambda classes: models.cnn(**SMALL, classes=classes), few, seed=3, batches=draw,
+        precision="float32", devices="cpu", show_progress=False, **told,
+    )  # fmt: skip
+
+    keras.utils.set_random_seed(3)
+    model, batches = models.cnn(**SMALL), draw(synthetic.train, 8, 3)
+    rate = keras.optimizers.schedules.CosineDecay(1.5e-3, 5, warmup_target=1.5e-3, warmup_steps=1)
+    optimizer = keras.optimizers.AdamW(
+        rate, weight_decay=0.02, clipnorm=1.0, use_ema=True, ema_momentum=0.998
+    )
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.05)
+    model.compile(optimizer, loss, jit_compile=False)
+    for _ in range(6):
+        x, labels = next(batches)
+        model.train_on_batch(x, np.eye(4, dtype="float32")[labels])
+    optimizer.finalize_variable_values(model.trainable_variables)
+    settle(model, batches)
+    for ours, theirs in zip(run.model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
+def test_averages_settle_on_the_batches_that_they_are_given(synthetic):
+    model = models.cnn(**SMALL)
+    layer = next(one for one in model.layers if hasattr(one, "moving_mean"))
+    stream = crops.Crops(synthetic.train.x, synthetic.train.y, length=600).batches(4, 0)
+    batches = [next(stream) for _ in range(5)]
+    settle(model, iter(batches), len(batches))
+    before = keras.Model(model.inputs[0], layer.input)
+    means = [keras.ops.convert_to_numpy(before(x)).mean(axis=(0, 1)) for x, _ in batches]
+    settled = keras.ops.convert_to_numpy(layer.moving_mean)
+    np.testing.assert_allclose(settled, np.mean(means, axis=0), atol=1e-5)
+    assert layer.momentum == 0.9
 
 
 def test_a_committee_asks_its_members_each_with_a_seed_of_its_own():
