@@ -407,6 +407,7 @@ def test_recordings_are_fitted_as_windows_and_as_beats_each_within_its_split(syn
         few.fitted_to((8, 8, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover
 def test_the_recipe_is_adamw_on_drawn_batches_and_the_mean_of_its_weights(synthetic):
     def draw(recordings, batch_size, seed):
