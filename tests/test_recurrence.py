@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 import companion
-from chapters.recurrence import exercises, models, scratch, studies
+from chapters.recurrence import exercises, models, scratch, series, studies
 from chapters.recurrence.text import Vocabulary
 from companion.errors import UserError
 
@@ -306,31 +306,32 @@ def test_both_readers_learn_sentences_that_one_word_decides(sentences):
 
 
 def test_the_series_repeats_itself_daily_but_not_exactly():
-    series = studies.seasonal_series(np.random.default_rng(0))
-    day, half = (np.corrcoef(series[:-lag], series[lag:])[0, 1] for lag in (24, 12))
+    hours = series.seasonal_series(np.random.default_rng(0))
+    day, half = (np.corrcoef(hours[:-lag], hours[lag:])[0, 1] for lag in (24, 12))
     assert 0.7 < day < 0.99
     assert half < 0
 
 
 def test_the_parts_of_the_series_follow_one_another_and_forecasts_see_no_future():
-    series = np.arange(1000.0)
-    train, validation, test = studies.standardized(series)
+    hours = np.arange(1000.0)
+    train, validation, test = parts = series.standardized(hours)
     np.testing.assert_allclose(np.concatenate([train, validation[48:], test[48:]]),
-                               (series - series[:700].mean()) / series[:700].std())  # fmt: skip
-    past, future = studies.stretches(test, 24)
+                               (hours - hours[:700].mean()) / hours[:700].std())  # fmt: skip
+    past, future = series.stretches(test, 24)
     assert (past[:, -1] < future[:, 0]).all()
     assert past[0, 0] == test[0]
     assert future[-1, -1] == test[-1]
+    *others, last = series.windows(parts, 24)
+    np.testing.assert_allclose(last.x[..., 0], past, rtol=1e-6)
     naive, seasonal = (
-        studies.predictor(rule, train, validation, 24)(past) for rule in ("naive", "seasonal naive")
+        studies.predictor(rule, *others, seed=0)(last.x) for rule in ("naive", "seasonal naive")
     )
-    np.testing.assert_array_equal(naive[:, 0], past[:, -1])
-    np.testing.assert_array_equal(seasonal, past[:, 24:])
+    np.testing.assert_array_equal(naive[:, 0], last.x[:, -1, 0])
+    np.testing.assert_array_equal(seasonal, last.x[:, 24:, 0])
 
 
 def test_faults_lie_where_they_are_said_to_lie():
-    series = np.zeros(4000)
-    changed, faulty = studies.with_faults(series, np.random.default_rng(0))
+    changed, faulty = studies.with_faults(np.zeros(4000), np.random.default_rng(0))
     np.testing.assert_array_equal(np.abs(changed), studies.FAULT * faulty)
     assert not faulty[:48].any()
     assert 0.06 < faulty[48:].mean() < 0.10
@@ -354,8 +355,8 @@ def test_the_solutions_agree_with_the_chapter():
     masked = scratch.rnn_forward(x, U, W, b, mask=mask)
     np.testing.assert_allclose(exercises.last_state(h[:, 1:], mask), masked[:, -1])
     assert exercises.count_parameters(8, 8, 64, 10) == models.simple_rnn().count_params()
-    series = rng.normal(size=90)
+    hours = rng.normal(size=90)
     for ours, theirs in zip(
-        exercises.forecasting_windows(series, 48, 24), studies.stretches(series, 24), strict=True
+        exercises.forecasting_windows(hours, 48, 24), series.stretches(hours, 24), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)

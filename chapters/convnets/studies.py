@@ -11,6 +11,7 @@ import numpy as np
 
 import companion
 from companion.studies.study import Study
+from companion.training.batches import passes
 from companion.training.seeding import fresh_start
 
 BATCH = 50
@@ -30,31 +31,29 @@ def digits(side=8, frame=0):
 
 
 def few(split, examples, seed):
-    """Return so many examples of a split, drawn by the seed: images and labels."""
-    chosen = np.random.default_rng(seed).permutation(len(split))[:examples]
-    return split.x[chosen], split.y[chosen]
+    """Return so many examples of a split, drawn by the seed."""
+    return split[np.random.default_rng(seed).permutation(len(split))[:examples]]
 
 
-def fit(model, images, labels, *, seed, steps, learning_rate=3e-3):
-    """Train the model for so many steps of Adam, its rate falling along half a cosine."""
-    import keras
+def fit(model, split, *, seed, steps):
+    """Train the model for so many steps of Adam, its rate falling along half a cosine.
 
-    rng = np.random.default_rng(seed)
-    epochs = -(-steps * BATCH // len(images))
-    order = np.concatenate([rng.permutation(len(images)) for _ in range(epochs)])[: steps * BATCH]
-    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    model.compile(
-        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", steps_per_execution=10
+    Returns:
+        The run.
+    """
+    order = passes(len(split), -(-steps * BATCH // len(split)), seed)
+    return companion.train(
+        model,
+        split,
+        seed=seed,
+        batch_size=BATCH,
+        steps=steps,
+        order=order[: steps * BATCH],
+        learning_rate=3e-3,
+        warmup=0,
+        steps_per_execution=10,
+        show_progress=False,
     )
-    model.fit(images[order], labels[order], BATCH, shuffle=False, verbose=0)
-
-
-def error(model, images, labels):
-    """Return the share of images that the model misreads."""
-    from keras import ops
-
-    probabilities = ops.convert_to_numpy(model(images, training=False))
-    return float(np.mean(probabilities.argmax(-1) != labels))
 
 
 # ---- three 3×3 against one 7×7 ------------------------------------------------------------------
@@ -88,10 +87,10 @@ def small_kernels_row(level, seed, *, quick):
     x = layers.MaxPooling2D(4)(x)
     x = layers.Dense(10, activation="softmax", dtype="float32")(layers.Flatten()(x))
     model = keras.Model(images, x)
-    fit(model, *few(data.train, 300, seed), seed=seed, steps=240)
+    run = fit(model, few(data.train, 300, seed), seed=seed, steps=240)
     return {
-        "test_error": error(model, data.test.x, data.test.y),
-        "validation_error": error(model, data.validation.x, data.validation.y),
+        "test_error": run.error(data.test),
+        "validation_error": run.error(data.validation),
         "stack_parameters": sum(layer.count_params() for layer in stack),
     }
 
@@ -139,13 +138,13 @@ def shift_errors(pooling, seed):
             x = layers.AveragePooling2D(2)(x)
     x = layers.GlobalMaxPooling2D()(x) if pooling == "global max" else layers.Flatten()(x)
     model = keras.Model(images, layers.Dense(10, activation="softmax", dtype="float32")(x))
-    fit(model, data.train.x, data.train.y, seed=seed, steps=500)
+    run = fit(model, data.train, seed=seed, steps=500)
     return {
         shift: {
             "test_error": float(
                 np.mean(
                     [
-                        error(model, np.roll(data.test.x, step, axis), data.test.y)
+                        run.error(replace(data.test, x=np.roll(data.test.x, step, axis)))
                         for axis in (1, 2)
                         for step in (-shift, shift)
                     ]
@@ -193,10 +192,10 @@ def weight_sharing_row(level, seed, *, quick):
     else:
         x = layers.Dense(81, activation="relu")(layers.Flatten()(x))
     model = keras.Model(images, layers.Dense(10, activation="softmax", dtype="float32")(x))
-    fit(model, *few(data.train, examples, seed), seed=seed, steps=600)
+    run = fit(model, few(data.train, examples, seed), seed=seed, steps=600)
     return {
-        "test_error": error(model, data.test.x, data.test.y),
-        "validation_error": error(model, data.validation.x, data.validation.y),
+        "test_error": run.error(data.test),
+        "validation_error": run.error(data.validation),
         "parameters": model.count_params(),
     }
 

@@ -400,6 +400,7 @@ def seconds_per_epoch(rounds: int = 5, batches: int = 9) -> dict[str, float]:
     for turn in range(rounds + 1):
         for joined, model in models.items():
             began = process_time()
+            # The one plain fit: nothing but Keras is on this clock.
             model.fit(*few, studies.BATCH, verbose=0)
             if turn:  # the first compiles
                 taken[joined].append(process_time() - began)

@@ -6,11 +6,10 @@ are the same for all levels of a study.
 
 from functools import cache
 
-import numpy as np
-
 import companion
 from chapters.memory.adding import adding_row
 from companion.studies.study import Study
+from companion.training.batches import passes
 from companion.training.seeding import fresh_start
 
 # ---- the adding problem -------------------------------------------------------------------------
@@ -50,24 +49,23 @@ def recordings(name):
 
 def pyramid_row(level, seed, *, quick):
     """Train three bidirectional LSTM layers that join some frames between them."""
-    import keras
-
     from chapters.memory.models import pyramid_rnn
 
     name, joined = level
     data = recordings(name)
     epochs = 12 if quick else 8
     fresh_start(seed)
-    model = pyramid_rnn(classes=data.classes, **PYRAMIDS[joined])
-    whole = len(data.train) // BATCH * BATCH
-    rate = keras.optimizers.schedules.CosineDecay(5e-3, epochs * whole // BATCH)
-    model.compile(
-        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
-    rng = np.random.default_rng(seed)
-    for _ in range(epochs):
-        order = rng.permutation(len(data.train))[:whole]
-        model.fit(data.train.x[order], data.train.y[order], BATCH, shuffle=False, verbose=0)
+    order = passes(len(data.train), epochs, seed, batch_size=BATCH)
+    model = companion.train(
+        pyramid_rnn(classes=data.classes, **PYRAMIDS[joined]),
+        data.train,
+        seed=seed,
+        batch_size=BATCH,
+        steps=len(order) // BATCH,
+        order=order,
+        warmup=0,
+        show_progress=False,
+    ).model
     return {
         f"{part}_error": 1 - model.evaluate(split.x, split.y, batch_size=300, verbose=0)[1]
         for part, split in (("test", data.test), ("validation", data.validation))

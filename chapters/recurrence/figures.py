@@ -235,17 +235,15 @@ def belief_after_each_row() -> dict[str, Any]:
 def one_forecast() -> dict[str, Any]:
     """Return one stretch of the test part and what came after it, said and true."""
     fresh_start(record.seed)
-    train, validation, test = studies.standardized(
-        studies.seasonal_series(np.random.default_rng(0))
-    )
-    past, future = (part[100:101] for part in studies.stretches(test, studies.DAY))
+    data = companion.load("seasonal_series")
+    one = data.test[100:101]
     said = {
-        name: studies.predictor(name, train, validation, studies.DAY)(past)[0]
+        name: studies.predictor(name, data.train, data.validation, seed=0)(one.x)[0]
         for name in ("naive", "seasonal naive", "GRU")
     }
     return {
         name: np.round(np.asarray(values, float), 3).tolist()
-        for name, values in {"past": past[0], "future": future[0], **said}.items()
+        for name, values in {"past": one.x[0, :, 0], "future": one.y[0], **said}.items()
     }
 
 

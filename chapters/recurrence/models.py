@@ -1,7 +1,7 @@
 """Recurrent networks: one cell, used at every step of a sequence."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from companion.layers import class_probabilities, recurrent_cell, recurrent_classifier
 
@@ -50,12 +50,23 @@ def bidirectional(input_shape=(8, 8), classes=10, *, cell="SimpleRNN", **options
     )
 
 
-def sentence_classifier(vocabulary, classes=2, *, cell="GRU", embedding=32, units=32, dropout=0.5):
+def sentence_classifier(
+    vocabulary=2_000,
+    classes=2,
+    *,
+    input_shape=(None,),
+    cell="GRU",
+    embedding=32,
+    units=32,
+    dropout=0.5,
+):
     """Build a network that reads a sentence word by word and names its class after the last.
 
     Args:
-        vocabulary: Number of word numbers, with 0 for padding and 1 for unknown words.
+        vocabulary: How many word numbers it tells apart: 0 is padding, 1 unknown words, and so it
+            takes all greater ones. Words are numbered by how common they are.
         classes: Number of classes.
+        input_shape: ``(words,)`` of a sentence; None takes any number.
         cell: ``"SimpleRNN"``, ``"LSTM"`` or ``"GRU"``.
         embedding: Numbers that stand for a word; they are learned.
         units: Size of the hidden state.
@@ -68,8 +79,9 @@ def sentence_classifier(vocabulary, classes=2, *, cell="GRU", embedding=32, unit
     Raises:
         UserError: If the cell is unknown.
     """
-    words = keras.Input((None,), dtype="int32", name="words")
-    x = layers.Embedding(vocabulary, embedding, mask_zero=True, name="embedding")(words)
+    words = keras.Input(input_shape, dtype="int32", name="words")
+    known = ops.where(words < vocabulary, words, 1)
+    x = layers.Embedding(vocabulary, embedding, mask_zero=True, name="embedding")(known)
     x = layers.SpatialDropout1D(dropout, name="silenced_channels")(x)
     x = recurrent_cell(cell)(units, name="rnn")(x)
     return keras.Model(words, class_probabilities(x, classes, dropout), name="sentence_classifier")

@@ -1,31 +1,37 @@
-"""Texts of praise and blame, read as word numbers."""
+"""Texts of praise and blame, read as word numbers, and an hourly series."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from chapters.recurrence.series import DAY, PAST, seasonal_windows
 from chapters.recurrence.text import Vocabulary
 from companion.datasets.dataset import Card, Dataset, Shape, Split, ragged
 from companion.datasets.prepared import Columns, TensorFlowDatasets
-from companion.datasets.source import PlainFiles
+from companion.datasets.source import Generated, PlainFiles
 
 SENTENCES = ("amazon_cells_labelled.txt", "imdb_labelled.txt", "yelp_labelled.txt")
 
 
-def numbered(data: Dataset, shape: Shape, *, longest: int) -> Dataset | None:
+def numbered(
+    data: Dataset, shape: Shape, *, longest: int, vocabulary: Vocabulary | None = None
+) -> Dataset | None:
     """Return texts as word numbers, by a vocabulary of the training texts.
 
     Args:
         data: Texts, each a string.
         shape: ``(words,)`` of what the model reads, or ``(None,)`` for `longest` words.
         longest: Words of a text that are read; later ones are left out.
+        vocabulary: What an earlier fitting has learned; what is returned goes by it, too.
     """
     if data.shape or len(shape) != 1:
         return None
-    vocabulary = Vocabulary(data.train.x, least=2)
+    learned = vocabulary or Vocabulary(data.train.x, least=2)
     length = shape[0] or longest
-    return data.changed((length,), lambda x: vocabulary.encode(x, length))
+    encoded = data.changed((length,), lambda x: learned.encode(x, length))
+    return replace(encoded, fit=partial(numbered, longest=longest, vocabulary=learned))
 
 
 def sentences(folder: Path) -> tuple[Split]:
@@ -61,4 +67,10 @@ imdb_reviews = TensorFlowDatasets(
          ("negative", "positive"), "not stated by its publisher",
          "Maas et al. (2011), ai.stanford.edu/~amaas/data/sentiment", "ai.stanford.edu", 80.2),
     reviews, config="plain_text", fit=partial(numbered, longest=200),
+)  # fmt: skip
+seasonal_series = Generated(
+    Card("seasonal_series",
+         f"{PAST} hours of a made-up series with a daily shape, and the {DAY} that follow",
+         "series", (PAST, 1), (), "CC0", "the companion, chapters/recurrence/series.py"),
+    seasonal_windows,
 )  # fmt: skip

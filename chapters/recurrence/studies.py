@@ -4,9 +4,13 @@ Every choice (epochs, sizes, rates) was made on validation data. The test data t
 any training, and each row looks at them once.
 """
 
+from functools import partial
+
 import numpy as np
 
 import companion
+from chapters.recurrence.series import DAY, PAST, seasonal_series, standardized, windows
+from companion.catalogue import find_model
 from companion.studies.study import Study
 from companion.training.seeding import fresh_start
 
@@ -45,8 +49,6 @@ digits_by_rows = Study(
 
 # ---- sentiment ----------------------------------------------------------------------------------
 
-MOST_WORDS = {"sentiment_sentences": 40, "imdb_reviews": 200}
-
 
 def bag_of_words(data):
     """Return validation and test accuracy of logistic regression on the counts of words.
@@ -75,7 +77,7 @@ def bag_of_words(data):
     )
 
 
-def recurrent_reader(data, cell, *, epochs=20):
+def recurrent_reader(data, cell, seed=0):
     """Return validation and test accuracy of a network that reads word by word.
 
     The vocabulary comes from the training texts; the weights kept are those of the epoch with the
@@ -84,43 +86,26 @@ def recurrent_reader(data, cell, *, epochs=20):
     Args:
         data: A `Dataset` of texts.
         cell: ``"SimpleRNN"``, ``"LSTM"`` or ``"GRU"``.
-        epochs: Greatest number of passes over the training texts.
+        seed: Seed of the training.
     """
-    import keras
-
     from chapters.recurrence.models import sentence_classifier
-    from chapters.recurrence.text import Vocabulary
 
-    vocabulary = Vocabulary(data.train.x, least=2)
-    length = MOST_WORDS.get(data.card.name, 40)
-    train, validation, test = (
-        (vocabulary.encode(part.x, length), part.y)
-        for part in (data.train, data.validation, data.test)
-    )
-    model = sentence_classifier(len(vocabulary), data.classes, cell=cell)
-    model.compile(
-        keras.optimizers.Adam(2e-3, global_clipnorm=1.0),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    patient = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True)
-    model.fit(
-        *train, batch_size=32, epochs=epochs, validation_data=validation, callbacks=[patient],
-        verbose=0,
-    )  # fmt: skip
-    return model.evaluate(*validation, verbose=0)[1], model.evaluate(*test, verbose=0)[1]
+    model = partial(sentence_classifier, cell=cell)
+    recipe = find_model("sentence_classifier")[1].recipe
+    run = companion.train(model, data, seed=seed, show_progress=False, **recipe)
+    return run.history["val_accuracy"][run.metrics["best_epoch"]], run.metrics["accuracy"]
 
 
-def sentiment_errors(data, level):
+def sentiment_errors(data, level, seed=0):
     """Return the errors of one reader, a cell's name or ``"bag of words"``, on a data set."""
-    read = bag_of_words(data) if level == "bag of words" else recurrent_reader(data, level)
+    read = bag_of_words(data) if level == "bag of words" else recurrent_reader(data, level, seed)
     return dict(zip(("validation_error", "test_error"), (1 - share for share in read), strict=True))
 
 
 def sentence_sentiment_row(level, seed, *, quick):
     """Split the sentences by the seed, and learn to tell praise from blame."""
     fresh_start(seed)
-    return sentiment_errors(companion.load("sentiment_sentences", seed=seed), level)
+    return sentiment_errors(companion.load("sentiment_sentences", seed=seed), level, seed)
 
 
 sentence_sentiment = Study(
@@ -140,93 +125,43 @@ sentence_sentiment = Study(
 
 # ---- forecasting --------------------------------------------------------------------------------
 
-DAY, PAST, DAYS = 24, 48, 80
 
-
-def seasonal_series(rng, days=DAYS):
-    """Return an hourly series: a daily shape of changing height, a wandering level, and noise.
+def predictor(level, train, validation, seed):
+    """Return a function from pasts to futures: one of the simple rules, or a fitted model.
 
     Args:
-        rng: Draws it.
-        days: Its length.
-
-    Returns:
-        An array of shape ``(24 · days,)``.
+        level: The rule's name, or a cell's.
+        train: Windows to learn from: a `Split`.
+        validation: Windows that choose the best epoch.
+        seed: Seed of a network's training.
     """
-    from scipy.signal import lfilter
-
-    hours = np.arange(DAY * days)
-    shape = np.sin(2 * np.pi * hours / DAY) + 0.5 * np.sin(4 * np.pi * hours / DAY + 1)
-    # Both wander, and come back: x(t) = 0.99 x(t − 1) + a little.
-    level, height = lfilter([1], [1, -0.99], 0.06 * rng.normal(size=(2, len(hours))))
-    return np.exp(height) * shape + level + 0.15 * rng.normal(size=len(hours))
-
-
-def stretches(series, horizon):
-    """Cut a series into all its windows: the past, and the hours that follow it.
-
-    Returns:
-        Arrays of shape ``(windows, 48)`` and ``(windows, horizon)``.
-    """
-    windows = np.lib.stride_tricks.sliding_window_view(series, PAST + horizon)
-    return windows[:, :PAST], windows[:, PAST:]
-
-
-def standardized(series):
-    """Return the first 70 %, the next 15 % and the last 15 %, in units of the first part."""
-    ends = [int(0.7 * len(series)), int(0.85 * len(series))]
-    series = (series - series[: ends[0]].mean()) / series[: ends[0]].std()
-    # A later part begins with the past that its first forecast needs.
-    return series[: ends[0]], series[ends[0] - PAST : ends[1]], series[ends[1] - PAST :]
-
-
-def predictor(level, train, validation, horizon):
-    """Return a function from pasts to futures: one of the simple rules, or a fitted model."""
+    horizon = train.y.shape[1]
     if level == "naive":
-        return lambda past: np.repeat(past[:, -1:], horizon, axis=1)
+        return lambda past: np.repeat(past[:, -1], horizon, axis=1)
     if level == "seasonal naive":
-        return lambda past: past[:, PAST - DAY : PAST - DAY + horizon]
+        return lambda past: past[:, PAST - DAY : PAST - DAY + horizon, 0]
     if level == "linear regression":
         from sklearn.linear_model import LinearRegression
 
-        return LinearRegression().fit(*stretches(train, horizon)).predict
-    return recurrent_predictor(level, train, validation, horizon)
-
-
-def recurrent_predictor(cell, train, validation, horizon, epochs=25):
-    """Fit a recurrent network to the windows of a series; the best validation epoch is kept."""
-    import keras
-
+        fitted = LinearRegression().fit(train.x[..., 0], train.y)
+        return lambda past: fitted.predict(past[..., 0])
     from chapters.recurrence.models import forecaster
 
-    def windows(series):
-        past, future = stretches(series, horizon)
-        return past[..., None].astype("float32"), future.astype("float32")
-
-    model = forecaster((PAST, 1), horizon, cell=cell)
-    past, future = windows(train)
-    steps = epochs * -(-len(past) // 64)
-    rate = keras.optimizers.schedules.CosineDecay(5e-3, steps)
-    model.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), "mse")
-    best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
-    model.fit(
-        past, future, batch_size=64, epochs=epochs, validation_data=windows(validation),
-        validation_batch_size=512, callbacks=[best], verbose=0,
-    )  # fmt: skip
-    return lambda past: model.predict(past[..., None].astype("float32"), 512, verbose=0)
+    model = forecaster((PAST, 1), horizon, cell=level)
+    recipe = find_model("forecaster")[1].recipe
+    return companion.train(
+        model, (train, validation), seed=seed, show_progress=False, **recipe
+    ).predict
 
 
 def seasonal_forecast_row(level, seed, *, quick):
     """Forecast the next 24 hours from the last 48, on a series of the seed's own."""
     fresh_start(seed)
-    train, validation, test = standardized(seasonal_series(np.random.default_rng(seed)))
-    forecast = predictor(level, train, validation, DAY)
+    data = companion.load("seasonal_series", seed=seed)
+    forecast = predictor(level, data.train, data.validation, seed)
     return {
-        f"{name}_error": float(np.mean(np.abs(forecast(past) - future)))
-        for name, (past, future) in (
-            ("test", stretches(test, DAY)),
-            ("validation", stretches(validation, DAY)),
-        )
+        f"{name}_error": float(np.mean(np.abs(forecast(part.x) - part.y)))
+        for name, part in (("test", data.test), ("validation", data.validation))
     }
 
 
@@ -277,11 +212,11 @@ def anomaly_scores(level, seed):
     rng = np.random.default_rng(seed)
     train, validation, test = standardized(seasonal_series(rng))
     test, faulty = with_faults(test, rng)
-    past, future = stretches(test, horizon=1)
+    train, validation, test = windows((train, validation, test), horizon=1)
     if level == "distance from the mean":
-        return np.abs(future[:, 0]), faulty[PAST:]
-    predicted = predictor(level, train, validation, horizon=1)(past)
-    return np.abs(predicted - future)[:, 0], faulty[PAST:]
+        return np.abs(test.y[:, 0]), faulty[PAST:]
+    predicted = predictor(level, train, validation, seed)(test.x)
+    return np.abs(predicted - test.y)[:, 0], faulty[PAST:]
 
 
 def anomaly_detection_row(level, seed, *, quick):

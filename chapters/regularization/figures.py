@@ -10,7 +10,6 @@ from chapters.regularization import scratch, studies
 from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, intervals, picture, subplots
 from companion.studies.recorded_figures import FigureRecord
 from companion.studies.records import recorded_results
-from companion.training.seeding import fresh_start
 
 record = FigureRecord("regularization")
 # What stands at the left of each row of the augmentation grid, by its name in models.py.
@@ -326,22 +325,8 @@ def augmented_digit() -> dict[str, Any]:
 
 def overfitting_curve(epochs: int = 60) -> dict[str, list[float]]:
     """Return training and validation loss of the network that the early-stopping study trains."""
-    import keras
-
-    from chapters.regularization.models import regularized_mlp
-
-    fresh_start(record.seed)
-    model = regularized_mlp()
-    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
-    held_out = companion.load("digits").validation
-    history = model.fit(
-        *studies.few_digits(seed=0),
-        studies.BATCH,
-        epochs,
-        validation_data=(held_out.x, held_out.y),
-        verbose=0,
-    ).history
-    return {name: [round(loss, 4) for loss in losses] for name, losses in history.items()}
+    run, _ = studies.validated(record.seed, epochs=epochs, keep="last")
+    return {name: run.history[name].round(4).tolist() for name in ("loss", "val_loss")}
 
 
 if __name__ == "__main__":

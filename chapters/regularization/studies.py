@@ -12,6 +12,7 @@ import numpy as np
 import companion
 from companion.datasets import Split
 from companion.studies.study import Study
+from companion.training.batches import passes
 from companion.training.seeding import fresh_start
 
 BATCH = 50
@@ -45,28 +46,41 @@ def few_digits(seed, examples=300, mislabelled=0.2):
     return train.x[chosen], labels
 
 
-def error(model, split):
-    """Return the share of a split that the model misreads."""
-    from keras import ops
+def fit(model, images, labels, *, seed, epochs=EPOCHS, **recipe):
+    """Train the model for so many epochs, laid end to end in one: Keras starts up only once.
 
-    probabilities = ops.convert_to_numpy(model(split.x, training=False))
-    return float(np.mean(probabilities.argmax(-1) != split.y))
+    Args:
+        model: An uncompiled model.
+        images: Of shape (examples, 8, 8, 1).
+        labels: Of shape (examples,).
+        seed: Decides the order of the examples.
+        epochs: Passes over them.
+        **recipe: What the training needs beside, as `companion.train` takes it.
+
+    Returns:
+        The run, and its errors: on every split, and on the training labels as they were given.
+    """
+    split = Split(images, labels)
+    run = companion.train(
+        model,
+        split,
+        seed=seed,
+        batch_size=BATCH,
+        steps=epochs * len(split) // BATCH,
+        order=passes(len(split), epochs, seed),
+        steps_per_execution=10,
+        show_progress=False,
+        **{"schedule": None, **recipe},
+    )
+    return run, errors(run, split)
 
 
-def fit(model, optimizer, images, labels, *, seed, epochs=EPOCHS):
-    """Train the model for so many epochs, laid end to end in one: Keras starts up only once."""
-    rng = np.random.default_rng(seed)
-    order = np.concatenate([rng.permutation(len(images)) for _ in range(epochs)])
-    model.compile(optimizer, "sparse_categorical_crossentropy", steps_per_execution=10)
-    model.fit(images[order], labels[order], BATCH, epochs=1, shuffle=False, verbose=0)
-
-
-def errors(model, images, labels):
-    """Return the model's error on every split, that on the training labels as they were given."""
+def errors(run, split):
+    """Return a run's error on every split, that on the training labels as they were given."""
     return {
-        "test_error": error(model, digits().test),
-        "validation_error": error(model, digits().validation),
-        "train_error": error(model, Split(images, labels)),
+        "test_error": run.error(digits().test),
+        "validation_error": run.error(digits().validation),
+        "train_error": run.error(split),
     }
 
 
@@ -85,8 +99,6 @@ LAMBDAS = {
 
 def weight_decay_row(level, seed, *, quick):
     """Train an MLP with one penalty; decoupled, λ is matched: Keras' weight_decay is 2λ."""
-    import keras
-
     from chapters.regularization.models import regularized_mlp
 
     optimizer_name, penalty, strength = level
@@ -95,18 +107,20 @@ def weight_decay_row(level, seed, *, quick):
     model = regularized_mlp(
         l1=strength if penalty == "L1" else 0.0, l2=strength if penalty == "L2" else 0.0
     )
-    decay = 2 * strength if penalty == "decoupled" else None
-    if optimizer_name == "SGD":
-        optimizer = keras.optimizers.SGD(0.2, weight_decay=decay)
-    else:
-        optimizer = keras.optimizers.Adam(3e-3, weight_decay=decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
-    fit(model, optimizer, images, labels, seed=seed)
+    _, found = fit(
+        model,
+        images,
+        labels,
+        seed=seed,
+        optimizer=optimizer_name.lower(),
+        learning_rate={"SGD": 0.2, "Adam": 3e-3}[optimizer_name],
+        weight_decay=2 * strength if penalty == "decoupled" else None,
+    )
     kernels = np.concatenate(
         [np.ravel(layer.kernel) for layer in model.layers if hasattr(layer, "kernel")]
     )
     return {
-        **errors(model, images, labels),
+        **found,
         "weight_norm": float(np.linalg.norm(kernels)),
         "near_zero": float(np.mean(np.abs(kernels) < NEAR_ZERO)),
     }
@@ -153,36 +167,37 @@ weight_decay = Study(
 # ---- early stopping -----------------------------------------------------------------------------
 
 
-def early_stopping_row(level, seed, *, quick):
-    """Train an MLP until its validation loss has not fallen for `level` epochs, or for all."""
-    import keras
-
+def validated(seed, *, epochs=EPOCHS, **recipe):
+    """Train an MLP that is validated after every epoch; return the run and what it learned from."""
     from chapters.regularization.models import regularized_mlp
 
     fresh_start(seed)
-    images, labels = few_digits(seed)
-    held_out = digits().validation
-    model = regularized_mlp()
-    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
-    callbacks = []
-    if level != "no stopping":
-        callbacks = [keras.callbacks.EarlyStopping(patience=level, restore_best_weights=True)]
-    history = model.fit(
-        images,
-        labels,
-        BATCH,
-        epochs=EPOCHS,
-        validation_data=(held_out.x, held_out.y),
-        validation_batch_size=len(held_out),
-        callbacks=callbacks,
-        verbose=0,
-    ).history["val_loss"]
+    split = Split(*few_digits(seed))
+    run = companion.train(
+        regularized_mlp(),
+        (split, digits().validation),
+        seed=seed,
+        epochs=epochs,
+        batch_size=BATCH,
+        learning_rate=3e-3,
+        schedule=None,
+        show_progress=False,
+        **recipe,
+    )
+    return run, split
+
+
+def early_stopping_row(level, seed, *, quick):
+    """Train an MLP until its validation loss has not fallen for `level` epochs, or for all."""
+    stops = {"keep": "last"} if level == "no stopping" else {"patience": level}
+    run, split = validated(seed, **stops)
+    losses = run.history["val_loss"]
     return {
-        **errors(model, images, labels),
-        "epochs": len(history),
-        "best_epoch": int(np.argmin(history)) + 1,
-        "validation_loss_at_end": history[-1],
-        "lowest_validation_loss": min(history),
+        **errors(run, split),
+        "epochs": len(losses),
+        "best_epoch": int(losses.idxmin()),
+        "validation_loss_at_end": losses.iloc[-1],
+        "lowest_validation_loss": losses.min(),
     }
 
 
@@ -206,15 +221,12 @@ early_stopping = Study(
 
 def dropout_row(level, seed, *, quick):
     """Train an MLP whose hidden units are silenced at the rate `level`."""
-    import keras
-
     from chapters.regularization.models import regularized_mlp
 
     fresh_start(seed)
     images, labels = few_digits(seed)
     model = regularized_mlp(dropout=level, seed=seed)
-    fit(model, keras.optimizers.Adam(3e-3), images, labels, seed=seed)
-    return errors(model, images, labels)
+    return fit(model, images, labels, seed=seed, learning_rate=3e-3)[1]
 
 
 dropout_rate = Study(
@@ -236,18 +248,14 @@ dropout_rate = Study(
 
 def augmentation_row(level, seed, *, quick):
     """Train a CNN on 100 digits, all rightly labelled, changed anew in every epoch."""
-    import keras
-
     from chapters.regularization.models import regularized_cnn
 
     fresh_start(seed)
     images, labels = few_digits(seed, examples=100, mislabelled=0.0)
     transforms = () if level == "none" else tuple(level.split(" + "))
     model = regularized_cnn(transforms=transforms, seed=seed)
-    epochs = 400
-    rate = keras.optimizers.schedules.CosineDecay(5e-3, epochs * len(images) // BATCH)
-    fit(model, keras.optimizers.Adam(rate), images, labels, seed=seed, epochs=epochs)
-    return errors(model, images, labels)
+    recipe = {"schedule": "cosine", "warmup": 0, "learning_rate": 5e-3}
+    return fit(model, images, labels, seed=seed, epochs=400, **recipe)[1]
 
 
 augmentation = Study(

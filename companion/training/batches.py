@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from companion.errors import UserError
+
 
 class Batches:
     """An endless stream of batches in which batch k depends on the seed and k alone.
@@ -52,6 +54,11 @@ class Batches:
         self._part = slice(process * part, (process + 1) * part)
         self.shift, self.turn, self.zoom = shift, turn, zoom
         self._given = None if order is None else np.asarray(order)
+        if self._given is not None and not 0 <= self._given.min() <= self._given.max() < len(y):
+            raise UserError(
+                f"order holds numbers of the {len(y)} training examples, from 0. "
+                f"Received: {self._given.min()} to {self._given.max()}."
+            )
         self.steps_per_pass = len(y if order is None else order) // batch_size
         self.steps_per_epoch = steps_per_epoch or self.steps_per_pass
         self.examples_per_epoch = self.steps_per_epoch * batch_size
@@ -121,6 +128,18 @@ class DrawnBatches:
 
 
 Stream = Batches | DrawnBatches
+
+
+def passes(
+    examples: int, count: int, seed: int | Sequence[int], *, batch_size: int = 1
+) -> NDArray[np.int64]:
+    """Return `count` orders of the examples, laid end to end, each a multiple of a batch long.
+
+    >>> passes(5, 2, seed=0, batch_size=2).tolist()
+    [4, 2, 3, 1, 1, 4, 0, 3]
+    """
+    rng, whole = np.random.default_rng(seed), examples // batch_size * batch_size
+    return np.concatenate([rng.permutation(examples)[:whole] for _ in range(count)])
 
 
 def warp(

@@ -55,7 +55,7 @@ class Progress(keras.callbacks.Callback):
         """Say how the validation came out."""
         total = self.params["epochs"]
         if not err.is_terminal:
-            err.print(f"epoch {epoch + 1}/{total}  {in_words(logs)}")
+            err.print(f"epoch {epoch + 1}/{total}  {in_words(logs)}", soft_wrap=True)
             return
         self._said = "".join(
             f"  validation {value:.4f}"

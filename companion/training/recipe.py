@@ -1,6 +1,6 @@
 """The default recipe: small shifts, Adam on a cosine, the best weights of a patient run."""
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import keras
@@ -8,8 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.datasets import Dataset
-from companion.errors import UserError
+from companion.errors import UnknownNameError, UserError
 
+OPTIMIZERS = {
+    name.lower(): kind
+    for name, kind in vars(keras.optimizers).items()
+    if isinstance(kind, type) and kind is not keras.Optimizer
+}
 # What a compiled model has decided for itself.
 OPTIMIZER_FIELDS = (
     "optimizer", "learning_rate", "warmup", "schedule", "optimizer_options", "weight_decay",
@@ -84,6 +89,11 @@ class Recipe:
         for name in ("epochs", "batch_size", "patience", "steps", "steps_per_execution"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise UserError(f"{name} is 1 or more. Received: {name}={value}.")
+        if self.steps and self.steps % self.epochs:
+            raise UserError(
+                f"steps is a multiple of epochs. Received: steps={self.steps}, "
+                f"epochs={self.epochs}."
+            )
         if not 0 < self.learning_rate < 10:
             raise UserError(
                 "learning_rate is above 0, and 0.005 is usual for Adam here. "
@@ -94,6 +104,8 @@ class Recipe:
                 raise UserError(
                     f"{name} is a share, in [0, 1). Received: {name}={getattr(self, name)}."
                 )
+        if self.optimizer not in OPTIMIZERS:
+            raise UnknownNameError("optimizer", self.optimizer, OPTIMIZERS)
         if self.keep not in ("best", "last"):
             raise UserError(f"keep is 'best' or 'last'. Received: keep={self.keep!r}.")
         for name in ("order", "class_weights", "example_weights"):
@@ -150,9 +162,8 @@ class Recipe:
             **({"use_ema": True, "ema_momentum": self.averaging} if self.averaging else {}),
             **self.optimizer_options,
         }
-        kind = type(keras.optimizers.get(self.optimizer))
         given = {name: value for name, value in asked.items() if value is not None}
-        optimizer = kind(self._rate(steps), **given)
+        optimizer = OPTIMIZERS[self.optimizer](self._rate(steps), **given)
         self.spare_from_decay(optimizer)
         return {
             "optimizer": optimizer,
@@ -210,10 +221,10 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain values, from which ``Recipe(**values)`` makes it again."""
-        schedule = self.schedule
-        if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-            schedule = keras.saving.serialize_keras_object(schedule)
-        return asdict(replace(self, schedule=schedule))
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        if isinstance(self.schedule, keras.optimizers.schedules.LearningRateSchedule):
+            values["schedule"] = keras.saving.serialize_keras_object(self.schedule)
+        return values
 
 
 def _check_length(name: str, values: NDArray[Any], wanted: int) -> None:

@@ -84,6 +84,11 @@ class Run:
             x = alone.fitted_to(reads).test.x
         return np.asarray(self.model.predict(x, batch_size=512, verbose=0))
 
+    def error(self, split: Split) -> float:
+        """Return the share of a small split that is misread; the mean absolute error of numbers."""
+        scores = self.task.scores(np.asarray(self.model(split.x, training=False)), split.y)
+        return float(np.mean(~scores if scores.dtype == bool else scores))
+
     def to_json(self) -> dict[str, Any]:
         """Return everything but the model and the history as plain values."""
         return {

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.training.batches import DrawnBatches
-
 if TYPE_CHECKING:  # listing what a machine can do loads no Keras
     import keras
 
@@ -45,9 +43,10 @@ class OneDevice:
         """Return the batches from number `step` on, as `fit` takes them."""
         import keras
 
-        if isinstance(batches, DrawnBatches) and keras.config.backend() == "tensorflow":
-            return _afresh(batches, step, batches.batch_size)  # a graph of that size
-        return batches.from_step(step)
+        if keras.config.backend() != "tensorflow":
+            return batches.from_step(step)
+        # Told how large a batch is, TensorFlow compiles what it would for arrays.
+        return _tensorflow_stream(batches, step, len(batches[step][0]))
 
     def shared(
         self, arrays: tuple[NDArray[Any], ...], count: int, processes: int, process: int
@@ -81,8 +80,8 @@ class Mirrored(OneDevice):
         return _copied(model)
 
     def stream(self, batches: "Stream", step: int) -> Any:
-        """Return a stream that begins afresh, since Keras looks at its first batches before."""
-        return _afresh(batches, step)
+        """Return batches that TensorFlow shares out among the devices."""
+        return _tensorflow_stream(batches, step, None)
 
 
 class DataParallel(OneDevice):
@@ -126,15 +125,15 @@ class DataParallel(OneDevice):
         return x[chosen], y[chosen], weights
 
 
-def _afresh(batches: "Stream", step: int, size: int | None = None) -> Any:
-    """Return TensorFlow's stream of batches, each of `size` examples; it can begin afresh."""
+def _tensorflow_stream(batches: "Stream", step: int, size: int | None) -> Any:
+    """Return a stream that begins afresh at each use: Keras looks at first batches before."""
     import tensorflow as tf
 
-    first = batches[step]
-    return tf.data.Dataset.from_generator(
-        lambda: batches.from_step(step),
-        output_signature=tuple(tf.TensorSpec((size, *x.shape[1:]), x.dtype) for x in first),
+    signature = tuple(tf.TensorSpec((size, *part.shape[1:]), part.dtype) for part in batches[step])
+    stream = tf.data.Dataset.from_generator(
+        lambda: batches.from_step(step), output_signature=signature
     )
+    return stream.prefetch(tf.data.AUTOTUNE)
 
 
 def _copied(model: "keras.Model") -> "keras.Model":

@@ -29,7 +29,7 @@ from companion.training.strategies import alone
 from companion.training.task import Task, find_task, task_for
 
 Builder = Callable[..., keras.Model]
-Data = str | Dataset | Split | tuple[Any, Any]
+Data = str | Dataset | Split | tuple[Split, Split] | tuple[Any, Any]
 # From the training split as loaded, the size of a batch and a seed to an endless stream of them.
 Draw = Callable[[Split, int, int], Iterator[tuple[Any, Any]]]
 
@@ -58,7 +58,8 @@ def train(
             here, after the seed is set, for the shape and the classes of the data; a model's first
             weights are its own. A compiled one keeps its loss, its metrics and its optimizer.
         data: A name from `companion data`, a `Dataset`, or arrays ``(x, y)``, which are split. A
-            `Split` is trained on as a whole: nothing is validated, tested or stopped early.
+            `Split` is trained on as a whole, with nothing to validate or test, and of two of them
+            the second is validated on.
         seed: Seed of weights, order and shifts; the same seed gives the same run.
         task: A name from `companion.training.task.TASKS`; by default what suits data and model.
         recipe: How to train; `Recipe.suited_to` the data by default, or as the model's card says.
@@ -177,12 +178,15 @@ def resume(
 def _dataset(data: Data) -> Dataset:
     if isinstance(data, str):
         return load(data)
-    if isinstance(data, Split):
-        labels = np.issubdtype(data.y.dtype, np.integer)
-        names = tuple(str(label) for label in range(int(data.y.max()) + 1)) if labels else ()
-        card = Card("yours", "your own data", "array", data.x.shape[1:], names, "yours", "yours")
-        return Dataset(card, data, data[:0], data[:0])
-    return data if isinstance(data, Dataset) else Dataset.from_arrays(*data)
+    if isinstance(data, Dataset):
+        return data
+    train, held_out = (data, data[:0]) if isinstance(data, Split) else data
+    if not isinstance(train, Split):
+        return Dataset.from_arrays(train, held_out)
+    labels = np.issubdtype(train.y.dtype, np.integer)
+    names = tuple(str(label) for label in range(int(train.y.max()) + 1)) if labels else ()
+    card = Card("yours", "your own data", "array", train.x.shape[1:], names, "yours", "yours")
+    return Dataset(card, train, held_out, held_out[:0])
 
 
 def _draw(entry: catalogue.Entry, card: Model) -> Draw | None:
@@ -285,7 +289,7 @@ class _Session:
     def __post_init__(self) -> None:
         recipe, plan, train = self.recipe, self.plan, self.data.train
         plan.check_batch(recipe.batch_size)
-        per_epoch = recipe.steps and -(-recipe.steps // recipe.epochs)
+        per_epoch = recipe.steps and recipe.steps // recipe.epochs
         if self.draw:
             per_epoch = per_epoch or len(train) // recipe.batch_size
             self.batches = DrawnBatches(self._drawn, recipe.batch_size, per_epoch)
