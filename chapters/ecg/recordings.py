@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy  # which loads its parts when they are used
 from numpy.typing import NDArray
 
 from companion.errors import UserError
@@ -24,8 +23,10 @@ def read_mat(contents: bytes) -> NDArray[Any]:
     Raises:
         UserError: If this is no such file, or its end is missing.
     """
+    from scipy.io import loadmat  # listing the studies loads no SciPy
+
     try:
-        rows: NDArray[Any] = scipy.io.loadmat(io.BytesIO(contents))["val"]
+        rows: NDArray[Any] = loadmat(io.BytesIO(contents))["val"]
     except Exception as error:  # SciPy has many words for it
         raise UserError(
             f"This is no MATLAB file with a matrix `val`, or not all of it: {error}"
@@ -126,10 +127,10 @@ def usable(x, rate):
         x[missing] = np.interp(np.flatnonzero(missing), np.flatnonzero(~missing), x[~missing])
         remarks.append(f"{missing.sum()} samples were no numbers and were bridged by a line")
     if rate != RATE:
+        from scipy.signal import resample_poly
+
         up, down = RATE * 100, round(rate * 100)
-        x = scipy.signal.resample_poly(
-            x, up // gcd(up, down), down // gcd(up, down), padtype="line"
-        )
+        x = resample_poly(x, up // gcd(up, down), down // gcd(up, down), padtype="line")
         remarks.append(f"resampled from {rate:g} to {RATE} Hz")
     seconds = len(x) / RATE
     if seconds < SHORTEST:

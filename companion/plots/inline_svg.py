@@ -74,7 +74,7 @@ def readable(colour: ArrayLike, surface: ArrayLike, least: float = 4.7) -> str:
     """Return the colour as it is, or mixed with black or white until it is told from a surface.
 
     >>> readable((0, 0, 0.5), (1, 1, 1)), readable((0, 0, 0.5), (0, 0, 0))
-    ('#000080', '#8080c0')
+    ('#000080', '#7373b9')
 
     Args:
         colour: Red, green and blue from 0 to 1.
