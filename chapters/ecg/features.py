@@ -49,9 +49,10 @@ def sections(low, high, rate, order):
 def find_beats(x, rate=RATE):
     """Return where the R peaks of a single-lead recording are, as sample numbers.
 
-    After Pan and Tompkins (1985): a band-pass keeps the steep QRS complexes, their slope is
-    squared and summed over 0.1 s, and what stands out of that is a beat. The threshold is a
-    share of the middle second's highest point, so one artefact does not raise it.
+    After Pan and Tompkins (1985), who keep 5 to 15 Hz, sum over 0.15 s and adapt two thresholds:
+    a band-pass of 5 to 20 Hz keeps the steep QRS complexes, their slope is squared and summed over
+    0.1 s, and what stands out of that is a beat. The threshold is a share of the middle second's
+    highest point, so one artefact does not raise it.
 
     Args:
         x: Samples in mV, shape ``(n,)``.

@@ -77,9 +77,9 @@ def convolutions(x, stages=STAGES):
 def attention_pooling(x, units=32, name="attention"):
     """Average over time with weights that the network chooses.
 
-    e_t = vᵀ tanh(W x_t + b)        how much step t matters
-    α = softmax(e)                  weights that sum to 1
-    z = Σ_t α_t x_t
+    e⁽ᵗ⁾ = vᵀ tanh(W x⁽ᵗ⁾ + b)      how much step t matters
+    p = softmax(e)                  shares that sum to 1
+    x̄ = Σ_t p⁽ᵗ⁾ x⁽ᵗ⁾
     """
     energy = layers.Dense(1, use_bias=False)(layers.Dense(units, activation="tanh")(x))
     weights = layers.Softmax(axis=1, dtype="float32", name=name)(energy)

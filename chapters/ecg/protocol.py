@@ -10,7 +10,9 @@ RESAMPLES = 500
 
 
 def windows(recordings, labels, stride=STRIDE, af_stride=AF_STRIDE, length=LENGTH):
-    """Cut recordings into overlapping windows, as Hong et al. (2019) do.
+    """Cut recordings into overlapping windows, as Hong et al. (2019) do but for one window.
+
+    Theirs leave out the window that ends with the recording.
 
     Recordings must be split into training, validation and test before they are cut: two windows
     that overlap, one on each side of a split, are all but the same example.
