@@ -6,7 +6,7 @@ an entry with epoch 0 tells how things stood before the first.
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -208,11 +208,16 @@ class GradientNorms(LayerWatch):
         super().__init__()
         self.x, self.y = x, y
 
+    def set_model(self, model: keras.Model) -> None:
+        """Take the model, with the loss that it is compiled with now."""
+        super().set_model(model)
+        self._gradients = _compiled(_gradients(model, self.x, self.y))
+
     def look(self, epoch: int) -> list[dict[str, Any]]:
         """Return the gradients' sizes."""
         rows = []
         variables = self.model.trainable_variables
-        found = dict(zip(map(id, variables), gradients(self.model, self.x, self.y), strict=True))
+        found = dict(zip(map(id, variables), map(_array, self._gradients()), strict=True))
         for layer, kernels in kernels_of(self.model):
             gradient = np.concatenate([found[id(kernel)].ravel() for kernel in kernels])
             rows.append(
@@ -263,11 +268,13 @@ class ActivationStatistics(LayerWatch):
         ]
         if not self._watched:
             raise UserError(f"The model has no layer with one of: {', '.join(FLAT)}.")
-        self._inside = keras.Model(model.inputs, [layer.output for layer, _ in self._watched])
+        inside = keras.Model(model.inputs, [layer.output for layer, _ in self._watched])
+        x = keras.ops.convert_to_tensor(self.x)
+        self._outputs = _compiled(lambda: inside(x, training=False))
 
     def look(self, epoch: int) -> list[dict[str, Any]]:
         """Return the shares."""
-        outputs = self._inside(keras.ops.convert_to_tensor(self.x), training=False)
+        outputs = self._outputs()
         outputs = outputs if isinstance(outputs, list) else [outputs]
         rows = []
         for (layer, kind), output in zip(self._watched, outputs, strict=True):
@@ -305,35 +312,54 @@ def gradients(model: keras.Model, x: ArrayLike, y: ArrayLike) -> list[np.ndarray
 
     In inference mode, so that nothing of the model changes; on TensorFlow, JAX and PyTorch.
     """
+    return [_array(gradient) for gradient in _gradients(model, x, y)()]
+
+
+def _gradients(model: keras.Model, x: ArrayLike, y: ArrayLike) -> Callable[[], list[Any]]:
+    """Return a function that computes the gradients anew each time it is called."""
     x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
     variables = model.trainable_variables
-    backend = keras.config.backend()
-    if backend == "tensorflow":
+
+    def loss_of(values: list[Any]) -> Any:
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return _loss(model, x, y)
+
+    def on_tensorflow() -> list[Any]:
         import tensorflow as tf
 
+        values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
             loss = _loss(model, x, y)
-        found = tape.gradient(loss, [variable.value for variable in variables])
-    elif backend == "torch":
+        return tape.gradient(loss, values, unconnected_gradients="zero")
+
+    def on_torch() -> list[Any]:
         import torch
 
+        values = [variable.value for variable in variables]
         with torch.enable_grad():
-            loss = _loss(model, x, y)
-            values = [variable.value for variable in variables]
-            found = torch.autograd.grad(loss, values, allow_unused=True)
-    else:
+            found = torch.autograd.grad(_loss(model, x, y), values, allow_unused=True)
+        return [
+            torch.zeros_like(value) if gradient is None else gradient
+            for value, gradient in zip(values, found, strict=True)
+        ]
+
+    def on_jax() -> list[Any]:
         import jax
 
-        def loss_at(values: list[Any]) -> Any:
-            mapping = list(zip(variables, values, strict=True))
-            with keras.StatelessScope(state_mapping=mapping):
-                return _loss(model, x, y)
+        return jax.grad(loss_of)([variable.value for variable in variables])
 
-        found = jax.grad(loss_at)([variable.value for variable in variables])
-    return [
-        np.zeros(variable.shape) if gradient is None else _array(gradient)
-        for variable, gradient in zip(variables, found, strict=True)
-    ]
+    on = {"tensorflow": on_tensorflow, "torch": on_torch, "jax": on_jax}
+    return on[keras.config.backend()]
+
+
+def _compiled(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that TensorFlow runs as one graph: step by step, recurrence takes ages."""
+    if keras.config.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function)
 
 
 def _loss(model: keras.Model, x: Any, y: Any) -> Any:

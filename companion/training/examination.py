@@ -16,8 +16,7 @@ SHARE = 0.04  # of the time of training, which looking may take
 class Examination(keras.callbacks.Callback):
     """Looks into the layers at the end of epochs, on one probe batch, and changes nothing.
 
-    It looks after the first epoch, and from then on as often as `SHARE` of the time allows, which
-    is after every epoch of more than half a second for most networks.
+    It looks after the first epoch, and from then on as often as `SHARE` of the time allows.
 
     Args:
         batch: A training batch: examples, targets and perhaps weights.
@@ -36,7 +35,7 @@ class Examination(keras.callbacks.Callback):
             "gradients": GradientNorms(x[:PROBE], y[:PROBE]),
             "activations": ActivationStatistics(x[:PROBE]),
         }
-        self._spent = self._last = 0.0
+        self._spent = 0.0
 
     def on_train_begin(self, logs=None):
         """Start the clock, and find the layers to look into."""
@@ -55,12 +54,11 @@ class Examination(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Look, if there is time for it."""
         began = time.perf_counter()
-        if self._spent + self._last > SHARE * (began - self._began):
+        if self._spent > SHARE * (began - self._began):
             return
         for name, watch in self._watches.items():
             self.kept[name] += watch.look(epoch + 1)
-        self._last = time.perf_counter() - began
-        self._spent += self._last
+        self._spent += time.perf_counter() - began
 
 
 def examined_until(epoch: int, kept: dict[str, Any]) -> dict[str, Any]:
