@@ -86,10 +86,7 @@ class Run:
 
     def error(self, split: Split) -> float:
         """Return the share of a small split that is misread; the mean absolute error of numbers."""
-        from keras import ops  # a run's record is read without Keras
-
-        outputs = ops.convert_to_numpy(self.model(split.x, training=False))
-        scores = self.task.scores(outputs, split.y)
+        scores = self.task.scores(np.asarray(self.model(split.x, training=False)), split.y)
         return float(np.mean(~scores if scores.dtype == bool else scores))
 
     def to_json(self) -> dict[str, Any]:
