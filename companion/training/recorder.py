@@ -166,6 +166,7 @@ class RunRecorder(keras.callbacks.Callback):
         if self.recipe.averaging:
             self._trained_weights = self.model.get_weights()
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+            self.model.set_weights(self.model.get_weights())  # JAX would give the mean away with it
 
     def on_test_end(self, logs=None):
         """Go on with the weights as they were trained."""

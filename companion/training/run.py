@@ -86,7 +86,10 @@ class Run:
 
     def error(self, split: Split) -> float:
         """Return the share of a small split that is misread; the mean absolute error of numbers."""
-        scores = self.task.scores(np.asarray(self.model(split.x, training=False)), split.y)
+        from keras import ops  # a run's record is read without Keras
+
+        outputs = ops.convert_to_numpy(self.model(split.x, training=False))
+        scores = self.task.scores(outputs, split.y)
         return float(np.mean(~scores if scores.dtype == bool else scores))
 
     def to_json(self) -> dict[str, Any]:

@@ -30,8 +30,9 @@ from companion.training.task import Task, find_task, task_for
 
 Builder = Callable[..., keras.Model]
 Data = str | Dataset | Split | tuple[Split, Split] | tuple[Any, Any]
-# From the training split as loaded, the size of a batch and a seed to an endless stream of them.
-Draw = Callable[[Split, int, int], Iterator[tuple[Any, Any]]]
+# From the training split as loaded, the size of a batch and a seed to an endless stream of them:
+# examples, targets and, where these count differently, weights.
+Draw = Callable[[Split, int, int], Iterator[tuple[Any, ...]]]
 
 
 def train(
@@ -314,8 +315,10 @@ class _Session:
 
     def _drawn(self) -> Iterator[tuple[NDArray[Any], ...]]:
         assert self.draw is not None
-        for x, y in self.draw(self.loaded.train, self.recipe.batch_size, self.seed):
-            yield x, self._targets(y)
+        size, count = self.recipe.batch_size, self.plan.processes
+        part = slice(self.plan.process * size // count, (self.plan.process + 1) * size // count)
+        for x, y, *weights in self.draw(self.loaded.train, size, self.seed):
+            yield x[part], self._targets(y[part]), *(w[part] for w in weights)
 
     def compile(self) -> None:
         """Give the model the loss of the task and the optimizer of the recipe."""
@@ -356,10 +359,12 @@ class _Session:
                 callbacks=[*callbacks, *filter(None, watching)],
             )
             if self.recipe.averaging and recorder.status != "diverged":
-                model.set_weights(recorder.best_weights)
                 taken = len(recorder.history) * self.batches.steps_per_epoch
-                settle(model, self.batches.from_step(taken))
-                recorder.keep(model.get_weights())
+                holder = recorder.copy or model
+                with alone():
+                    holder.set_weights(recorder.best_weights)
+                    settle(holder, self.batches.from_step(taken))
+                recorder.keep(holder.get_weights())
         normalize_together(model, False)
         return self._judged(recorder)
 
