@@ -435,6 +435,57 @@ def test_a_bad_input_of_the_gates_is_said_and_the_state_kept(gates):
     assert figure(gates).get_by_role("alert").inner_text() == ""
 
 
+@pytest.fixture
+def graph(address, chromium):
+    with visit(chromium, f"{address}/backprop/index.html") as page:
+        yield page
+        assert page.said == []
+
+
+def test_a_graph_is_walked_both_ways_by_keyboard_alone(graph):
+    graph.locator(".figure-stage").focus()
+    for _ in range(6):  # two nodes forward, four edges back
+        graph.keyboard.press("Space")
+        graph.keyboard.press("ArrowRight")
+    assert "All is known: f is 6" in news(graph)
+    proof = figure(graph).get_by_role("table", name="The proof")
+    assert [row.split()[-2:] for row in proof.locator("tbody tr").all_inner_texts()] == [
+        ["2", "2"],
+        ["5", "5"],
+    ]
+
+
+def test_a_wrong_guess_at_an_edge_is_named(graph):
+    graph.get_by_role("button", name="All values").click()
+    graph.get_by_label("Your guess").fill("3")
+    graph.get_by_label("Your guess").press("Enter")
+    assert "the slope along one factor is the other factor" in news(graph)
+    graph.get_by_role("button", name="Next").click()
+    graph.get_by_label("Your guess").fill("3")
+    graph.get_by_role("button", name="Reveal").click()
+    assert "Your guess is right" in news(graph)
+
+
+def test_an_expression_that_is_no_graph_is_said_and_the_state_kept(graph):
+    graph.get_by_role("button", name="All gradients").click()
+    graph.locator("textarea").fill("a / b")
+    assert "cannot be read here" in figure(graph).get_by_role("alert").first.inner_text()
+    assert "All is known" in news(graph)
+    graph.locator("textarea").fill("f = x² + σ(x · y)")
+    assert figure(graph).get_by_role("alert").first.inner_text() == ""
+    assert "Node 1 of 4" in graph.locator(".figure-sum").inner_text()
+
+
+def test_the_graph_of_cs826_shows_where_rounding_moved_its_table(graph):
+    graph.get_by_role("button", name="CS826").click()
+    graph.get_by_role("button", name="All gradients").click()
+    moved = figure(graph).get_by_role("table", name="CS826").locator("td.on")
+    assert moved.count() == 7
+    assert "6.0122 (slide: 6.0123)" in moved.all_inner_texts()
+    graph.get_by_role("button", name="Move the weights").click()
+    assert "loss goes from 0.11956 to 0.11335" in news(graph)
+
+
 def test_nothing_moves_for_who_asked_for_stillness(address, chromium):
     with visit(chromium, f"{address}/convolution/index.html", reduced_motion="reduce") as page:
         cell = page.locator(".figure-grid td.on").first

@@ -28,7 +28,7 @@ chapter = Chapter(
     question="How are convolutions stacked into a network that recognises what it sees?",
     lectures="ABCDE",
     pages=("02-imagenet.md", "03-what-a-cnn-learns.md"),
-    builds_on=("convolution",),
+    builds_on=("convolution", "regularization"),
     models=(
         Model(
             "from_pattern",

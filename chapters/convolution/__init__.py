@@ -10,6 +10,7 @@ chapter = Chapter(
     question="How does one small set of weights read a whole image?",
     lectures="ABCDE",
     pages=("02-channels-and-filters.md", "03-pooling-and-receptive-fields.md"),
+    builds_on=("backprop",),
 )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

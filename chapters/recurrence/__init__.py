@@ -20,7 +20,7 @@ chapter = Chapter(
     question="How does a network read a sequence, however long it is?",
     lectures="ACE",
     pages=("02-tasks.md",),
-    builds_on=("convolution",),
+    builds_on=("backprop",),
     models=(
         Model("simple_rnn", 5_322, (8, 8), ELMAN_1990),
         Model("bidirectional", 10_634, (8, 8), SCHUSTER_1997),

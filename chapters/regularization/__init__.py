@@ -24,6 +24,7 @@ chapter = Chapter(
     question="How is a network kept from learning its training set by heart?",
     lectures="ABDE",
     pages=("02-early-stopping-and-dropout.md", "03-augmentation.md"),
+    builds_on=("optimizers",),
     models=(
         Model("regularized_mlp", 26_122, (8, 8, 1), KROGH_1992, arguments={"l2": 1e-3}),
         Model(
