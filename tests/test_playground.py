@@ -17,6 +17,7 @@ from chapters.neurons.scratch import ACTIVATIONS, LOSSES
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
 PLAYGROUND = CHAPTERS / "neurons" / "playground.js"
+RUN_AWAY = 1e3  # weights this large come of steps that are too long
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow,
@@ -69,12 +70,20 @@ def handed_over(seed, kind, **choices):
 
 
 def same_steps(asked):
-    """Whether both languages find the same numbers after every step of every state."""
+    """Whether both languages find the same numbers after every step of every state.
+
+    Some of the rates are too large for their network. Its weights then run away in both languages,
+    and what an overflow leaves of them is not compared.
+    """
     received = in_javascript("(p, states) => states.map(p.replay)", asked)
     for state, theirs in zip(asked, received, strict=True):
-        ours = scratch.replay(state)
+        with np.errstate(over="ignore", invalid="ignore"):
+            ours = scratch.replay(state)
         assert len(ours) == len(theirs) == len(state["order"])
         for mine, other in zip(ours, theirs, strict=True):
+            if not np.max(np.abs(numbers(mine))) < RUN_AWAY:
+                assert not np.all(np.abs(np.array(numbers(other), float)) < RUN_AWAY / 2)
+                break
             np.testing.assert_allclose(numbers(mine), numbers(other), rtol=1e-9, atol=1e-9)
 
 
