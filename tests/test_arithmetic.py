@@ -2,8 +2,6 @@
 
 import base64
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import keras
@@ -12,6 +10,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from javascript import in_javascript, needs_node
 
 from chapters.convolution import convolution, output_size
 from companion.errors import UserError
@@ -19,25 +18,7 @@ from companion.errors import UserError
 CHAPTERS = Path(__file__).parents[1] / "chapters"
 ARITHMETIC = CHAPTERS / "assets" / "arithmetic.js"
 WEIGHTS = CHAPTERS / "convnets" / "lenet5_weights.js"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not shutil.which("node"), reason="no Node.js here (Debian: apt install nodejs)"
-    ),
-]
-
-
-def in_javascript(program, given=None):
-    """What `program`, a function of `arithmetic` and `given`, returns in Node."""
-    script = f"""
-    const arithmetic = require({json.dumps(str(ARITHMETIC))});
-    const given = JSON.parse(require("fs").readFileSync(0, "utf-8"));
-    console.log(JSON.stringify(({program})(arithmetic, given)));
-    """
-    answer = subprocess.run(
-        ["node", "-e", script], input=json.dumps(given), capture_output=True, text=True, check=True
-    )
-    return json.loads(answer.stdout)
+pytestmark = [pytest.mark.slow, needs_node]
 
 
 @st.composite
@@ -62,7 +43,7 @@ def test_the_stepper_computes_what_the_chapter_computes(asked):
             return { shape: a.mapShape(x, w, padding, stride),
                      map: a.featureMap(x, w, padding, stride) };
         } catch (error) { return { said: error.message }; } })"""
-    for walk, received in zip(asked, in_javascript(program, asked), strict=True):
+    for walk, received in zip(asked, in_javascript(ARITHMETIC, program, asked), strict=True):
         x, w = np.array(walk.pop("x")), np.array(walk.pop("w"))
         try:
             expected = convolution(x[None, ..., None], w[..., None, None], **walk)
@@ -88,7 +69,7 @@ def test_the_stepper_computes_what_the_chapter_computes(asked):
 def test_a_walk_that_makes_no_sense_is_refused(padding, stride, said):
     program = """(a, [padding, stride]) => {
         try { a.outputSize(5, 3, padding, stride); } catch (e) { return [e.name, e.message]; } }"""
-    name, message = in_javascript(program, [padding, stride])
+    name, message = in_javascript(ARITHMETIC, program, [padding, stride])
     assert name == "RangeError"
     assert said in message
 
@@ -124,6 +105,7 @@ def digits():
 
 def test_lenet5_in_the_browser_is_lenet5_in_keras(lenet5, digits):
     received = in_javascript(
+        ARITHMETIC,
         f"""(a, images) => {{ {READ_WEIGHTS}
             return images.map((image) => a.lenet5(weights, image).output); }}""",
         digits.reshape(100, 784).astype(float).round(6).tolist(),
@@ -136,6 +118,7 @@ def test_every_map_and_the_products_behind_it_are_those_of_keras(lenet5, digits)
     inside = keras.Model(lenet5.input, [lenet5.get_layer(name).output for name in layers])
     expected = inside(digits[:1])
     received = in_javascript(
+        ARITHMETIC,
         f"""(a, image) => {{ {READ_WEIGHTS}
             const answers = a.lenet5(weights, image);
             const behind = (layer, ...at) => {{
@@ -161,6 +144,7 @@ def test_every_map_and_the_products_behind_it_are_those_of_keras(lenet5, digits)
 def test_a_receptive_field_is_where_a_change_is_felt(layer, side):
     """Change a pixel of the frame: exactly the values whose field holds it may move."""
     felt, fields = in_javascript(
+        ARITHMETIC,
         """(a, [layer, side]) => {
             const ones = (count) => new Float32Array(count).fill(0.01);
             const weights = { C1: [ones(150), ones(6)], C3: [ones(2400), ones(16)],
@@ -186,6 +170,7 @@ def test_a_receptive_field_is_where_a_change_is_felt(layer, side):
 def test_float16_is_read_as_numpy_reads_it():
     numbers = np.array([0, -0.0, 1, -2.5, 65504, 6e-8, 6.1e-5, 0.1, -1 / 3], "<f2")
     received = in_javascript(
+        ARITHMETIC,
         "(a, text) => Array.from(a.lenetWeights(text).C1[0])",
         base64.b64encode(np.resize(numbers, 61706).tobytes()).decode(),
     )
@@ -196,6 +181,7 @@ def centred(drawing):
     """A drawing as the figure shows it to the network; None where it is empty."""
     side = len(drawing)
     image = in_javascript(
+        ARITHMETIC,
         "(a, {ink, side}) => { const c = a.centred(ink, side); return c && Array.from(c); }",
         {"ink": np.ravel(drawing).tolist(), "side": side},
     )
@@ -252,6 +238,7 @@ def test_the_gates_cell_and_its_gradient_are_those_of_keras(seed):
         states, _, cell = layer(tf.concat([inputs, pushes[None].astype("float32")], axis=-1))
     gradient = tape.gradient(cell, inputs)
     received = in_javascript(
+        ARITHMETIC,
         """(a, {x, weights, forced}) => {
             const steps = a.lstm(x, weights, forced);
             return [steps, a.lstmGradient(steps, weights)]; }""",
@@ -278,6 +265,7 @@ def test_the_plain_unit_and_its_gradient_are_those_of_keras():
     with tf.GradientTape() as tape:
         last = layer(inputs)
     states, ours = in_javascript(
+        ARITHMETIC,
         """(a, x) => {
             const states = a.rnn(x, [1.5, 0.9, 0.2]);
             return [states, a.rnnGradient(states, [1.5, 0.9])]; }""",

@@ -1,8 +1,5 @@
 """Backprop held against TensorFlow, Keras, central differences, and itself in JavaScript."""
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import keras
@@ -11,6 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from javascript import in_javascript, needs_node
 from numpy.testing import assert_allclose
 
 from chapters import neurons
@@ -153,19 +151,9 @@ def test_the_same_part_written_twice_is_one_node():
 # ---- in the page --------------------------------------------------------------------------------
 
 
-def in_javascript(program, given):
-    """What `program`, a function of `graphs` and `given`, returns in Node."""
-    if not shutil.which("node"):
-        pytest.skip("no Node.js here (Debian: apt install nodejs)")
-    script = f"""
-    const graphs = require({json.dumps(str(GRAPH_JS))});
-    const given = JSON.parse(require("fs").readFileSync(0, "utf-8"));
-    console.log(JSON.stringify(given.map(({program}))));
-    """
-    answer = subprocess.run(
-        ["node", "-e", script], input=json.dumps(given), capture_output=True, text=True, check=True
-    )
-    return json.loads(answer.stdout)
+def in_the_page(program, given):
+    """What `program`, which knows `graphs`, returns for each of the given."""
+    return in_javascript(GRAPH_JS, f"(graphs, given) => given.map({program})", given)
 
 
 GIVEN = [
@@ -178,6 +166,7 @@ GIVEN = [
 ]
 
 
+@needs_node
 def test_the_stepper_computes_what_the_chapter_computes():
     program = """({ text, inputs }) => {
         const graph = graphs.parse(text);
@@ -189,7 +178,7 @@ def test_the_stepper_computes_what_the_chapter_computes():
         const places = graphs.places(graph);
         return { table: [...graph.table], values, gradients, measured, places };
     }"""
-    received = in_javascript(program, [{"text": text, "inputs": inputs} for text, inputs in GIVEN])
+    received = in_the_page(program, [{"text": text, "inputs": inputs} for text, inputs in GIVEN])
     for (text, inputs), theirs in zip(GIVEN, received, strict=True):
         graph = parse(text)
         values, gradients = graph.forward(**inputs), graph.backward()
@@ -203,6 +192,7 @@ def test_the_stepper_computes_what_the_chapter_computes():
             assert theirs["places"][name] == [column, pytest.approx(-row)]
 
 
+@needs_node
 def test_the_stepper_refuses_what_the_chapter_refuses():
     texts = [
         "a / b",
@@ -216,18 +206,19 @@ def test_the_stepper_refuses_what_the_chapter_refuses():
     ]
     program = """(text) => {
         try { graphs.parse(text); return ""; } catch (error) { return error.message; } }"""
-    said = in_javascript(program, texts)
+    said = in_the_page(program, texts)
     assert all(said), said
     assert "a → b → a" in said[-1]
 
 
+@needs_node
 def test_the_step_in_the_page_is_the_step_of_the_chapter():
     program = """({ text, inputs }) => {
         const graph = graphs.parse(text);
         const { gradients } = graphs.backward(graph, graphs.forward(graph, inputs));
         return graphs.update(inputs, gradients, ["w3", "w4", "w05", "w35", "w45"], 0.1);
     }"""
-    (moved,) = in_javascript(program, [{"text": CS826_EXPRESSION, "inputs": CS826_NUMBERS}])
+    (moved,) = in_the_page(program, [{"text": CS826_EXPRESSION, "inputs": CS826_NUMBERS}])
     after = [*moved["w3"], *moved["w4"], moved["w05"], moved["w35"], moved["w45"]]
     assert_allclose(after, [row.updated for row in scratch.delta_rule_table()], rtol=1e-12)
 

@@ -1,8 +1,5 @@
 """Optimizers: NumPy, Keras and the page's figure take the same steps."""
 
-import json
-import shutil
-import subprocess
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from javascript import in_javascript, needs_node
 from numpy.testing import assert_allclose
 
 from chapters.optimizers import exercises, figures, scratch, studies
@@ -493,24 +491,6 @@ ASKED = {
 }
 
 
-def in_javascript(program, given):
-    """What `program`, a function of `walks` and `given`, returns in Node."""
-    script = f"""
-    const walks = require({json.dumps(str(WALKS))});
-    const given = JSON.parse(require("fs").readFileSync(0, "utf-8"));
-    console.log(JSON.stringify(({program})(walks, given)));
-    """
-    answer = subprocess.run(
-        ["node", "-e", script], input=json.dumps(given), capture_output=True, text=True, check=True
-    )
-    return json.loads(answer.stdout)
-
-
-needs_node = pytest.mark.skipif(
-    not shutil.which("node"), reason="no Node.js here (Debian: apt install nodejs)"
-)
-
-
 @st.composite
 def settings_of_a_walk(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -536,6 +516,7 @@ def settings_of_a_walk(draw):
 @settings(max_examples=5, deadline=None)
 def test_the_walkers_of_the_page_take_the_steps_of_the_chapter(asked):
     received = in_javascript(
+        WALKS,
         """(w, asked) => asked.map((one) => {
             const places = w.walk(one.surface, one.rule, one.settings, 40, one.start, one.noise);
             return [places, places.map((place) => w.SURFACES[one.surface].height(place))]; })""",
@@ -552,6 +533,7 @@ def test_the_walkers_of_the_page_take_the_steps_of_the_chapter(asked):
 @needs_node
 def test_the_page_has_the_maps_of_the_chapter_and_ends_a_walk_that_runs_away():
     maps, walked = in_javascript(
+        WALKS,
         """(w) => [Object.fromEntries(Object.entries(w.SURFACES).map(([name, one]) =>
                 [name, [one.start, one.minima, one.view]])),
             w.walk("bowl", "gradient descent", { rate: 0.2 }, 200, [1, 1]).length]""",
@@ -569,6 +551,7 @@ def test_a_line_of_one_height_is_where_that_height_is():
     """Cut straight between the corners of a small square, so nearly and not exactly."""
     levels = {"bowl": 4.0, "valley": 4.0, "saddle": 0.4}
     off = in_javascript(
+        WALKS,
         """(w, levels) => Object.entries(levels).map(([name, level]) => {
             const off = w.contours(name, [level])[0].flat()
                 .map((end) => Math.abs(w.above(name, end) - level));
@@ -582,7 +565,7 @@ def test_a_line_of_one_height_is_where_that_height_is():
 
 @needs_node
 def test_the_pages_noise_is_normal_and_the_same_for_the_same_seed():
-    one, again, other = in_javascript("(w) => [1, 1, 2].map((s) => w.normal(s, 4000))", None)
+    one, again, other = in_javascript(WALKS, "(w) => [1, 1, 2].map((s) => w.normal(s, 4000))", None)
     assert one == again != other
     values = np.ravel(one)
     assert abs(values.mean()) < 0.05

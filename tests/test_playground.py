@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import shutil
-import subprocess
 from itertools import product
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from javascript import in_javascript, needs_node
 
 from chapters.neurons import scratch
 from chapters.neurons.scratch import ACTIVATIONS, LOSSES
@@ -19,25 +19,7 @@ CHAPTERS = Path(__file__).parents[1] / "chapters"
 PLAYGROUND = CHAPTERS / "neurons" / "playground.js"
 RUN_AWAY = 1e3  # weights this large come of steps that are too long
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not shutil.which("node"), reason="no Node.js here (Debian: apt install nodejs)"
-    ),
-]
-
-
-def in_javascript(program, given=None):
-    """What `program`, a function of `playground` and `given`, returns in Node."""
-    script = f"""
-    const playground = require({json.dumps(str(PLAYGROUND))});
-    const given = JSON.parse(require("fs").readFileSync(0, "utf-8"));
-    console.log(JSON.stringify(({program})(playground, given)));
-    """
-    answer = subprocess.run(
-        ["node", "-e", script], input=json.dumps(given), capture_output=True, text=True, check=True
-    )
-    return json.loads(answer.stdout)
+pytestmark = [pytest.mark.slow, needs_node]
 
 
 def numbers(value):
@@ -75,7 +57,7 @@ def same_steps(asked):
     Some of the rates are too large for their network. Its weights then run away in both languages,
     and what an overflow leaves of them is not compared.
     """
-    received = in_javascript("(p, states) => states.map(p.replay)", asked)
+    received = in_javascript(PLAYGROUND, "(p, states) => states.map(p.replay)", asked)
     for state, theirs in zip(asked, received, strict=True):
         with np.errstate(over="ignore", invalid="ignore"):
             ours = scratch.replay(state)
@@ -110,6 +92,7 @@ def test_losses_and_outputs_are_those_of_python():
         for place, (activation, loss) in enumerate(product(ACTIVATIONS, LOSSES))
     ]
     received = in_javascript(
+        PLAYGROUND,
         """(p, states) => states.map(({layers, X, y, activation, loss}) => [
             X.map((x) => p.forward(layers, x, activation).at(-1)[0]),
             p.gradients(layers, X, y.map((v) => (v + 1) / 2), activation, loss).loss])""",
@@ -127,6 +110,7 @@ def test_losses_and_outputs_are_those_of_python():
 def test_sigmoid_and_losses_are_finite_and_pythons_at_any_sum():
     z = [-1e4, -50.0, -1.0, 0.0, 0.3, 50.0, 1e4]
     sigmoids, losses = in_javascript(
+        PLAYGROUND,
         """(p, z) => [z.map(p.sigmoid), Object.values(p.LOSSES).map(({value, slope}) =>
             [0, 1].map((t) => z.map((one) => [value(one, t), slope(one, t)])))]""",
         z,
@@ -140,11 +124,12 @@ def test_sigmoid_and_losses_are_finite_and_pythons_at_any_sum():
 
 def test_the_bound_and_the_widest_margin_are_those_of_python():
     received = in_javascript(
+        PLAYGROUND,
         """(p) => [1, 2, 3].map((seed) => {
             const {X, y} = p.data("gap", 24, seed);
             const {weights, bias} = p.widestMargin(X, y);
             return {X, y, weights, bias, bound: p.mistakeBound(X, y, weights, bias)};
-        })"""
+        })""",
     )
     for one in received:
         X, y = np.array(one["X"]), np.array(one["y"])
@@ -159,7 +144,7 @@ def test_the_bound_and_the_widest_margin_are_those_of_python():
 )
 def test_the_points_are_what_they_are_called_and_the_same_for_the_same_seed(name, one_line):
     points, again, others = in_javascript(
-        "(p, name) => [7, 7, 8].map((seed) => p.data(name, 60, seed))", name
+        PLAYGROUND, "(p, name) => [7, 7, 8].map((seed) => p.data(name, 60, seed))", name
     )
     X, y = np.array(points["X"]), np.array(points["y"])
     assert points == again != others
@@ -178,7 +163,7 @@ def test_the_points_are_what_they_are_called_and_the_same_for_the_same_seed(name
     ],
 )
 def test_a_readers_csv_is_read_and_scaled(text, X, y):
-    data = in_javascript("(p, text) => p.readCsv(text)", text)
+    data = in_javascript(PLAYGROUND, "(p, text) => p.readCsv(text)", text)
     np.testing.assert_allclose(data["X"], X, atol=1e-12)
     assert data["y"] == y
 
@@ -198,7 +183,9 @@ def test_a_readers_csv_is_read_and_scaled(text, X, y):
 )
 def test_a_csv_that_cannot_be_read_is_refused_with_its_line(text, said):
     message = in_javascript(
-        "(p, text) => { try { p.readCsv(text); } catch (error) { return error.message; } }", text
+        PLAYGROUND,
+        "(p, text) => { try { p.readCsv(text); } catch (error) { return error.message; } }",
+        text,
     )
     assert said in message
 
@@ -207,7 +194,7 @@ def test_a_csv_that_cannot_be_read_is_refused_with_its_line(text, said):
 @settings(max_examples=3, deadline=None)
 def test_a_drawn_line_is_where_the_sum_is_zero_and_ends_at_the_edge(lines):
     received = in_javascript(
-        "(p, lines) => lines.map(([u, v, b]) => p.lineEnds([u, v], b, 1.5))", lines
+        PLAYGROUND, "(p, lines) => lines.map(([u, v, b]) => p.lineEnds([u, v], b, 1.5))", lines
     )
     for (u, v, b), ends in zip(lines, received, strict=True):
         if ends is None:
@@ -221,8 +208,9 @@ def test_a_drawn_line_is_where_the_sum_is_zero_and_ends_at_the_edge(lines):
 
 def test_the_zero_lines_of_a_grid_lie_where_it_changes_its_sign():
     segments = in_javascript(
+        PLAYGROUND,
         """(p) => p.zeroLines(Array.from({length: 9}, (_, i) =>
-            Array.from({length: 9}, (_, j) => Math.hypot(i - 4, j - 4) - 2.5)))"""
+            Array.from({length: 9}, (_, j) => Math.hypot(i - 4, j - 4) - 2.5)))""",
     )
     assert len(segments) > 10
     for x, y in (end for segment in segments for end in segment):
