@@ -486,6 +486,59 @@ def test_the_graph_of_cs826_shows_where_rounding_moved_its_table(graph):
     assert "loss goes from 0.11956 to 0.11335" in news(graph)
 
 
+@pytest.fixture
+def walkers(address, chromium):
+    with visit(chromium, f"{address}/optimizers/index.html") as page:
+        yield page
+        assert page.said == []
+
+
+def test_walkers_start_where_the_ring_is_moved(walkers):
+    ring = walkers.get_by_role("button", name="Start at")
+    assert "Start at −4, 1." in ring.get_attribute("aria-label")
+    ring.focus()
+    walkers.keyboard.press("ArrowRight")
+    assert "Start at −3.9, 1." in ring.get_attribute("aria-label")
+    box = ring.bounding_box()
+    walkers.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    walkers.mouse.down()
+    walkers.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2, steps=5)
+    walkers.mouse.up()
+    moved = re.search(r"Start at −([\d.]+), 1\.", ring.get_attribute("aria-label"))
+    assert float(moved[1]) < 3.5
+    assert "Height after 60 steps" in news(walkers)
+
+
+def test_a_tap_moves_the_start_on_a_phone(address, chromium):
+    how = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+    with visit(chromium, f"{address}/optimizers/index.html", **how) as page:
+        walked = page.get_by_role("group", name="Map of heights")
+        walked.scroll_into_view_if_needed()
+        walked.tap(position={"x": 40, "y": 40})
+        ring = page.get_by_role("button", name="Start at").get_attribute("aria-label")
+        assert "Start at −4, 1." not in ring
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.said == []
+
+
+def test_a_rate_that_is_too_large_sends_a_walker_away(walkers):
+    figure(walkers).get_by_role("button", name="Too large a rate").click()
+    height = re.search(r"Gradient descent: ([\d.]+)", news(walkers))
+    assert float(height[1]) > 18  # where it began
+    walkers.get_by_label("Rate of Gradient descent").fill("1")
+    walkers.get_by_label("Rate of Gradient descent").dispatch_event("change")
+    assert "Gradient descent: ran away after" in news(walkers)
+
+
+def test_bias_correction_is_switched_off_and_on(walkers):
+    figure(walkers).get_by_role("button", name="No bias correction").click()
+    without = news(walkers)
+    box = walkers.get_by_label("Adam corrects its averages for their start")
+    assert not box.is_checked()
+    box.check()
+    assert news(walkers).rpartition("Adam: ")[2] != without.rpartition("Adam: ")[2]
+
+
 def test_nothing_moves_for_who_asked_for_stillness(address, chromium):
     with visit(chromium, f"{address}/convolution/index.html", reduced_motion="reduce") as page:
         cell = page.locator(".figure-grid td.on").first
