@@ -28,7 +28,7 @@ from companion.studies.study import Study
 # ---- hidden layers ------------------------------------------------------------------------------
 
 WIDTH, EPOCHS, BATCH = 64, 40, 32
-RATES = (0.05, 0.1, 0.2, 0.5)
+RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 @cache
@@ -67,8 +67,9 @@ def error(layers: list[Layer], split: Split) -> float:
 
 
 def mean_loss(layers: list[Layer], split: Split) -> float:
-    """Return the cross-entropy of a network on a split."""
-    return loss_and_gradients(layers, flat(split), np.eye(10)[split.y])[0]
+    """Return the cross-entropy of a network on a split; infinite where its training diverged."""
+    loss = loss_and_gradients(layers, flat(split), np.eye(10)[split.y])[0]
+    return loss if np.isfinite(loss) else np.inf
 
 
 def trained(hidden: tuple[int, ...], rate: float, seed: int, epochs: int = EPOCHS) -> list[Layer]:
@@ -88,8 +89,9 @@ def trained(hidden: tuple[int, ...], rate: float, seed: int, epochs: int = EPOCH
 def hidden_layers_row(level: int, seed: int, *, quick: bool) -> dict[str, float]:
     """Train at each rate, keep the network with the lowest validation loss, and test that one."""
     data, epochs = digits(), 10 if quick else EPOCHS
-    networks = {rate: trained((WIDTH,) * level, rate, seed, epochs) for rate in RATES}
-    rate = min(networks, key=lambda rate: mean_loss(networks[rate], data.validation))
+    with np.errstate(over="ignore", invalid="ignore"):  # the largest rate may diverge
+        networks = {rate: trained((WIDTH,) * level, rate, seed, epochs) for rate in RATES}
+        rate = min(networks, key=lambda rate: mean_loss(networks[rate], data.validation))
     return {
         "test_error": error(networks[rate], data.test),
         "validation_error": error(networks[rate], data.validation),
