@@ -20,6 +20,8 @@ from companion.lesson import notebook, page_files, sections, text
 from companion.listing import as_markdown, listing
 from companion.mathematics import mathml
 from companion.plots import panels
+from companion.studies.records import recorded_results
+from companion.studies.tables import results_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -138,6 +140,19 @@ def _typeset(title: str) -> str:
     parts = re.split(r"\$([^$]+)\$", title)
     typeset = (mathml(part) if i % 2 else html.escape(part) for i, part in enumerate(parts))
     return "".join(typeset).replace("\n", "<br>")
+
+
+def results(name: str) -> str:
+    """Return the recorded results of a study: a table of its levels, and the verdict.
+
+    Args:
+        name: The chapter's name and the study's, e.g. ``recurrence.seasonal_forecast``.
+    """
+    chapter, _, study = name.partition(".")
+    recorded = recorded_results(getattr(catalogue.find_chapter(chapter).module("studies"), study))
+    validation = {"mean validation error": ("mean_validation_error", ".3f")}
+    further = validation if "mean_validation_error" in recorded.table else {}
+    return f"{results_table(recorded, '.3f', further)}\n\n{recorded.verdict}"
 
 
 def builds_on(chapter: str) -> str:

@@ -21,7 +21,7 @@ from chapters.backprop.scratch import (
 from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, subplots
 from companion.plots.diagram import Diagram, Node, grid
 from companion.studies.records import recorded_results
-from companion.studies.tables import markdown_table, results_table
+from companion.studies.tables import markdown_table
 
 UP = 1.4
 """How far the rows of a graph lie apart; the columns, as its numbers need."""
@@ -256,14 +256,6 @@ def hidden_layers_study() -> Figure:
 def difference_step_study() -> Figure:
     """Right digits of a measured gradient over the step: central differences and one-sided ones."""
     return recorded_results(studies.difference_step).figure()
-
-
-def in_words(name: str) -> str:
-    """Return a study's recorded result as a table and a verdict, in Markdown."""
-    results = recorded_results(getattr(studies, name))
-    validation = {"mean validation error": ("mean_validation_error", ".3f")}
-    further = validation if "mean_validation_error" in results.table else {}
-    return f"{results_table(results, '.3f', further)}\n\n{results.verdict}"
 
 
 def layers_both_ways() -> Figure:

@@ -12,7 +12,6 @@ from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, picture
 from companion.plots.diagram import Diagram
 from companion.studies.recorded_figures import FigureRecord
 from companion.studies.records import recorded_results
-from companion.studies.tables import results_table
 from companion.training.seeding import fresh_start
 
 record = FigureRecord("recurrence")
@@ -205,14 +204,6 @@ def roc() -> Figure:
 def anomaly_study() -> Figure:
     """Area under the ROC curve of five scores for faulty hours, with intervals."""
     return recorded_results(studies.anomaly_detection).figure()
-
-
-def in_words(name: str) -> str:
-    """Return a study's recorded result as a table and a verdict, in Markdown."""
-    results = recorded_results(getattr(studies, name))
-    validation = {"mean validation error": ("mean_validation_error", ".3f")}
-    further = validation if "mean_validation_error" in results.table else {}
-    return f"{results_table(results, '.3f', further)}\n\n{results.verdict}"
 
 
 def belief_after_each_row() -> dict[str, Any]:
