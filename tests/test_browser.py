@@ -539,6 +539,39 @@ def test_bias_correction_is_switched_off_and_on(walkers):
     assert news(walkers).rpartition("Adam: ")[2] != without.rpartition("Adam: ")[2]
 
 
+INTERACTIVE = [
+    file.relative_to(DOCS).with_name("index.html" if file.stem == "README" else f"{file.stem}.html")
+    for file in sorted(DOCS.rglob("*.md"))
+    if "data-figure=" in file.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("name", INTERACTIVE, ids=str)
+def test_every_control_of_a_figure_answers_on_a_phone_in_forced_colours(name, site, chromium):
+    how = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+    how |= {"forced_colors": "active", "reduced_motion": "reduce"}
+    with visit(chromium, (site / name).as_uri(), **how) as page:
+        buttons = figure(page).get_by_role("button")
+        for number in range(buttons.count()):
+            if number < buttons.count() and buttons.nth(number).is_enabled():
+                buttons.nth(number).tap()
+        for choice in figure(page).locator("select").all():
+            for option in choice.locator("option").all():
+                if choice.is_visible():
+                    choice.select_option(value=option.get_attribute("value"))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.said == []
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({file.parent for file in DOCS.rglob("widget.js")}), ids=str
+)
+def test_a_figure_is_light(folder):
+    """Without what a network has learned: those weights are data."""
+    scripts = [file for file in folder.glob("*.js") if "weights" not in file.stem]
+    assert sum(file.stat().st_size for file in scripts) < 60_000
+
+
 def test_nothing_moves_for_who_asked_for_stillness(address, chromium):
     with visit(chromium, f"{address}/convolution/index.html", reduced_motion="reduce") as page:
         cell = page.locator(".figure-grid td.on").first
