@@ -1,0 +1,58 @@
+"""A number that a lesson prints of a study is the recorded one."""
+
+import pytest
+
+from companion import catalogue, lesson
+from companion.studies.records import recorded_results
+
+NUMBERS = [
+    # chapter, study, level, column of the table, what the lesson prints
+    ("neurons", "loss_outliers", "L2, share of outliers = 0", "mean", "45.6"),
+    ("neurons", "loss_outliers", "L2, share of outliers = 0.02", "mean", "62.4"),
+    ("neurons", "loss_outliers", "L1, share of outliers = 0", "mean", "46.6"),
+    ("neurons", "loss_outliers", "L1, share of outliers = 0.1", "mean", "46.9"),
+    ("backprop", "hidden_layers", "hidden layers = 0", "mean", "3.0 %"),
+    ("backprop", "hidden_layers", "hidden layers = 3", "mean", "4.1 %"),
+    ("backprop", "hidden_layers", "hidden layers = 4", "mean", "3.8 %"),
+    ("optimizers", "batch_norm_and_rate", "plain, η = 0.1", "mean", "10.9 %"),
+    ("optimizers", "batch_norm_and_rate", "batch norm, η = 0.1", "mean", "4.1 %"),
+    ("optimizers", "batch_norm_and_rate", "batch norm, η = 1", "mean", "5.5 %"),
+    ("optimizers", "batch_norm_and_rate", "batch norm, η = 0.01", "mean", "7.7 %"),
+    ("optimizers", "batch_norm_and_rate", "noisy batch norm, η = 0.01", "mean", "13.6 %"),
+    ("optimizers", "batch_norm_and_rate", "noisy batch norm, η = 0.1", "mean", "4.7 %"),
+    ("optimizers", "batch_norm_and_rate", "noisy batch norm, η = 0.3", "mean", "5.4 %"),
+    ("optimizers", "batch_norm_and_rate", "noisy batch norm, η = 1", "mean", "7.6 %"),
+    ("regularization", "study", "level", "column", "printed"),
+    ("regularization", "weight_decay", "SGD, none, λ = 0", "mean", "20.7 %"),
+    ("regularization", "weight_decay", "SGD, L2, λ = 0.01", "mean", "14.0 %"),
+    ("regularization", "weight_decay", "SGD, L2, λ = 0.03", "mean", "31.3 %"),
+    ("regularization", "weight_decay", "Adam, none, λ = 0", "mean", "21.9 %"),
+    ("regularization", "weight_decay", "Adam, L2, λ = 0.01", "mean", "13.1 %"),
+    ("regularization", "weight_decay", "Adam, L2, λ = 0.03", "mean", "29.6 %"),
+    ("regularization", "weight_decay", "Adam, L1, λ = 0.003", "mean", "13.8 %"),
+    ("regularization", "weight_decay", "Adam, decoupled, λ = 1", "mean", "13.7 %"),
+    ("regularization", "weight_decay", "SGD, L2, λ = 0.01", "mean_near_zero", "3.8 %"),
+    ("regularization", "weight_decay", "Adam, L2, λ = 0.01", "mean_near_zero", "34.8 %"),
+    ("regularization", "weight_decay", "Adam, L2, λ = 0.0001", "mean_near_zero", "17.9 %"),
+    ("regularization", "weight_decay", "Adam, decoupled, λ = 1", "mean_near_zero", "6.8 %"),
+    ("regularization", "early_stopping", "no stopping", "mean", "22.4 %"),
+    ("regularization", "early_stopping", "patience = 2", "mean", "12.0 %"),
+    ("regularization", "early_stopping", "patience = 20", "mean", "12.5 %"),
+    ("regularization", "dropout_rate", "dropout rate = 0.2", "mean", "19.9 %"),
+    ("regularization", "dropout_rate", "dropout rate = 0.5", "mean", "15.0 %"),
+    ("regularization", "dropout_rate", "dropout rate = 0.7", "mean", "11.6 %"),
+    ("regularization", "dropout_rate", "dropout rate = 0.9", "mean", "59.5 %"),
+    ("regularization", "augmentation", "none", "mean", "8.6 %"),
+    ("regularization", "augmentation", "horizontal_flip", "mean", "13.5 %"),
+    ("regularization", "augmentation", "autoaugment", "mean", "5.9 %"),
+]
+
+
+@pytest.mark.parametrize(("chapter", "study", "level", "column", "printed"), NUMBERS)
+def test_a_number_of_the_lesson_is_the_recorded_one(chapter, study, level, column, printed):
+    studies = catalogue.find_chapter(chapter).module("studies")
+    table = recorded_results(getattr(studies, study)).table.set_index("level")
+    value = table.loc[level, column]
+    form = f".{len(printed.removesuffix(' %').partition('.')[2])}f"
+    assert (f"{value:{form}}", f"{100 * value:{form}} %")[printed.endswith("%")] == printed
+    assert printed in lesson.text(chapter)
