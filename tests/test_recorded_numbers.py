@@ -22,7 +22,6 @@ NUMBERS = [
     ("optimizers", "batch_norm_and_rate", "noisy batch norm, η = 0.1", "mean", "4.7 %"),
     ("optimizers", "batch_norm_and_rate", "noisy batch norm, η = 0.3", "mean", "5.4 %"),
     ("optimizers", "batch_norm_and_rate", "noisy batch norm, η = 1", "mean", "7.6 %"),
-    ("regularization", "study", "level", "column", "printed"),
     ("regularization", "weight_decay", "SGD, none, λ = 0", "mean", "20.7 %"),
     ("regularization", "weight_decay", "SGD, L2, λ = 0.01", "mean", "14.0 %"),
     ("regularization", "weight_decay", "SGD, L2, λ = 0.03", "mean", "31.3 %"),
