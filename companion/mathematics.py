@@ -26,11 +26,17 @@ def mathml(tex: str, *, displayed: bool = False) -> str:
         ...
     ValueError: A formula is TeX that MathML can say. Received: \frac{1}. At character 8: Expected
     argument but reached end of input.
+    >>> mathml(r"a \\[2pt] b")
+    Traceback (most recent call last):
+        ...
+    ValueError: A line of a formula ends in \\, without a height. Received: a \\[2pt] b.
 
     Args:
         tex: The formula in TeX, without its dollars.
         displayed: Whether it stands on a line of its own.
     """
+    if r"\\[" in tex:  # would be printed as it stands
+        raise ValueError(f"A line of a formula ends in \\\\, without a height. Received: {tex}.")
     try:
         made = CONVERTER.convert_with_local_state(tex, displaystyle=displayed)
     except LatexError as error:
