@@ -208,7 +208,7 @@ book.figure("optimizers", (place) => {
 
   // --- Time ---
 
-  const stepsTold = make("output", {}, "");
+  const stepsTold = make("span", {}, "");
   const time = make("input", { type: "range", min: 0, max: STEPS, step: 1, "aria-label": "Steps shown" });
   time.addEventListener("input", () => {
     stop();
@@ -259,7 +259,7 @@ book.figure("optimizers", (place) => {
   const short = (value) => Number(value.toPrecision(3));
   /** A slider whose places 0 to 1 `from` turns into a value of few digits and `to` turns back. */
   function slider(label, get, set, from, to, hidden = false) {
-    const told = make("output", { style: "display:inline-block;min-width:4.5em" });
+    const told = make("span", { style: "display:inline-block;min-width:4.5em" });
     const input = make("input", { type: "range", min: 0, max: 1, step: 0.005, style: "width:9em", "aria-label": label });
     const show = () => {
       const value = get();
