@@ -10,7 +10,7 @@ from companion.errors import UserError
 from companion.training.callbacks import ActivationStatistics, GradientNorms
 
 PROBE = 32  # examples of the batch that is looked at
-SHARE = 0.04  # of the time of training, which looking may take
+SHARE = 0.02  # of the time of training, which looking may take
 
 
 class Examination(keras.callbacks.Callback):
