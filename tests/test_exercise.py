@@ -366,6 +366,24 @@ def test_the_proof_catches_a_reference_that_changes_its_arguments():
     assert any("changes its arguments" in one for one in proved(reference, one_number))
 
 
+def test_a_mistake_that_makes_no_number_is_named():
+    @exercise()
+    def share(x):
+        """Return x over its largest value."""
+        return x / x.max()
+
+    share.cases(lambda rng: [(np.zeros(2) + 1,), (np.array([0.0, 2.0]),)])
+    share.mistakes(
+        "You divided by the smallest.",
+        lambda x: x / x.min() if x.min() else np.full(2, np.nan),
+        "You divided by the sum.",
+        lambda x: x / x.sum(),
+    )
+    assert share.check(share.mistakes[0].function).verdict.mistake == "You divided by the smallest."
+    other = share.check(lambda x: x / x.min() if x.min() else np.array([np.nan, np.inf]))
+    assert (other.verdict.status, other.verdict.mistake) == ("fail", None)
+
+
 def test_the_proof_catches_a_reference_that_is_not_finite():
     def reference(x):
         """Return x over nothing."""
@@ -460,10 +478,11 @@ for chapter in pkgutil.iter_modules(chapters.__path__):
             continue
         right = one.check(one.reference)
         assert right.verdict.status == "pass", right
-        mistake = one.mistakes[0]
-        wrong = one.check(mistake.function, seed=1)
-        assert (wrong.verdict.status, wrong.verdict.mistake) == ("fail", mistake.sentence), wrong
-        assert one.name in wrong._repr_html_()
+        for mistake in one.mistakes:
+            wrong = one.check(mistake.function, seed=1)
+            assert wrong.verdict.status == "fail", wrong
+            assert wrong.verdict.mistake == mistake.sentence, wrong
+            assert one.name in wrong._repr_html_()
         checked += 1
 loaded = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
 print(checked, sorted(loaded & {"numpy", "lazy_loader", "rich", "typer", "pandas", "scipy"}))

@@ -66,10 +66,15 @@ def _numbers(expected: Any, received: Any, rtol: float, atol: float, what: str) 
     came = as_array(received)
     if came is None:
         return f"{what} is {name(received)}; expected {name(expected)}."
-    if not np.isfinite(came).all():
-        # NaN is in no order with a tolerance: it is looked for before anything is compared.
-        index = first(~np.isfinite(came))
-        return f"{what} holds {came[index]}{at(index)}: every value must be a finite number."
+    endless = ~np.isfinite(came)
+    if endless.any():
+        # NaN is in no order with a tolerance: it is looked for before anything is compared. What is
+        # right is finite, but a mistake may make NaN, and is known by making it in the same places.
+        alike = came.shape == wanted.shape
+        if not alike or not np.array_equal(wanted[endless], came[endless], equal_nan=True):
+            index = first(endless)
+            return f"{what} holds {came[index]}{at(index)}: every value must be a finite number."
+        wanted, came = np.where(endless, 0, wanted), np.where(endless, 0, came)
     if came.shape != wanted.shape:
         same = came.size == wanted.size and _close(wanted.ravel(), came.ravel(), rtol, atol).all()
         what = f"The values are right, but {lower(what)}" if same else what
@@ -94,6 +99,14 @@ def _numbers(expected: Any, received: Any, rtol: float, atol: float, what: str) 
                 f"{right}{_kind(came)} ({came.dtype}); expected {_kind(wanted)} ({wanted.dtype})."
             )
     return None
+
+
+def is_finite(value: Any) -> bool:
+    """Say whether no number of a result, or of its parts, is NaN or infinite."""
+    if isinstance(value, (list, tuple, dict)):
+        return all(map(is_finite, value.values() if isinstance(value, dict) else value))
+    array = as_array(value)
+    return array is None or bool(np.isfinite(array).all())
 
 
 def as_array(value: Any) -> np.ndarray[Any, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 from companion.checking.authoring.answer_key import AnswerKey
 from companion.checking.authoring.cases import Raised
 from companion.checking.authoring.codec import copied
-from companion.checking.authoring.comparison import difference
+from companion.checking.authoring.comparison import difference, is_finite
 from companion.checking.authoring.exercise import Exercise
 from companion.checking.verdict import Status
 
@@ -37,6 +37,8 @@ def prove(exercise: Exercise, seed: int = 0) -> list[str]:
     right = key.verdict(key.outcomes(exercise.reference))
     if right.status is not Status.PASS:
         faults.append(f"The reference does not pass: {right.message}")
+    if not all(is_finite(case.expected) for case in key.cases):
+        faults.append("The reference makes NaN or infinity: every value must be a finite number.")
     stub = key.verdict(key.outcomes(_stub(exercise)))
     if stub.status is not Status.NOT_ATTEMPTED:
         faults.append(f"The stub is not seen as one: its status is {stub.status}.")
