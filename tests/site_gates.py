@@ -197,7 +197,7 @@ LETTERS = {
     r"\\(?:circ|otimes|bullet)\b": "element by element is \\odot",
     r"\\ast\b": "cross-correlation is \\star, true convolution *",
     r"\\phi\b": "features are \\varphi",
-    r"\\mathcal(?!\{B\})": "the loss is L, or E as in Intro to ML",
+    r"\\mathcal": "the loss is L, or E as in Intro to ML",
 }
 
 
