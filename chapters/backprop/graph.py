@@ -48,6 +48,7 @@ BLOCKS = {
     "σ": Block(1, lambda a: np.exp(-np.logaddexp(0, -a)), lambda a, out: (out * (1 - out),)),
     "Σ": Block(1, np.sum, lambda a, out: (np.ones_like(a),)),
 }
+"""The building blocks, by the sign that stands for each in an expression."""
 
 
 class Graph:

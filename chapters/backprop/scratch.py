@@ -50,6 +50,7 @@ ACTIVATIONS = {
         lambda z: np.where(z > 0, z, LEAK * z), lambda z, a: np.where(z > 0, 1.0, LEAK)
     ),
 }
+"""The activations by Keras's names, each with its slope."""
 
 
 class Loss(NamedTuple):
@@ -69,8 +70,6 @@ def log_softmax(logits: Array) -> Array:
     return logits - np.log(np.sum(np.exp(logits), axis=-1, keepdims=True))
 
 
-# ½(a − y)² is CS3244's and CS826's; the two entropies take logits, and so leave the last layer
-# linear, and give p − y; hinge has targets −1 and 1.
 LOSSES = {
     "squared_error": Loss(
         lambda a, y: np.sum((a - y) ** 2) / 2 / len(a),
@@ -89,6 +88,8 @@ LOSSES = {
         lambda z, y: np.where(y * z < 1, -y, 0.0) / z.size,
     ),
 }
+"""The losses, each with its gradient: ½(a − y)² as CS3244 and CS826 have it; the two entropies take
+logits, so that the last layer stays linear, and give p − y; hinge has targets −1 and 1."""
 
 
 @dataclass(frozen=True, slots=True)
