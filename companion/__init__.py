@@ -11,6 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "catalogue": ["discover"],
         "datasets": ["load"],
-        "training": ["Run", "resume", "train"],
+        "training": ["Examination", "Run", "resume", "train"],
     },
 )

@@ -21,6 +21,8 @@ ZHOU_2016 = (
     "localization"
 )
 COMP7015 = "COMP7015 Artificial Intelligence (2022), lecture 8"
+# At the usual rate the ReLUs of a deep stack without normalization die in the first steps.
+DEEP = {"learning_rate": 3e-4}
 
 chapter = Chapter(
     number=6,
@@ -57,6 +59,7 @@ chapter = Chapter(
             60_965_224,
             (227, 227, 3),
             KRIZHEVSKY_2012,
+            recipe=DEEP,
             small={"input_shape": (67, 67, 3), "classes": 10, "units": 64},
         ),
         Model(
@@ -64,6 +67,7 @@ chapter = Chapter(
             62_357_608,
             (224, 224, 3),
             ZEILER_2014,
+            recipe=DEEP,
             small={"input_shape": (53, 53, 3), "classes": 10, "units": 64},
         ),
         *(
@@ -74,6 +78,7 @@ chapter = Chapter(
                 SIMONYAN_2015,
                 builder="vgg",
                 arguments={"config": config},
+                recipe=DEEP if config in "CDE" else {},
                 small={"input_shape": (32, 32, 3), "classes": 10, "filters": 8, "units": 64},
             )
             for config, parameters in (
@@ -89,6 +94,7 @@ chapter = Chapter(
             6_998_552,
             (224, 224, 3),
             SZEGEDY_2015,
+            recipe=DEEP,
             small={"input_shape": (32, 32, 3), "classes": 10},
         ),
         Model("vgg_small", 89_114, (16, 16, 1), SIMONYAN_2015),

@@ -22,7 +22,7 @@ MODULES = {
     "site": ("site",),
     "exercises": ("start", "check", "hint", "solution", "prove", "grade", "autograder"),
     "studies": ("study", "verify"),
-    "training": ("train", "predict", "data", "doctor"),
+    "training": ("train", "examine", "predict", "data", "doctor"),
 }
 VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
 COMMANDS: dict[str, Callable[..., None]] = {}

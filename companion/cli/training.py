@@ -20,8 +20,9 @@ from companion.data_files import data_folder
 from companion.datasets import source
 from companion.datasets.sources import find, known
 from companion.errors import UnknownNameError, UserError
+from companion.lesson import sections
 from companion.training import hardware, machines
-from companion.training.run import read_record, versions
+from companion.training.run import read_examination, read_record, versions
 
 
 class Precision(StrEnum):
@@ -176,6 +177,26 @@ def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
         if (folder / "run.json").exists():
             err.print(f"\nStopped. Go on with: companion train --resume {folder}")
         raise
+
+
+@command
+def examine(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    json: Json = False,
+) -> Answer:
+    """Say what looks sick in a run, and what to try; exits with 1 when something does."""
+    report = read_examination(run)
+    shown = report.told(_place)
+    return Answer({"run": str(run), **report.to_json()}, shown, code=int(not report.healthy))
+
+
+def _place(section: str) -> str:
+    """Return where a section of the book is: its chapter and its title."""
+    for entry in catalogue.discover():
+        for one in sections(entry.name):
+            if one.anchor == section:
+                return f"chapter {entry.card.number}, {entry.card.title}: {one.title}"
+    return section
 
 
 @command

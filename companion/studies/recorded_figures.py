@@ -25,11 +25,12 @@ class FigureRecord:
     Args:
         chapter: The chapter's name.
         seed: The seed that its parts are made with; `make` writes it down.
+        module: The chapter's module that draws them.
     """
 
-    def __init__(self, chapter: str, seed: int = 0) -> None:
-        self.chapter, self.name = chapter, f"{chapter}_figures"
-        self.command = f"python -m chapters.{chapter}.figures"
+    def __init__(self, chapter: str, seed: int = 0, module: str = "figures") -> None:
+        self.chapter, self.name = chapter, f"{chapter}_{module}"
+        self.command = f"python -m chapters.{chapter}.{module}"
         self.seed = seed
 
     def __getitem__(self, part: str) -> Any:

@@ -202,6 +202,8 @@ class RunRecorder(keras.callbacks.Callback):
         """Leave the folder with what was reached."""
         if self.folder and self.history:
             self._save(self.folder)
+        elif self.folder and self.examined:  # it broke in its first epoch
+            write_json(self.folder / "examination.json", self.examined)
 
     def keep(self, weights: list[np.ndarray]) -> None:
         """Take these for the best weights."""

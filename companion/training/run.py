@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from companion import files
 from companion.datasets import Dataset, Split
 from companion.errors import UserError
+from companion.training.diagnosis import Report, diagnose
 
 if TYPE_CHECKING:
     import keras
@@ -42,8 +43,8 @@ class Run:
         data: What it was trained on, as loaded.
         folder: Where the run is kept, or None.
         message: What there is to say of the status.
-        examination: First loss, range of a batch, gradients and activations by epoch and layer,
-            where they were kept: see `companion.training.examination.Examination`.
+        examination: What `examine` reads, where it was kept: see
+            `companion.training.examination.Examination`.
     """
 
     model: "keras.Model"
@@ -83,6 +84,14 @@ class Run:
             alone = replace(self.data, train=split, validation=split, test=split)
             x = alone.fitted_to(reads).test.x
         return np.asarray(self.model.predict(x, batch_size=512, verbose=0))
+
+    def examine(self) -> Report:
+        """Return what looks sick in this run, and what to try; a healthy one is told so.
+
+        Raises:
+            UserError: If nothing was kept to be examined.
+        """
+        return examined(self.examination, self.folder)
 
     def error(self, split: Split) -> float:
         """Return the share of a small split that is misread; the mean absolute error of numbers."""
@@ -148,6 +157,37 @@ def read_record(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is damaged ({error}). Nothing was changed.") from error
     return dict(record)
+
+
+def examined(kept: dict[str, Any], folder: Path | None) -> Report:
+    """Return what looks sick in what a run has kept.
+
+    Raises:
+        UserError: If it has kept nothing.
+    """
+    if not kept:
+        raise UserError(
+            f"{folder or 'This run'} kept nothing to be examined. A run keeps it that is trained "
+            "with a folder (output=…) and examine=True, on one device or mirrored."
+        )
+    return diagnose(kept)
+
+
+def read_examination(folder: Path) -> Report:
+    """Return what looks sick in the run of a folder.
+
+    Raises:
+        UserError: If the folder holds no run, or none that can be examined.
+    """
+    read_record(folder)
+    path = folder / "examination.json"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return examined(kept, folder)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is damaged ({error}). Nothing was changed.") from error
 
 
 def versions() -> dict[str, str]:

@@ -340,7 +340,7 @@ class _Session:
         normalize_together(model, strategy.together)
         if not recorder.is_over():
             if recorder.folder and recorder.asked["examine"] and strategy.examines:
-                recorder.examination = Examination(self.batches[0], recorder.examined)
+                recorder.examination = self._examination(recorder.examined)
             watching = (
                 recorder.examination,
                 recorder,
@@ -367,6 +367,14 @@ class _Session:
                 recorder.keep(holder.get_weights())
         normalize_together(model, False)
         return self._judged(recorder)
+
+    def _examination(self, kept: dict[str, Any]) -> Examination:
+        first = self.batches.from_step(0)
+        if self.draw:  # what is drawn is known by its batches alone
+            return Examination(first, None, self._validation(), kept=kept)
+        train = self.data.train
+        y = self._targets(train.y)
+        return Examination(train.x, y, self._validation(), batches=first, kept=kept)
 
     def _validation(self) -> tuple[NDArray[Any], ...] | None:
         split = self.data.validation

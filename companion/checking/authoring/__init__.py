@@ -45,6 +45,9 @@ its sentence names the mistake and what to do instead. Those of one expression a
 table, each a sentence and its function; a function of several lines stands under a decorator of its
 own, ``@cross_correlate.mistake("You …")``.
 
+**Why not?** Where an exercise asks for one name out of a few, ``@my_exercise.why`` takes a function
+of a case's values and a wrong result that says what speaks against that result, or None.
+
 **A model exercise** returns a Keras model; it is compared layer by layer, and by its outputs under
 the same weights. Without cases it is built once, with no arguments::
 

@@ -69,6 +69,7 @@ class Case:
         atol: Absolute tolerance.
         weights: What a model is run with, where the answer builds one.
         inputs: What it is run on.
+        why: Says of a wrong result what speaks against it, where the exercise knows.
     """
 
     given: dict[str, Any]
@@ -79,6 +80,7 @@ class Case:
     atol: float
     weights: Sequence[Array] = ()
     inputs: Sequence[Array] = ()
+    why: Callable[..., str | None] | None = None
 
     def comparable(self, value: Any) -> Any:
         """Return a result as it is compared: as the worker would send it."""
@@ -90,7 +92,9 @@ class Case:
 
     def fault(self, received: Any) -> str | None:
         """Return a sentence on what is wrong with a result, or None if it is right."""
-        return self.difference(self.expected, received)
+        found = self.difference(self.expected, received)
+        known = self.why(*self.given.values(), received) if found and self.why else None
+        return known or found
 
     def shown(self, received: Any) -> list[str]:
         """Return what is right and what came, for a reader."""

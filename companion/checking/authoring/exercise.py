@@ -72,6 +72,7 @@ class Exercise:
         self.hints = Hints()
         self.mistakes = Mistakes()
         self._cases: Cases | None = None
+        self._why: Callable[..., str | None] | None = None
         self.__name__ = self.name
         self.__doc__ = reference.__doc__
         self.__module__ = self.module
@@ -87,6 +88,14 @@ class Exercise:
     def cases(self, function: Cases) -> Cases:
         """Take `function`, a generator that is given a random generator and yields cases."""
         self._cases = function
+        return function
+
+    def why(self, function: Callable[..., str | None]) -> Callable[..., str | None]:
+        """Take `function`, which says what speaks against a wrong result of one case.
+
+        It is given the case's values and the result, and returns a sentence, or None.
+        """
+        self._why = function
         return function
 
     def mistake(self, sentence: str) -> Callable[[Function], Function]:
@@ -147,6 +156,7 @@ class Exercise:
             "keywords": {name: value for name, value in given.items() if name in by_name},
             "rtol": self.rtol,
             "atol": self.atol,
+            "why": self._why,
         }
 
     def verdict(

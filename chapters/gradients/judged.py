@@ -1,0 +1,50 @@
+"""The examination judged like a classifier: is what was broken named, and are the healthy left be?
+
+The rules were written on runs of seeds from 100,000 on; what is judged here has seeds below.
+"""
+
+from chapters.gradients.faults import FAULTS, healthy, trained
+from companion.studies.study import Study
+from companion.training.diagnosis import RULES
+
+HEALTHY = tuple(f"healthy {group}" for group in range(1, 17))
+RUNS = 10  # of each fault, and of each group of healthy ones
+NAMES = ("nothing", *RULES)
+"""What can be found, by the number that the record holds; the rules only ever grow at the end."""
+
+
+def judged_row(level, seed, *, quick):
+    """Break one training in one way, or leave it whole, and compare what is found with what was.
+
+    No two levels draw the same training. ``named`` is 1 where the fault is among the first two
+    findings, or where nothing was broken and nothing is found; ``first`` and ``second`` are
+    numbers of `NAMES`.
+    """
+    if level in FAULTS:
+        trial = FAULTS[level].drawn(seed + 1_000 * (1 + list(FAULTS).index(level)))
+    else:
+        trial = healthy(seed + RUNS * HEALTHY.index(level))
+    found = [one.name for one in trained(trial).report().findings]
+    first, second, *_ = (*found, "nothing", "nothing")
+    return {
+        "named": float(level in (first, second) if level in FAULTS else not found),
+        "first": float(NAMES.index(first)),
+        "second": float(NAMES.index(second)),
+        "findings": float(len(found)),
+    }
+
+
+examination_judged = Study(
+    name="examination_judged",
+    question="Does an examination name what is wrong with a training among its first two findings, "
+    "and does it find nothing where nothing is wrong?",
+    factor="what was done",
+    levels=(*HEALTHY, *FAULTS),
+    quick_levels=(*HEALTHY[:3], *tuple(FAULTS)[::4]),
+    seeds=range(RUNS),
+    quick_seeds=range(2),
+    outcome="named",
+    unit="share of runs",
+    better="higher",
+    measure=judged_row,
+)
