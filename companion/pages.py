@@ -79,12 +79,12 @@ def code(*names: str) -> str:
     titles = ", ".join(f"`{one.name}`" for one in shown)
     if len(short.splitlines()) > SHORT:
         lines = len(whole.splitlines())
-        return _folded(f"{titles}: {lines} lines", f"```python\n{whole}\n```")
+        return folded(f"{titles}: {lines} lines", f"```python\n{whole}\n```")
     parts = [_copied(short, whole)]
     for one in shown:
         first, _, rest = one.doc.partition("\n\n")
         if rest:
-            parts.append(_folded(f"`{one.name}`: {first}", as_markdown(f"\n\n{rest}")))
+            parts.append(folded(f"`{one.name}`: {first}", as_markdown(f"\n\n{rest}")))
     return "\n\n".join(parts)
 
 
@@ -94,8 +94,14 @@ def _copied(shown: str, whole: str) -> str:
     return f'<div data-copy="{copied}" markdown>\n\n```python\n{shown}\n```\n\n</div>'
 
 
-def _folded(title: str, body: str, kind: str = "abstract") -> str:
-    """Return Markdown under a title that opens it."""
+def folded(title: str, body: str, kind: str = "abstract") -> str:
+    """Return Markdown under a title that opens it.
+
+    Args:
+        title: What is read while it is closed, in one line.
+        body: Markdown.
+        kind: The kind of admonition.
+    """
     title = " ".join(title.split()).replace('"', "'")
     return f'??? {kind} "{title}"\n\n{textwrap.indent(body, "    ")}'
 
@@ -177,7 +183,7 @@ def exercise(name: str) -> str:
     points = f"{one.points:g} point{'s' * (one.points != 1)}"
     hints = ""
     for number, hint in reversed(list(enumerate(one.hints, 1))):
-        hints = _folded(f"Hint {number} of {len(one.hints)}", f"{hint}\n\n{hints}", "question")
+        hints = folded(f"Hint {number} of {len(one.hints)}", f"{hint}\n\n{hints}", "question")
     signature = one.stub.partition('    """')[0].rstrip()
     parts = [
         # markdown-exec gives every id a prefix but those of raw HTML.
@@ -202,7 +208,7 @@ def _example(one: Exercise) -> str:
     values = {**bound["given"], "expected": one(*arguments, **keywords)}
     lines = "\n".join(shown(key, value) for key, value in values.items())
     block = f"```text\n{lines}\n```"
-    return f"For example:\n\n{block}" if lines.count("\n") < SHORT else _folded("Example", block)
+    return f"For example:\n\n{block}" if lines.count("\n") < SHORT else folded("Example", block)
 
 
 def _exercises(chapter: str) -> dict[str, Exercise]:

@@ -353,6 +353,13 @@ def test_a_run_of_any_recipe_ends_alike_when_it_was_stopped(tmp_path, monkeypatc
     assert {0, 1} <= epochs
 
 
+def test_a_run_that_somebody_watches_can_be_examined_without_a_folder():
+    data = Dataset.from_arrays(X, KINDS)
+    assert train(network(3), data, epochs=2, show_progress=True).examine().looked_for > 15
+    with pytest.raises(UserError, match="examine=True"):
+        train(network(3), data, epochs=1, show_progress=False).examine()
+
+
 def test_what_a_run_keeps_to_be_examined_changes_nothing_of_it(tmp_path):
     data = Dataset.from_arrays(X, KINDS)
     keras.utils.set_random_seed(0)

@@ -5,12 +5,12 @@ The runs are recorded by ``python -m chapters.gradients.clinic``; pages are buil
 
 import inspect
 import math
-import textwrap
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from chapters.gradients.clinic_cases import CASES, Case
 from chapters.gradients.faults import FAULTS
@@ -89,14 +89,23 @@ def _short(value: Any) -> Any:
 # ---- the judgement ------------------------------------------------------------------------------
 
 
+def first_findings() -> dict[str, NDArray[np.float64]]:
+    """Return for each fault, and for healthy runs, the share of runs in which each is found first.
+
+    Returns:
+        Arrays of shape ``(len(NAMES),)``, in the order of `NAMES`.
+    """
+    counts = {name: np.zeros(len(NAMES)) for name in (*FAULTS, "healthy")}
+    for row in recorded_results(examination_judged).rows:
+        done = "healthy" if row.level in HEALTHY else str(row.level)
+        counts[done][int(row.values["first"])] += 1
+    return {name: of / max(of.sum(), 1) for name, of in counts.items()}
+
+
 def confusion() -> Figure:
     """What was done to a training, and what is found first, in shares of its runs."""
-    rows = recorded_results(examination_judged).rows
-    done = {name: "healthy" if name in HEALTHY else name for name in examination_judged.levels}
-    shares: dict[str, np.ndarray] = {name: np.zeros(len(NAMES)) for name in (*FAULTS, "healthy")}
-    for row in rows:
-        shares[done[str(row.level)]][int(row.values["first"])] += 1
-    matrix = np.array([counts / max(counts.sum(), 1) for counts in shares.values()])
+    shares = first_findings()
+    matrix = np.array(list(shares.values()))
     found = [*range(1, len(NAMES)), 0]
     figure, axes = subplots((9.6, 9.0))
     axes.imshow(matrix[:, found], cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
@@ -149,6 +158,16 @@ def judgement() -> dict[str, Any]:
     }
 
 
+def confusion_table() -> str:
+    """Return `confusion` as a Markdown table: one row for each fault."""
+    lines = ["| what was done | what is found first, in % of the runs |", "|---|---|"]
+    for name, shares in first_findings().items():
+        found = ", ".join(f"{NAMES[at]} {100 * shares[at]:.0f}" for at in np.argsort(-shares)
+                          if shares[at])  # fmt: skip
+        lines.append(f"| {name} | {found} |")
+    return "\n".join(lines)
+
+
 def verdict() -> str:
     """Return the recorded judgement in words, as Markdown."""
     of = judgement()
@@ -199,7 +218,7 @@ def _losses(axes: Axes, seen: dict[str, Any]) -> None:
     if np.nanmax(shown, initial=0) > 20 * guess:
         axes.set_yscale("log")
     axes.set(xlabel="epoch", ylabel="loss", title="Loss")
-    axes.legend(fontsize="small", frameon=False, loc="upper right")
+    axes.legend(fontsize="small", frameon=False, loc="best")
 
 
 def _by_layer(
@@ -217,7 +236,7 @@ def _by_layer(
         axes.set_yscale("log")
     axes.set_xticks(range(len(names)), [f"{number + 1}" for number in range(len(names))])
     axes.set(xlabel="layer, from the input", ylabel=label)
-    axes.legend(fontsize="small", frameon=False, loc="upper right")
+    axes.legend(fontsize="small", frameon=False, loc="best")
 
 
 def _look(axes: Axes, seen: dict[str, Any]) -> None:
@@ -291,7 +310,7 @@ def options(number: int) -> str:
         f"```python\n{done}\n```"
     )
     return "\n\n".join(
-        f'??? question "{name[0].upper()}{name[1:]}?"\n\n{textwrap.indent(said[name], "    ")}'
+        pages.folded(f"{name[0].upper()}{name[1:]}?", said[name], "question")
         for name in sorted(said)
     )
 

@@ -492,14 +492,15 @@ def _(trial: Trial) -> None:
 
 @fault("overfitting", networks=PLAIN)
 def _(trial: Trial) -> None:
-    """A few dozen examples, a tenth of them labelled wrongly, and many epochs."""
-    count = int(trial.rng.integers(40, 100))
+    """A few dozen examples, some of them labelled wrongly, a wide network and many epochs."""
+    count = int(trial.rng.integers(30, 90))
     trial.x, trial.y = trial.x[:count], trial.y[:count]
-    wrong = trial.rng.random(count) < trial.rng.uniform(0.1, 0.3)
-    trial.y = np.where(wrong, trial.rng.integers(trial.classes, size=count), trial.y)
-    trial.layers["units"] = 128
-    trial.optimizer, trial.rate = "adam", between(trial, 3e-3, 1e-2)
-    trial.fit |= {"epochs": 60, "batch_size": 16}
+    wrong = trial.rng.random(count) < trial.rng.uniform(0.15, 0.3)
+    other = trial.y + trial.rng.integers(1, trial.classes, size=count)
+    trial.y = np.where(wrong, other % trial.classes, trial.y)
+    trial.layers |= {"units": 128, "hidden": 2, "dropout": 0.0, "penalty": 0.0}
+    trial.optimizer, trial.rate = "adam", between(trial, 2e-3, 6e-3)
+    trial.fit |= {"epochs": 80, "batch_size": 16}
 
 
 @fault("batch statistics at inference", networks=NORMALIZED)

@@ -239,7 +239,8 @@ def _(seen: Seen) -> str | None:
     if held.sum() < 10:
         return None
     apart = np.abs(held / held.sum() - seen.counts / seen.counts.sum()).sum() / 2
-    chance = math.sqrt(len(held) / held.sum())  # twice what a random draw comes to, about
+    # Twice and more what two random draws come to.
+    chance = math.sqrt(len(held) * (1 / held.sum() + 1 / seen.counts.sum()))
     if apart < max(0.25, chance):
         return None
     return f"{apart:.0%} of the validation examples would have to change class to be as training's."
@@ -515,11 +516,17 @@ def _(seen: Seen) -> str | None:
 )
 def _(seen: Seen) -> str | None:
     norms = seen.hidden("gradients", "l2", first=True)
+    spreads = seen.hidden("activations", "sd", first=True)
     whole = float(np.sqrt(np.sum(norms**2)))
+    growth = spreads[-1] / spreads[0] if len(spreads) > 2 and spreads[0] else 1.0
     # Before the first step moving averages are no averages yet, so that nothing is normalized.
-    if np.isfinite(whole) and (whole < 100 or seen.setting["batch_normalization"]):
+    limit = math.inf if seen.setting["batch_normalization"] else 20 if growth > 4 else 100
+    if np.isfinite(whole) and whole < limit:
         return None
-    return f"Before the first step the norm of all gradients is {whole:.3g}; about 1 is usual."
+    return (
+        f"Before the first step the norm of all gradients is {whole:.3g}, about 1 is usual, and "
+        f"the last hidden layer's outputs spread {growth:.3g} times as wide as the first one's."
+    )
 
 
 # ---- the curves ---------------------------------------------------------------------------------
@@ -602,12 +609,17 @@ def _(seen: Seen) -> str | None:
     held, loss = seen.held_out, seen.loss
     if len(held) < 3 or not np.isfinite(held).all():
         return None
-    best, last = held.min(), held[-max(1, len(held) // 10) :].mean()
-    if last < 1.3 * best + 0.1 or loss[-1] > 0.3 * last:
+    best, end = held.min(), max(1, len(held) // 10)
+    last, learned = held[-end:].mean(), loss[-end:].mean()
+    risen = last > 1.3 * best + 0.1 and learned < 0.4 * last
+    right = [_numbers(seen.kept["history"], name)[-end:] for name in ("accuracy", "val_accuracy")]
+    less = right[0].mean() - right[1].mean() if all(map(len, right)) else 0.0
+    if not (risen or last - learned > 0.4 * seen.by_chance or less > 0.18):
         return None
     return (
-        f"The validation loss has risen from {best:.2f} (epoch {held.argmin() + 1}) to {last:.2f}, "
-        f"while the training loss is {loss[-1]:.2f}."
+        f"The training loss is {learned:.2f}. That of validation is {last:.2f} at the end, "
+        f"{best:.2f} at best (epoch {held.argmin() + 1})"
+        + (f"; its accuracy is {100 * less:.0f} points lower." if less > 0 else ".")
     )
 
 

@@ -359,7 +359,8 @@ def _order(labels: NDArray[Any], batches: list[Arrays]) -> dict[str, Any]:
     """Return how much of a batch its commonest class fills, as seen, and drawn at random."""
 
     def commonest(batches: list[NDArray[Any]]) -> float:
-        return float(np.mean([np.bincount(one).max() / len(one) for one in batches if len(one)]))
+        filled = sum(int(np.bincount(one).max()) for one in batches if len(one))
+        return filled / sum(map(len, batches))  # a last batch of two says little
 
     seen = [one for batch in batches if (one := labels_of(np.asarray(batch[1]))) is not None]
     rng = np.random.default_rng(0)

@@ -167,8 +167,8 @@ def examined(kept: dict[str, Any], folder: Path | None) -> Report:
     """
     if not kept:
         raise UserError(
-            f"{folder or 'This run'} kept nothing to be examined. A run keeps it that is trained "
-            "with a folder (output=…) and examine=True, on one device or mirrored."
+            f"{folder or 'This run'} kept nothing to be examined. Train again "
+            "with examine=True, on one device or mirrored."
         )
     return diagnose(kept)
 

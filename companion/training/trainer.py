@@ -47,7 +47,7 @@ def train(
     devices: str = "auto",
     output: str | Path | None = None,
     svm: bool = False,
-    examine: bool = True,
+    examine: bool | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     show_progress: bool = True,
     **changes: Any,
@@ -71,7 +71,8 @@ def train(
         output: A new folder for the run: weights, history, figures.
         svm: Whether to judge a support vector machine on the trained features, too:
             ``metrics["svm_accuracy"]``.
-        examine: Whether a run that is kept in a folder keeps gradients and activations, too.
+        examine: Whether to keep what `Run.examine` reads: gradients, activations and more. By
+            default where the run is kept in a folder, or shows its progress to somebody.
         callbacks: Keras callbacks of your own.
         show_progress: Whether to draw a progress bar on stderr.
         **changes: Fields of the recipe to change, e.g. ``epochs=5, batch_size=64``.
@@ -122,7 +123,7 @@ def train(
             "precision": plan.precision,
             "devices": devices,
             "svm": svm,
-            "examine": examine,
+            "examine": bool(output or show_progress) if examine is None else examine,
         }
         recorder = RunRecorder(folder, recipe, asked, seed)
         return session.fit(recorder, callbacks, show_progress)
@@ -339,7 +340,7 @@ class _Session:
         recorder.copy = strategy.local_copy(model)
         normalize_together(model, strategy.together)
         if not recorder.is_over():
-            if recorder.folder and recorder.asked["examine"] and strategy.examines:
+            if recorder.asked["examine"] and strategy.examines:
                 recorder.examination = self._examination(recorder.examined)
             watching = (
                 recorder.examination,
