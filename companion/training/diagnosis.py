@@ -239,8 +239,8 @@ def _(seen: Seen) -> str | None:
     if held.sum() < 10:
         return None
     apart = np.abs(held / held.sum() - seen.counts / seen.counts.sum()).sum() / 2
-    # Twice and more what two random draws come to.
-    chance = math.sqrt(len(held) * (1 / held.sum() + 1 / seen.counts.sum()))
+    # Three times and more what two random draws come to.
+    chance = 1.5 * math.sqrt(len(held) * (1 / held.sum() + 1 / seen.counts.sum()))
     if apart < max(0.25, chance):
         return None
     return f"{apart:.0%} of the validation examples would have to change class to be as training's."
@@ -614,7 +614,7 @@ def _(seen: Seen) -> str | None:
     risen = last > 1.3 * best + 0.1 and learned < 0.4 * last
     right = [_numbers(seen.kept["history"], name)[-end:] for name in ("accuracy", "val_accuracy")]
     less = right[0].mean() - right[1].mean() if all(map(len, right)) else 0.0
-    if not (risen or last - learned > 0.4 * seen.by_chance or less > 0.18):
+    if not (risen or last - learned > 0.4 * seen.by_chance or less > 0.15):
         return None
     return (
         f"The training loss is {learned:.2f}. That of validation is {last:.2f} at the end, "
