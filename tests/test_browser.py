@@ -538,6 +538,25 @@ def test_bias_correction_is_switched_off_and_on(walkers):
     assert news(walkers).rpartition("Adam: ")[2] != without.rpartition("Adam: ")[2]
 
 
+def test_a_stack_of_layers_is_changed_by_keyboard_alone(address, chromium):
+    with visit(chromium, f"{address}/gradients/index.html") as page:
+        stack = figure(page)
+        stack.get_by_role("button", name="Sigmoids").press("Enter")
+        assert "they vanish" in news(page)
+        stack.get_by_label("Activation", exact=True).select_option("relu")
+        stack.get_by_label("Initialization", exact=True).select_option("He")
+        assert "they keep their order of size" in news(page)
+        depth = stack.get_by_label("Layers", exact=True)
+        depth.focus()
+        page.keyboard.press("End")
+        assert "After 30 layers" in news(page)
+        stack.get_by_label("Initialization", exact=True).select_option("large")
+        assert "they explode" in news(page)
+        stack.get_by_label("Shortcuts").press("Space")
+        assert stack.get_by_label("Shortcuts").is_checked()
+        assert page.said == []
+
+
 INTERACTIVE = [
     file.relative_to(DOCS).with_name("index.html" if file.stem == "README" else f"{file.stem}.html")
     for file in sorted(DOCS.rglob("*.md"))

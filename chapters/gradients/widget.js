@@ -143,7 +143,7 @@ book.figure("gradients", (place) => {
   // --- Controls ---
 
   const depth = make("input", { type: "range", min: 1, max: 30, step: 1, style: "width:9em", "aria-label": "Layers" });
-  const depthTold = make("output", { style: "display:inline-block;min-width:1.6em" });
+  const depthTold = make("span", { "aria-hidden": "true", style: "display:inline-block;min-width:1.6em" });
   depth.addEventListener("input", () => {
     state.depth = Number(depth.value);
     depthTold.textContent = depth.value;
@@ -156,13 +156,14 @@ book.figure("gradients", (place) => {
   });
 
   const choosers = Object.entries(CHOICES).map(([name, options]) => {
-    const choose = make("select", { style: "font:inherit;color:inherit;background:var(--md-default-bg-color)" },
+    const label = `${name[0].toUpperCase()}${name.slice(1)}`;
+    const choose = make("select", { "aria-label": label, style: "font:inherit;color:inherit;background:var(--md-default-bg-color)" },
       ...Object.entries(options).map(([value, words]) => make("option", { value }, words)));
     choose.addEventListener("change", () => {
       state[name] = choose.value;
       changed();
     });
-    return { name, choose, element: make("label", {}, `${name[0].toUpperCase()}${name.slice(1)} `, choose) };
+    return { name, choose, element: make("label", {}, `${label} `, choose) };
   });
   const shortcuts = make("input", { type: "checkbox" });
   shortcuts.addEventListener("change", () => {
