@@ -614,7 +614,10 @@ def _(seen: Seen) -> str | None:
     risen = last > 1.3 * best + 0.1 and learned < 0.4 * last
     right = [_numbers(seen.kept["history"], name)[-end:] for name in ("accuracy", "val_accuracy")]
     less = right[0].mean() - right[1].mean() if all(map(len, right)) else 0.0
-    if not (risen or last - learned > 0.4 * seen.by_chance or less > 0.15):
+    apart = last - learned > 0.4 * seen.by_chance or less > 0.15
+    # Early in a training validation may lie apart and still fall: that is no overfitting yet.
+    over = last > 1.02 * best or learned < 0.1 * last
+    if not (risen or (apart and over)):
         return None
     return (
         f"The training loss is {learned:.2f}. That of validation is {last:.2f} at the end, "
