@@ -1,0 +1,24 @@
+"""Practice: what data and machines do to a result when the network itself is right."""
+
+import lazy_loader
+
+from companion.chapter import Chapter
+
+chapter = Chapter(
+    number=12,
+    title="Practice",
+    question="What goes wrong with data and machines when the network itself is right, and how is "
+    "it found?",
+    lectures="ACDE",
+    pages=(),
+    builds_on=("ecg",),
+)
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "scratch": [
+            "balanced_class_weights",
+        ],
+    },
+)
