@@ -18,7 +18,19 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "scratch": [
+            "Report",
             "balanced_class_weights",
+            "cheapest_threshold",
+            "confident_disagreements",
+            "cost",
+            "disagreements",
+            "expected_best",
+            "flip_labels",
+            "label_losses",
+            "log_uniform",
+            "out_of_fold",
+            "report",
+            "resampled",
         ],
     },
 )
