@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from sklearn.utils.class_weight import compute_class_weight
 
-from chapters.practice import figures, scratch, studies
+from chapters.practice import figures, scratch, searches, studies
 from companion.datasets import Dataset
 from companion.training.recipe import Recipe
 
@@ -201,34 +201,43 @@ def test_an_honest_experiment_reports_one_half_and_copies_report_less():
     assert copied < 0.1
 
 
-def test_a_search_begins_with_the_trials_of_a_shorter_one(tmp_path, monkeypatch):
+def bowl_in_place_of_lenet(seed):
+    """A bench whose loss is lowest at a rate of 0.003."""
+
+    def tried(learning_rate, shift, turn):
+        loss = abs(np.log(learning_rate / 3e-3))
+        return searches.Trial(learning_rate, shift, turn, loss, 0.1, 0.2)
+
+    return tried
+
+
+@pytest.mark.parametrize("search", searches.SEARCHES)
+def test_a_search_begins_with_the_trials_of_a_shorter_one(search, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    seen = []
+    monkeypatch.setattr(searches, "bench", bowl_in_place_of_lenet)
+    trials = searches.recipe_search(search, 0, 10)
+    assert trials[:4] == searches.recipe_search(search, 0, 4)
+    assert all(searches.RATES[0] <= trial.learning_rate <= searches.RATES[1] for trial in trials)
+    row = searches.search_row((search, 4), 0, quick=False)
+    assert row["validation_loss"] == min(trial.loss for trial in trials[:4])
+    monkeypatch.setattr(searches, "bench", None)  # found in the working folder
+    assert searches.recipe_search(search, 0, 10) == trials
 
-    def bowl(learning_rate, shift, turn, seed):
-        seen.append(learning_rate)
-        return studies.Trial(
-            learning_rate, shift, turn, abs(np.log(learning_rate / 3e-3)), 0.1, 0.2
-        )
 
-    monkeypatch.setattr(studies, "tried", bowl)
-    for search in studies.SEARCHES:
-        short = studies.search_row((search, 4), 0, quick=True)
-        full = studies.search_row((search, 10), 0, quick=False)
-        fresh = studies.recipe_search(search, 0, 4)
-        assert studies.recipe_search(search, 0, 10)[:4] == fresh
-        assert full["validation_loss"] <= short["validation_loss"]
-    made = len(seen)
-    studies.search_row(("random", 4), 0, quick=False)  # found in the working folder
-    assert len(seen) == made
-    assert all(studies.RATES[0] <= rate <= studies.RATES[1] for rate in seen)
+@pytest.mark.slow
+def test_lenet_is_trained_from_the_same_weights_in_every_trial():
+    tried = searches.bench(0)
+    first, other, again = (tried(rate, 1, 5.0) for rate in (0.002, 0.01, 0.002))
+    assert first == again
+    assert first.loss != other.loss
+    assert first.validation_error < 0.5
 
 
 # ---- figures ------------------------------------------------------------------------------------
 
 
 def test_what_a_repair_wins_back_is_a_share_of_what_wrong_labels_cost():
-    table = studies.wrong_labels
+
     won = figures.won_back()
     assert set(won) == set(studies.SHARES)
     assert all(share == 1 for share in figures.won_back("true labels").values())
