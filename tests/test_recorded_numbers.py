@@ -67,6 +67,10 @@ NUMBERS = [
             (0.1, "highest_out_of_fold", "95 %"),
         )
     ),
+    ("practice", "wrong_labels", "as given, share wrong = 0.1", "mean", "8.0 %"),
+    ("practice", "wrong_labels", "true labels, share wrong = 0.1", "mean", "2.7 %"),
+    ("practice", "wrong_labels", "suspects looked at, share wrong = 0.1", "mean", "3.0 %"),
+    ("practice", "wrong_labels", "as given, share wrong = 0.3", "mean", "16.1 %"),
     ("practice", "few_writers", "few writers", "mean", "14.1 %"),
     ("practice", "few_writers", "many writers", "mean", "7.4 %"),
     ("practice", "few_writers", "few writers", "mean_own_error", "3.2 %"),
