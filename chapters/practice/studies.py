@@ -1,6 +1,6 @@
-"""Studies: rare classes, wrong labels, few writers, leaks; and how to search for a recipe.
+"""Studies: rare classes, wrong labels, few writers, leaks.
 
-In the first four the trouble lies in the data, so the network is the smallest that shows it: one
+The trouble lies in the data, so the network is the smallest that shows it: one
 hidden layer, scikit-learn's. Thresholds are chosen on a validation split; a test split is looked
 at once, by what was chosen, except where the study is about looking at it more often.
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 import companion
 from chapters.practice import scratch
+from chapters.practice.searches import recipes as recipes
 from companion.datasets import Split
 from companion.studies.study import Study
 from companion.training.batches import Batches
@@ -379,122 +380,4 @@ leaks = Study(
     outcome="reported_error",
     unit="balanced error on the test split",
     measure=leak_row,
-)
-
-
-# ---- searching for a recipe ---------------------------------------------------------------------
-
-SEARCHES = ("random", "model-based")
-TRIALS = (4, 10)
-STEPS = 60
-RATES = (1e-4, 0.1)
-
-
-class Trial(NamedTuple):
-    """A recipe that was tried.
-
-    Attributes:
-        learning_rate: Adam's, at its peak.
-        shift: Greatest shift of an image, 28 pixels wide [pixels].
-        turn: Greatest turn [degrees].
-        loss: On the validation split [nats].
-        validation_error: On the validation split.
-        test_error: On the test split, which the search does not see.
-    """
-
-    learning_rate: float
-    shift: int
-    turn: float
-    loss: float
-    validation_error: float
-    test_error: float
-
-
-def recipe_search(search: str, seed: int, trials: int) -> list[Trial]:
-    """Try recipes for LeNet-5 on 320 training digits, by Optuna's samplers.
-
-    All trials begin with the same weights and take `STEPS` steps. Trials that another row has made
-    are found in the working folder.
-
-    Args:
-        search: ``"random"``, or ``"model-based"``: a tree-structured Parzen estimator (Bergstra et
-            al., 2011) that begins with three random trials.
-        seed: Decides the recipes, the first weights and the digits.
-        trials: How many.
-    """
-    kept = Path(f"search_{search}_{seed}_{trials}.npy")
-    if kept.exists():
-        return [Trial(*row) for row in np.load(kept)]
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = (
-        optuna.samplers.TPESampler(seed=seed, n_startup_trials=3)
-        if search == "model-based"
-        else optuna.samplers.RandomSampler(seed=seed)
-    )
-    made: list[Trial] = []
-
-    def objective(trial: optuna.Trial) -> float:
-        one = tried(
-            trial.suggest_float("learning_rate", *RATES, log=True),
-            trial.suggest_int("shift", 0, 4),
-            trial.suggest_float("turn", 0, 20),
-            seed,
-        )
-        made.append(one)
-        return one.loss
-
-    optuna.create_study(sampler=sampler).optimize(objective, n_trials=trials)
-    np.save(kept, np.array(made))
-    return made
-
-
-def tried(learning_rate: float, shift: int, turn: float, seed: int) -> Trial:
-    """Train LeNet-5 by a recipe."""
-    from companion.training.seeding import fresh_start
-
-    fresh_start(seed)
-    data = digits().fitted_to((28, 28, 1))
-    few = data.train[np.random.default_rng(seed).permutation(len(data.train))[:320]]
-    run = companion.train(
-        "lenet5", (few, data.validation), seed=seed, steps=STEPS, epochs=1, batch_size=32,
-        learning_rate=learning_rate, shift=shift, turn=turn, zoom=0.0, keep="last",
-        steps_per_execution=10, show_progress=False,
-    )  # fmt: skip
-    loss = float(np.nan_to_num(run.history["val_loss"].iloc[-1], nan=100.0, posinf=100.0))
-    return Trial(
-        learning_rate, shift, turn, min(loss, 100.0),
-        run.error(data.validation), run.error(data.test),
-    )  # fmt: skip
-
-
-def search_row(level, seed, *, quick):
-    """Search among so many recipes, choose one by validation, and show it the test digits."""
-    search, count = level
-    trials = recipe_search(search, seed, count if quick else max(TRIALS))[:count]
-    best = min(trials, key=lambda trial: trial.loss)
-    return {
-        "test_error": best.test_error,
-        "validation_error": best.validation_error,
-        "validation_loss": best.loss,
-        "learning_rate": best.learning_rate,
-        "turn": best.turn,
-        "shift": best.shift,
-    }
-
-
-recipes = Study(
-    name="recipes",
-    question="Which search finds the better recipe for LeNet-5 from as many trials: a random one, "
-    "or one led by a model of the trials before?",
-    factor=("search", "trials"),
-    levels=tuple((search, count) for search in SEARCHES for count in TRIALS),
-    quick_levels=tuple((search, 4) for search in SEARCHES),
-    seeds=range(7),
-    quick_seeds=range(6),
-    outcome="test_error",
-    unit="share of 360 test digits",
-    baseline=lambda level: ("random", level[1]),
-    measure=search_row,
 )
