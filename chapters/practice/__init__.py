@@ -1,0 +1,39 @@
+"""Practice: what data and machines do to a result when the network itself is right."""
+
+import lazy_loader
+
+from companion.chapter import Chapter
+
+chapter = Chapter(
+    number=12,
+    title="Practice",
+    question="What goes wrong with data and machines when the network itself is right, and how is "
+    "it found?",
+    lectures="ACDE",
+    pages=(
+        "02-tuning.md",
+        "05-grand-issues.md",
+    ),
+    builds_on=("regularization", "convnets", "ecg"),
+)
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "scratch": [
+            "Report",
+            "balanced_class_weights",
+            "cheapest_threshold",
+            "confident_disagreements",
+            "cost",
+            "disagreements",
+            "expected_best",
+            "flip_labels",
+            "label_losses",
+            "log_uniform",
+            "out_of_fold",
+            "report",
+            "resampled",
+        ],
+    },
+)
