@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.linalg import _umath_linalg
+from numpy.random import _pcg64
 from numpy.testing import assert_allclose, assert_array_equal
 
 from chapters.practice import rosetta, weights
@@ -170,7 +170,7 @@ def test_models_of_other_layers_are_refused():
 
 def python(code, *before, **environment):
     """Run code in a process of its own, with folders before all others on its path."""
-    path = os.pathsep.join([*map(str, before), str(ROOT)])
+    path = os.pathsep.join([*map(str, before), str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": path, **environment},
@@ -184,7 +184,7 @@ def test_tritons_library_is_there_before_tensorflow_begins(tmp_path, whole):
     library = tmp_path / "triton" / "_C" / "libtriton.so"
     library.parent.mkdir(parents=True)
     (tmp_path / "triton" / "__init__.py").write_text("raise RuntimeError('Triton was imported')")
-    some = Path(_umath_linalg.__file__).read_bytes()
+    some = Path(_pcg64.__file__).read_bytes()
     library.write_bytes(some if whole else b"no library")
     (tmp_path / "tensorflow.py").write_text(
         f"loaded = {str(library)!r} in open('/proc/self/maps').read()"
