@@ -10,13 +10,15 @@ chapter = Chapter(
     question="What goes wrong with data and machines when the network itself is right, and how is "
     "it found?",
     lectures="ACDE",
-    pages=(),
+    pages=("03-machines.md", "04-rosetta.md"),
     builds_on=("ecg",),
 )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "formats": ["FORMATS", "Format", "fate"],
+        "weights": ["carry_to_keras", "carry_to_pytorch", "to_keras", "to_pytorch"],
         "scratch": [
             "balanced_class_weights",
         ],
