@@ -148,6 +148,8 @@ def h100_rates() -> Figure:
     speed.set_ylabel("times as fast as float32")
     share.set_title("share of the matrix rate")
     share.set_ylabel("% of the format's own rate")
+    share.set_yscale("log")
+    share.set_ylim(0.01, 100)
     for axes in (speed, share):
         axes.set_xticks(range(len(NETWORKS)), NETWORKS.values(), rotation=20)
     speed.legend(frameon=False)
@@ -213,12 +215,15 @@ def loss_scales() -> Figure:
         axes.set_title(when)
         axes.set_xlabel("loss scale, as an exponent of 2")
         said.append(
-            f"{when} {100 * fates[0]['zero']:.1f} % are 0 without a scale, "
-            f"{100 * fates[15]['zero']:.1f} % with 2 to the 15"
+            f"{when} {100 * fates[0]['zero']:.2f} % are 0 and {100 * fates[0]['subnormal']:.1f} % "
+            f"subnormal without a scale, {100 * fates[15]['zero']:.2f} % and "
+            f"{100 * fates[15]['subnormal']:.2f} % with 2 to the 15"
         )
     panels[0].set_ylabel("gradients, %")
+    panels[0].set_yscale("log")
+    panels[0].set_ylim(1e-3, 100)
     panels[0].legend(frameon=False)
-    figure.suptitle("float16: a loss scale brings small gradients back")
+    figure.suptitle("float16: a loss scale saves digits, until it makes infinities")
     figure.set_label(f"Shares of gradients over the loss scale: {'; '.join(said)}.")
     return figure
 
@@ -237,6 +242,13 @@ def asynchronous_table() -> str:
     lines = ["| timed | ms |", "|---|--:|"]
     lines += [f"| {name} | {1e3 * seconds:,.1f} |" for name, seconds in named.items()]
     return "\n".join(lines)
+
+
+def rates_table() -> str:
+    """Return the matrix rates of the machine that recorded this book's numbers, as a table."""
+    rates = record["measured"]["matrix_rates"]
+    lines = ["| product of two matrices in | 10⁹ operations/s |", "|---|--:|"]
+    return "\n".join([*lines, *(f"| {name} | {rate / 1e9:,.0f} |" for name, rate in rates.items())])
 
 
 def format_table() -> str:

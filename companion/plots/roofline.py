@@ -54,7 +54,7 @@ def draw_roofline(measured: Mapping[str, Any], names: Mapping[str, str] | None =
     axes.set(xlabel="operations per byte moved", ylabel="operations per second (10⁹)")
     axes.legend(loc="lower right", frameon=False, title="share of the matrix rate")
     device = f"{measured['device']}, {measured['backend']}"
-    figure.suptitle(f"{device}: what steps of training reach of what it could")
+    figure.suptitle(f"{measured['device']}: steps of training under their roof")
     figure.set_label(
         f"Roofline of {device}. The roof rises with {bandwidth / 1e9:.0f} GB/s and is level at "
         f"{peak / 1e9:.0f} GFLOP/s from {ridge:.1f} operations a byte on. {'; '.join(said)}."

@@ -273,7 +273,7 @@ def least_traffic(model: "keras.Model", batch: int) -> float:
             steps = given.shape[1] if given is not None else 0
             states = int(np.sum(layer.cell.state_size))
             outputs += steps * (int(layer.weights[0].shape[-1]) + states)
-        else:
+        elif not isinstance(layer, keras.layers.InputLayer):
             shape = getattr(getattr(layer, "output", None), "shape", ())
             outputs += int(np.prod(shape[1:])) if shape else 0
     weights = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
