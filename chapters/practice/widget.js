@@ -149,9 +149,9 @@ book.figure("number-formats", (place) => {
   const times = Object.keys(lenet5Gradients);
   let when = times.at(-1);
   let scale = 0;
-  const chart = svg("svg", { role: "img", style: "display:block;width:100%;max-width:34rem;height:auto" });
+  const chart = svg("svg", { role: "img", style: "display:block;width:100%;max-width:26rem;height:auto" });
   const across = (k) => 10 + ((WIDTH - 20) * (k - LOW)) / (HIGH - LOW);
-  const text = (words, attributes) => svg("text", { fill: "currentColor", "font-size": 12, ...attributes }, words);
+  const text = (words, attributes) => svg("text", { fill: "currentColor", "font-size": 13, ...attributes }, words);
   const percent = (share) => `${written(100 * share, share < 0.001 ? 1 : 3)} %`;
   const shares = () => formats.fate(lenet5Gradients[when], scale, name);
   const sentence = ({ zero, subnormal, infinite }) =>
@@ -193,7 +193,7 @@ book.figure("number-formats", (place) => {
   }
   const tellScale = () => news.say(`Loss scale 2${raised(scale)} under ${name}, ${when}: ${sentence(shares())}.`);
   const scaleTold = make("span", { style: "display:inline-block;min-width:8em" });
-  const slider = make("input", { type: "range", min: 0, max: 24, step: 1, value: 0, style: "width:11em", "aria-label": "Loss scale, as a power of 2" });
+  const slider = make("input", { type: "range", min: 0, max: 24, step: 1, value: 0, style: "width:9em", "aria-label": "Loss scale, as a power of 2" });
   slider.addEventListener("input", () => {
     scale = Number(slider.value);
     drawScale();
@@ -222,7 +222,7 @@ book.figure("number-formats", (place) => {
     make("p", { className: "figure-title" }, "A loss scale"),
     make("p", {}, "The gradients of LeNet-5's weights on 128 digits, by size. Multiplying the loss by 2ⁿ moves all of them n places to the right, out of the reach of 0; too far, and some become infinite."),
     make("div", { className: "figure-row" },
-      make("span", { style: "white-space:nowrap" }, make("span", { "aria-hidden": "true" }, "Loss scale "), slider, " ", scaleTold),
+      make("span", {}, make("span", { "aria-hidden": "true" }, "Loss scale "), slider, " ", scaleTold),
       make("label", {}, "Gradients ", early)),
     make("div", { className: "figure-row" }, chart),
     news.element,
