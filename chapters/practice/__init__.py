@@ -10,8 +10,8 @@ chapter = Chapter(
     question="What goes wrong with data and machines when the network itself is right, and how is "
     "it found?",
     lectures="ACDE",
-    pages=("03-machines.md", "04-rosetta.md"),
-    builds_on=("ecg",),
+    pages=("02-tuning.md", "03-machines.md", "04-rosetta.md", "05-grand-issues.md"),
+    builds_on=("regularization", "convnets", "ecg"),
 )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

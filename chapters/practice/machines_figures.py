@@ -271,7 +271,9 @@ def h100_table() -> str:
         "| network, batches of 128 | format | examples/s | memory | 10¹² operations/s | share |",
         "|---|---|--:|--:|--:|--:|",
     ]
-    for key, row in data_files.read("h100_precision")["rows"].items():
+    rows = data_files.read("h100_precision")["rows"]
+    for key in sorted(rows, key=lambda one: list(NETWORKS).index(one.partition("|")[0])):
+        row = rows[key]
         network, policy, _ = key.split("|")
         lines.append(
             f"| {NETWORKS[network]} | {policy.removeprefix('mixed_')} | {row['per_second']:,.0f} "

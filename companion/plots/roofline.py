@@ -34,8 +34,8 @@ def draw_roofline(measured: Mapping[str, Any], names: Mapping[str, str] | None =
         textcoords="offset points", ha="right",
     )  # fmt: skip
     axes.annotate(
-        f"{bandwidth / 1e9:,.0f} GB/s", (x[12], x[12] * bandwidth / 1e9), (-2, 10),
-        textcoords="offset points", ha="left",
+        f"{bandwidth / 1e9:,.0f} GB/s", (x[20], x[20] * bandwidth / 1e9), (-6, 2),
+        textcoords="offset points", ha="right",
     )  # fmt: skip
     said = []
     colours = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
