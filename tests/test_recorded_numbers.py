@@ -55,6 +55,26 @@ NUMBERS = [
     ("practice", "rare_class", "threshold by theory", "mean", "10.2"),
     ("practice", "rare_class", "threshold by validation", "mean", "11.7"),
     ("practice", "rare_class", "class weights", "mean_pr_auc", "0.85"),
+    *(
+        ("practice", "wrong_labels", f"as given, share wrong = {share}", f"mean_{column}", printed)
+        for share, column, printed in (
+            (0.1, "recall", "96 %"),
+            (0.1, "precision", "93 %"),
+            (0.02, "recall", "98 %"),
+            (0.02, "precision", "71 %"),
+            (0.3, "recall", "90 %"),
+            (0.1, "highest_by_heart", "81 %"),
+            (0.1, "highest_out_of_fold", "95 %"),
+        )
+    ),
+    ("practice", "wrong_labels", "as given, share wrong = 0.1", "mean", "8.0 %"),
+    ("practice", "wrong_labels", "true labels, share wrong = 0.1", "mean", "2.7 %"),
+    ("practice", "wrong_labels", "suspects looked at, share wrong = 0.1", "mean", "3.0 %"),
+    ("practice", "wrong_labels", "as given, share wrong = 0.3", "mean", "16.1 %"),
+    ("practice", "few_writers", "few writers", "mean", "14.1 %"),
+    ("practice", "few_writers", "many writers", "mean", "7.4 %"),
+    ("practice", "few_writers", "few writers", "mean_own_error", "3.2 %"),
+    ("practice", "few_writers", "many writers", "mean_own_error", "6.3 %"),
     ("practice", "leaks", "augmented before the split", "mean", "0.3 %"),
     ("practice", "leaks", "oversampled before the split", "mean", "10.1 %"),
     ("practice", "leaks", "features selected on all", "mean", "32.4 %"),

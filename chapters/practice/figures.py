@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from chapters.practice import scratch, studies
+from chapters.practice import scratch, searches, studies
 from companion.datasets import Split
 from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, intervals, picture, subplots
 from companion.studies.records import recorded_results
@@ -113,7 +113,7 @@ def rare_class_study() -> Figure:
     figure, means = bars(results, 1, "cost of 100 test digits (a false alarm costs 1, a miss 10)")
     best = results.table.sort_values("mean").iloc[0]
     figure.axes[0].set_title(
-        f"Lowest cost: {best['level']}, {best['mean']:.1f}; without a remedy {means[0]:.1f}"
+        f"Lowest cost: {best['level']}, {best['mean']:.1f};\nwithout a remedy {means[0]:.1f}"
     )
     return figure
 
@@ -296,7 +296,7 @@ def scales() -> Figure:
     On the linear scale nearly all lie in the highest decade; on the other each decade has a third.
     """
     rng = np.random.default_rng(0)
-    low, high = studies.RATES
+    low, high = searches.RATES
     drawn = {
         "linear scale": rng.uniform(low, high, 40),
         "logarithmic scale": scratch.log_uniform(rng, low, high, 40),
@@ -311,31 +311,4 @@ def scales() -> Figure:
     axes.set_yticks(range(2), list(drawn))
     axes.set(xscale="log", xlabel="learning rate", ylim=(-0.6, 1.6))
     axes.set_title("Rates above 0.01: " + ", ".join(told))
-    return figure
-
-
-def recipes_study() -> Figure:
-    """Validation and test error of the chosen recipe, by search and number of trials."""
-    results = recorded_results(studies.recipes)
-    validation = recorded_results(studies.recipes, "validation_error")
-    figure, axes = subplots((7.2, 3.9))
-    names = [f"{search},\nbest of {trials}" for search, trials in studies.recipes.levels]
-    places = np.arange(len(names))
-    for shift, which, colour, mark, name in (
-        (-0.08, validation, SKY, "s", "validation (chosen on it)"),
-        (0.08, results, BLUE, "o", "test (looked at once)"),
-    ):
-        table = which.table.assign(place=places + shift)
-        intervals(axes, table, "place", 100, color=colour, fmt=mark, label=name)
-    axes.set_xticks(places, names)
-    axes.set(ylabel="error (%)", ylim=(0, None), xlim=(-0.5, len(names) - 0.5))
-    axes.legend(frameon=False)
-    mean = results.table.set_index(["search", "trials"])["mean"]
-    few, many = studies.TRIALS
-    axes.set_title(
-        f"From {few} to {many} trials: random {mean['random', few]:.1%} to "
-        f"{mean['random', many]:.1%},\nmodel-based {mean['model-based', few]:.1%} to "
-        f"{mean['model-based', many]:.1%} test error"
-    )
-    figure.set_label(results.alt_text)
     return figure
