@@ -32,7 +32,6 @@ import sys
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 
 import companion  # noqa: F401  (first: it keeps TensorFlow quiet)
@@ -46,6 +45,7 @@ from companion import catalogue
 from companion.datasets import load
 from companion.training import hardware
 from companion.training.batches import Batches
+from companion.training.measuring import matrix_rate, operations, same_batch
 
 POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 MATRIX = 8192
@@ -217,52 +217,6 @@ def networks(small: bool = False) -> dict:
     return found
 
 
-def operations(model: keras.Model) -> int:
-    """Multiplications and additions of one forward pass, of the layers that multiply matrices."""
-    total = 0
-    for layer in model._flatten_layers(include_self=False):
-        if isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional):
-            given = getattr(layer, "input", None)
-            if given is None:
-                continue  # inside a Bidirectional, and counted with it
-            steps = (given[0] if isinstance(given, list) else given).shape[1]
-            weights = sum(int(np.prod(w.shape)) for w in layer.weights if len(w.shape) > 1)
-            total += 2 * steps * weights
-        elif hasattr(layer, "kernel") and hasattr(layer, "output"):
-            places = int(np.prod(layer.output.shape[1:-1], initial=1))
-            total += 2 * places * int(np.prod(layer.kernel.shape))
-    return total
-
-
-def compiled(function):
-    """The function, as the backend compiles it."""
-    match keras.backend.backend():
-        case "tensorflow":
-            import tensorflow as tf
-
-            return tf.function(function, jit_compile=True)
-        case "jax":
-            import jax
-
-            return jax.jit(function)
-        case _:
-            return function
-
-
-def matrix_rate(policy: str, size: int = MATRIX) -> float:
-    """Operations per second of a plain product of two square matrices, in the policy's format."""
-    kind = keras.DTypePolicy(policy).compute_dtype
-    a = keras.ops.cast(keras.random.uniform((size, size)), kind)
-    multiply = compiled(lambda a, b: keras.ops.max(keras.ops.matmul(a, b)))
-    float(multiply(a, a))
-    best = np.inf
-    for _ in range(10):
-        began = time.perf_counter()
-        float(multiply(a, a))
-        best = min(best, time.perf_counter() - began)
-    return 2 * size**3 / best
-
-
 def peak_memory() -> int | None:
     """Most bytes that this process has held on its device; None where the backend does not say."""
     match keras.backend.backend():
@@ -299,16 +253,6 @@ def use_tf32(wanted: bool) -> None:
             torch.backends.cudnn.allow_tf32 = wanted
 
 
-def same_batch(x: np.ndarray, y: np.ndarray):
-    """One batch without end, on the device where the backend lets it stay there."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.data.Dataset.from_tensors((x, y)).repeat().prefetch(2)
-    batch = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
-    return (one for one in repeat(batch))
-
-
 def measure(name: str, policy: str, batch_size: int, *, small: bool = False) -> dict:
     """One row of the speed table: to be called once in a process, for its peak of memory."""
     plan = hardware.plan(policy, "auto" if small else "1")
@@ -332,7 +276,7 @@ def measure(name: str, policy: str, batch_size: int, *, small: bool = False) -> 
             model.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=0)
             rates.append(steps * batch_size / (time.perf_counter() - began))
         memory = peak_memory()
-        multiplied = matrix_rate(policy, 256 if small else MATRIX)
+        multiplied = matrix_rate(keras.DTypePolicy(policy).compute_dtype, 256 if small else MATRIX)
     rate = float(np.median(rates))
     # The backward pass multiplies twice as often as the forward pass.
     done = 3 * operations(model) * rate

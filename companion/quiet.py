@@ -1,12 +1,14 @@
-"""TensorFlow's start-up messages, kept from the reader: they are for its developers."""
+"""TensorFlow is loaded in silence, and in an order that PyTorch survives."""
 
 import contextlib
+import ctypes
 import importlib.machinery
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -32,14 +34,29 @@ def stderr_withheld() -> Iterator[None]:
             os.close(stderr)
 
 
+def load_triton_first() -> None:
+    """Load the library of Triton, where that is installed, before TensorFlow's.
+
+    The first optimizer of PyTorch loads Triton. Where TensorFlow's library came first, Triton's
+    ends in a segmentation fault, and with it the reader's notebook (seen with TensorFlow 2.21,
+    PyTorch 2.13 and Triton 3.9).
+    """
+    spec = importlib.machinery.PathFinder.find_spec("triton")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        for library in Path(folder, "_C").glob("libtriton*.so"):
+            with contextlib.suppress(OSError):  # one that cannot be loaded does no harm either
+                ctypes.CDLL(str(library))
+
+
 class _QuietLoader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         with stderr_withheld():
+            load_triton_first()
             super().exec_module(module)
 
 
 class QuietTensorFlow:
-    """An import hook that keeps stderr still while `tensorflow` is loaded, whoever loads it."""
+    """An import hook that is quiet while `tensorflow` is loaded, and has Triton loaded first."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:

@@ -156,3 +156,25 @@ def test_doctor_says_what_there_is_and_what_to_do(tmp_path):
     assert "digits" in found["data"]
     if found["plan"]["devices"] == ["CPU"]:
         assert "tensorflow[and-cuda]" in " ".join(found["advice"])
+
+
+@pytest.mark.slow
+@pytest.mark.no_cover
+def test_doctor_measures_and_draws_the_roofline(tmp_path):
+    done = companion("doctor", "--measure", "--output", "roof.svg", "--json", folder=tmp_path)
+    found = one_object(done)["measured"]
+    assert done.returncode == 0
+    assert {"float32", "bfloat16", "float16"} == set(found["matrix_rates"])
+    assert found["bandwidth"] > 0
+    for step in found["steps"]:
+        assert step["share_of_matrix_rate"] == step["rate"] / found["matrix_rates"]["float32"]
+    assert "<svg" in (tmp_path / "roof.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--output", "roof.png"], "Give both"), (["--measure", "--output", "roof.txt"], "roof.txt")],
+)
+def test_doctor_draws_only_what_it_measures_and_only_pictures(options, said, tmp_path):
+    done = companion("doctor", *options, folder=tmp_path)
+    assert (done.returncode, said in done.stderr) == (2, True)

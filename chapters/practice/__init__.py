@@ -10,16 +10,15 @@ chapter = Chapter(
     question="What goes wrong with data and machines when the network itself is right, and how is "
     "it found?",
     lectures="ACDE",
-    pages=(
-        "02-tuning.md",
-        "05-grand-issues.md",
-    ),
+    pages=("02-tuning.md", "03-machines.md", "04-rosetta.md", "05-grand-issues.md"),
     builds_on=("regularization", "convnets", "ecg"),
 )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "formats": ["FORMATS", "Format", "fate"],
+        "weights": ["carry_to_keras", "carry_to_pytorch", "to_keras", "to_pytorch"],
         "scratch": [
             "Report",
             "balanced_class_weights",

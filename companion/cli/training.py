@@ -21,7 +21,7 @@ from companion.datasets import source
 from companion.datasets.sources import find, known
 from companion.errors import UnknownNameError, UserError
 from companion.lesson import sections
-from companion.training import hardware, machines
+from companion.training import hardware, machines, measuring
 from companion.training.run import read_examination, read_record, versions
 
 
@@ -312,8 +312,22 @@ def data(
 
 
 @command
-def doctor(json: Json = False) -> Answer:
+def doctor(
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Time matrix products, memory and steps of training."),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="With --measure: draw the roofline into this file (.png, .svg, .pdf)."),
+    ] = None,
+    json: Json = False,
+) -> Answer:
     """Say what this machine can do, and what to do about what it cannot."""
+    if output and not measure:
+        raise UserError("--output draws what --measure finds. Give both.")
+    if output and output.suffix not in (".png", ".svg", ".pdf"):
+        raise UserError(f"--output is a .png, .svg or .pdf file. Received: {output}.")
     plan = hardware.plan()
     gpu = "" if plan.kind != "cpu" else hardware.gpu_advice(plan.backend, **hardware.nvidia())
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
@@ -324,7 +338,7 @@ def doctor(json: Json = False) -> Answer:
         advice.append(gpu)
     if len(here) < len(sources):
         advice.append("`companion data` lists the data sets that are not here yet.")
-    found = {
+    found: dict[str, Any] = {
         "python": platform.python_version(),
         "system": system,
         "versions": versions(),
@@ -344,4 +358,29 @@ def doctor(json: Json = False) -> Answer:
         data=", ".join(here),
         free_disk=f"{found['free_gigabytes']} GB",
     )
-    return Answer(found, Group(shown, *advice))
+    if not measure:
+        return Answer(found, Group(shown, *advice))
+    measured = measuring.measure()
+    found["measured"] = measured.to_json()
+    if output:
+        from companion.plots.roofline import draw_roofline
+
+        draw_roofline(found["measured"]).savefig(output, dpi=120)
+    return Answer(found, Group(shown, *_measured(measured), *advice))
+
+
+def _measured(found: measuring.Measurement) -> Iterator[Any]:
+    """Say what a machine reached."""
+    rates = (f"{name} {rate / 1e9:,.0f}" for name, rate in found.matrix_rates.items())
+    yield facts(
+        measured=f"{found.device} in {found.seconds:.0f} s",
+        matrix_product=f"10⁹ operations/s: {', '.join(rates)}",
+        memory=f"{found.bandwidth / 1e9:,.1f} GB/s read",
+    )
+    rows = table("step of 128", "ms", "10⁹ operations/s", "share of float32", "roof")
+    for one in found.steps:
+        share, roof = f"{100 * found.share(one):.1f} %", found.bound(one.intensity) / 1e9
+        rows.add_row(
+            one.model, f"{1e3 * one.seconds:.2f}", f"{one.rate / 1e9:,.1f}", share, f"{roof:,.1f}"
+        )
+    yield rows

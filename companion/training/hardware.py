@@ -185,6 +185,18 @@ def look() -> Machine:
     return Machine(backend, tuple(accelerators()), processes, cpus)
 
 
+def processor() -> str:
+    """Return what the CPU is, as its maker calls it, and its cores."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} core{'s' * (cores != 1)}"
+
+
 def plan(precision: str = "auto", devices: str = "auto") -> Plan:
     """Decide where and in which precision to train on this machine: `plan_for` what it has.
 
