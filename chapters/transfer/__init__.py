@@ -12,7 +12,9 @@ chapter = Chapter(
     pages=("02-the-matrix-tried.md",),
     builds_on=("convnets", "regularization"),
     models=(
-        Model("transfer_cnn", 56_197, (8, 8, 1), "ours: three stages that can be locked one by one"),
+        Model(
+            "transfer_cnn", 40_181, (8, 8, 1), "ours: three stages that can be locked one by one"
+        ),
     ),
     data="sources",
 )
@@ -22,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "fine_tuning": ["extracted", "fine_tune", "open_layers", "with_head"],
         "models": ["transfer_cnn"],
-        "pretrained": ["load_base"],
+        "pretrained": ["load_base", "without_top"],
         "scratch": [
             "Layer",
             "batch_norm",
@@ -31,6 +33,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "passes_through",
             "recommend",
         ],
-        "sources": ["block_means", "draw_letters"],
+        "sources": ["block_means", "draw_letters", "of_classes"],
     },
 )

@@ -279,9 +279,7 @@ frozen_batch_norm.mistakes(
         x, g, b, m, v, training, training and trainable
     ),
     "Your averages never move: while it is trained, the layer learns them.",
-    lambda x, g, b, m, v, training, trainable: _norm(
-        x, g, b, m, v, training and trainable, False
-    ),
+    lambda x, g, b, m, v, training, trainable: _norm(x, g, b, m, v, training and trainable, False),
     "You kept 0.1 of the averages and took 0.9 of the batch: Keras's momentum is what is kept.",
     lambda x, g, b, m, v, training, trainable: _norm(
         x, g, b, m, v, training and trainable, training and trainable, 0.1
@@ -291,9 +289,7 @@ frozen_batch_norm.mistakes(
         x, g, b, m, v, training or trainable, training or trainable
     ),
     "You normalized by the moving averages while training: the batch's own come first.",
-    lambda x, g, b, m, v, training, trainable: _norm(
-        x, g, b, m, v, False, training and trainable
-    ),
+    lambda x, g, b, m, v, training, trainable: _norm(x, g, b, m, v, False, training and trainable),
 )
 
 

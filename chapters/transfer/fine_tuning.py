@@ -1,6 +1,5 @@
 """Fine-tuning: a new head on an old base, and which of the base's layers may still move."""
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import companion
-from companion.datasets.dataset import Dataset, Split
+from companion.datasets.dataset import Dataset
 from companion.errors import UserError
 from companion.training.run import Run
 
@@ -139,26 +138,10 @@ def extracted(base: keras.Model, data: Dataset) -> Dataset:
     """
 
     def features(x: NDArray[Any]) -> NDArray[np.float32]:
+        if not len(x):
+            return np.zeros((0, width), "float32")
         found = keras.ops.convert_to_numpy(base.predict(x, batch_size=512, verbose=0))
-        return found.reshape(len(x), -1).astype("float32")
+        return found.reshape(len(x), width).astype("float32")
 
-    fitted = data.fitted_to(base.input_shape[1:])
-    return fitted.changed((int(np.prod(base.output_shape[1:])),), features)
-
-
-def of_classes(data: Dataset, classes: slice | list[int]) -> Dataset:
-    """Return the examples of some classes, which are numbered from 0 again.
-
-    Args:
-        data: Images with a class each.
-        classes: Which classes, e.g. ``slice(5, 10)``.
-    """
-    kept = np.arange(data.classes)[classes]
-
-    def part(split: Split) -> Split:
-        few = split[np.isin(split.y, kept)]
-        return replace(few, y=np.searchsorted(kept, few.y))
-
-    card = replace(data.card, class_names=tuple(data.card.class_names[k] for k in kept))
-    train, validation, test = map(part, (data.train, data.validation, data.test))
-    return replace(data, card=card, train=train, validation=validation, test=test)
+    width = int(np.prod(base.output_shape[1:]))
+    return data.fitted_to(base.input_shape[1:]).changed((width,), features)

@@ -46,7 +46,7 @@ APPLICATIONS = {
 
 
 def load_base(source: str | Path = SHIPPED, *, like: keras.Model | None = None) -> keras.Model:
-    """Return a trained network without its head: from images in [0, 1] to features.
+    """Return a trained network without its top: from images in [0, 1] to features.
 
     Args:
         source: The name of the shipped base; a name of `APPLICATIONS`, whose weights are fetched
@@ -71,7 +71,7 @@ def load_base(source: str | Path = SHIPPED, *, like: keras.Model | None = None) 
         raise UserError(f"There is no file {path}. Give the path of a .keras or .weights.h5 file.")
     try:
         if path.suffix == ".keras":
-            return feature_extractor(keras.models.load_model(path, compile=False))
+            return without_top(keras.models.load_model(path, compile=False))
         like = transfer_cnn() if like is None else like
         like.load_weights(path)
     except UserError:
@@ -81,7 +81,14 @@ def load_base(source: str | Path = SHIPPED, *, like: keras.Model | None = None) 
             f"{path} cannot be read: it is damaged, or holds the weights of another network than "
             f"{like.name if like else 'it says'} ({_first_line(error)})."
         ) from error
-    return feature_extractor(like)
+    return without_top(like)
+
+
+def without_top(model: keras.Model) -> keras.Model:
+    """Return a network up to its layer ``features``; where it has none, without its last layer."""
+    if "features" in (layer.name for layer in model.layers):
+        return keras.Model(model.inputs, model.get_layer("features").output, name=model.name)
+    return feature_extractor(model)
 
 
 def shipped(path: Path) -> keras.Model:
@@ -98,7 +105,7 @@ def shipped(path: Path) -> keras.Model:
             f"{path} is damaged: its SHA-256 is not that of {path.stem}.json. Install the "
             "companion again: it ships that file."
         )
-    base = feature_extractor(transfer_cnn())
+    base = without_top(transfer_cnn())
     with np.load(path) as kept:
         base.set_weights([kept[name].astype("float32") for name in sorted(kept)])
     return base

@@ -33,9 +33,7 @@ def convolution(name: str, size: int, channels: int, filters: int) -> Layer:
 
 def normalization(name: str, maps: int) -> Layer:
     """Return batch normalization: γ and β of each map are learned, mean and variance counted."""
-    return Layer(
-        name, {"γ": maps, "β": maps}, {"moving mean": maps, "moving variance": maps}
-    )
+    return Layer(name, {"γ": maps, "β": maps}, {"moving mean": maps, "moving variance": maps})
 
 
 def dense(name: str, inputs: int, units: int) -> Layer:
@@ -44,11 +42,11 @@ def dense(name: str, inputs: int, units: int) -> Layer:
 
 
 TOWER = (
-    convolution("conv1", 3, 1, 32),
-    normalization("norm1", 32),
-    convolution("conv2", 3, 32, 64),
-    normalization("norm2", 64),
-    convolution("conv3", 3, 64, 64),
+    convolution("conv1", 3, 1, 16),
+    normalization("norm1", 16),
+    convolution("conv2", 3, 16, 32),
+    normalization("norm2", 32),
+    convolution("conv3", 3, 32, 64),
     normalization("norm3", 64),
     dense("head", 256, 5),
 )
@@ -137,7 +135,9 @@ def recommend(data: str, similarity: str) -> Advice:
     return MATRIX[data, similarity]
 
 
-def passes_through(examples: int, epochs: int, strategy: str, kept: bool = False) -> tuple[int, int]:
+def passes_through(
+    examples: int, epochs: int, strategy: str, kept: bool = False
+) -> tuple[int, int]:
     """Return how often an example goes forward and backward through the base.
 
     Features that are extracted once and kept cost one pass for each example; otherwise each epoch
@@ -198,7 +198,9 @@ def batch_norm(
     x, mean, variance = (np.asarray(one, float) for one in (x, mean, variance))
     if training and trainable:
         now, spread = x.mean(axis=0), x.var(axis=0)
-        moved = [momentum * old + (1 - momentum) * new for old, new in ((mean, now), (variance, spread))]
+        moved = [
+            momentum * old + (1 - momentum) * new for old, new in ((mean, now), (variance, spread))
+        ]
     else:
         now, spread = mean, variance
         moved = [mean, variance]
@@ -227,5 +229,7 @@ def linear_probe(
     phi, targets = np.asarray(features, float), np.eye(classes)[np.asarray(y)]
     centre, shares = phi.mean(axis=0), targets.mean(axis=0)
     phi = phi - centre
-    kernel = np.linalg.solve(phi.T @ phi + penalty * np.eye(phi.shape[1]), phi.T @ (targets - shares))
+    kernel = np.linalg.solve(
+        phi.T @ phi + penalty * np.eye(phi.shape[1]), phi.T @ (targets - shares)
+    )
     return kernel, shares - centre @ kernel

@@ -1,16 +1,35 @@
-"""Letters that a font draws, as small as the embedded digits: classes that no digit has."""
+"""Classes that a base has not seen: some of a data set's own, and letters that a font draws."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from companion.datasets.dataset import Card, Split
+from companion.datasets.dataset import Card, Dataset, Split
 from companion.datasets.source import Generated
 
 LETTERS = "ABCDE"
 EACH = 180
 SIDE, PIXELS = 32, 8
+
+
+def of_classes(data: Dataset, classes: slice | list[int]) -> Dataset:
+    """Return the examples of some classes, which are numbered from 0 again.
+
+    Args:
+        data: Images with a class each.
+        classes: Which classes, e.g. ``slice(5, 10)``.
+    """
+    kept = np.arange(data.classes)[classes]
+
+    def part(split: Split) -> Split:
+        few = split[np.isin(split.y, kept)]
+        return replace(few, y=np.searchsorted(kept, few.y))
+
+    card = replace(data.card, class_names=tuple(data.card.class_names[k] for k in kept))
+    train, validation, test = map(part, (data.train, data.validation, data.test))
+    return replace(data, card=card, train=train, validation=validation, test=test)
 
 
 def block_means(images, side):

@@ -11,13 +11,14 @@ from functools import cache
 import numpy as np
 
 import companion
+from chapters.transfer.sources import of_classes
 from companion.datasets.dataset import SPLITS
 from companion.studies.study import Study
 from companion.training.batches import passes
 
 CLASSES = 5
-STEPS, BATCH = 150, 20
-HEAD_STEPS, HEAD_RATE = 75, 0.01  # the first stage, where there are two
+STEPS, BATCH = 100, 32
+HEAD_STEPS, HEAD_RATE = 40, 0.01  # the first stage, where there are two
 NOTHING, STRATEGIES = "nothing", ("head", "some", "all")
 # Peak rates of Adam: of a network from nothing, of a head, of a base that is thawed.
 RATES = {NOTHING: (1e-3, 3e-3, 1e-2), "head": (3e-3, 1e-2, 3e-2)}
@@ -46,8 +47,6 @@ TASKS = (*CHANGES, "letters")
 @cache
 def material(task):
     """Return the data of a task: five classes that the base has not seen."""
-    from chapters.transfer.fine_tuning import of_classes
-
     if task == "letters":
         return companion.load("letters")
     data, change = of_classes(companion.load("digits"), slice(5, 10)), CHANGES[task]
@@ -75,11 +74,14 @@ def network(strategy):
     from chapters.transfer.pretrained import load_base
 
     if strategy == NOTHING:
-        model = transfer_cnn(classes=CLASSES)
+        model = transfer_cnn(classes=CLASSES, hidden=0)
     else:
         model = with_head(load_base(), CLASSES)
         open_layers(model, strategy)
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(), jit_compile=False)
+    model.compile(
+        "adam", keras.losses.SparseCategoricalCrossentropy(),
+        steps_per_execution=20, jit_compile=False,
+    )  # fmt: skip
     return model
 
 
@@ -92,8 +94,9 @@ def first_weights(strategy, seed):
     from chapters.transfer.pretrained import load_base
 
     keras.utils.set_random_seed(seed)
-    new = transfer_cnn(classes=CLASSES) if strategy == NOTHING else with_head(load_base(), CLASSES)
-    return new.get_weights()
+    if strategy == NOTHING:
+        return transfer_cnn(classes=CLASSES, hidden=0).get_weights()
+    return with_head(load_base(), CLASSES).get_weights()
 
 
 def trained(strategy, weights, examples, rate, steps, seed):
@@ -153,6 +156,32 @@ head_start = Study(
         ("digits 5 to 9", strategy, each) for strategy in (NOTHING, "head") for each in (3, 30)
     ),
     seeds=range(10),
+    quick_seeds=range(6),
+    outcome="test_error",
+    unit="share of test images",
+    baseline=from_nothing,
+    measure=row,
+)
+
+LITTLE, LARGE = 5, 100
+
+amount_and_similarity = Study(
+    name="amount_and_similarity",
+    question="Which strategy suits little and much data, similar to what a base has seen and "
+    "different?",
+    factor=FACTORS,
+    levels=tuple(
+        (task, strategy, each)
+        for task in TASKS
+        for strategy in (NOTHING, *STRATEGIES)
+        for each in (LITTLE, LARGE)
+    ),
+    quick_levels=tuple(
+        (task, strategy, LITTLE)
+        for task in ("digits 5 to 9", "letters")
+        for strategy in (NOTHING, "head")
+    ),
+    seeds=range(11),
     quick_seeds=range(6),
     outcome="test_error",
     unit="share of test images",
