@@ -126,7 +126,7 @@ def test_the_first_open_layer_can_be_named_and_opens_all_above_it(base):
 def test_what_cannot_be_opened_is_told_before_anything_trains(base, digits):
     with pytest.raises(UserError, match="'head', 'some', 'all'"):
         fine_tune(base, digits, "most", **TINY)
-    with pytest.raises(UserError, match="a layer of the base: .*conv1.*'conv9'"):
+    with pytest.raises(UserError, match=r"a layer of the base: .*conv1.*'conv9'"):
         fine_tune(base, digits, "some", first_open="conv9", **TINY)
 
 
@@ -240,9 +240,9 @@ def test_files_that_are_missing_damaged_or_foreign_get_one_sentence(tmp_path):
         with pytest.raises(UserError, match=f"{name} cannot be read: it is damaged"):
             load_base(tmp_path / name)
     transfer_cnn(hidden=9).save_weights(tmp_path / "other.weights.h5")
-    with pytest.raises(UserError, match="the weights of another network than transfer_cnn"):
+    with pytest.raises(UserError, match=r"the weights of another network than transfer_cnn"):
         load_base(tmp_path / "other.weights.h5")
-    with pytest.raises(UserError, match="no base named 'vgg61'. Did you mean 'vgg16'"):
+    with pytest.raises(UserError, match=r"no base named 'vgg61'. Did you mean 'vgg16'"):
         load_base("vgg61")
 
 
@@ -252,7 +252,7 @@ def test_a_base_that_must_be_fetched_is_refused_within_seconds_where_there_is_no
     monkeypatch.setattr(pretrained.keras.config, "keras_home", lambda: str(tmp_path))
     monkeypatch.setattr(pretrained, "reachable", lambda host: False)
     began = time.perf_counter()
-    with pytest.raises(UserError, match="storage.googleapis.com cannot be reached"):
+    with pytest.raises(UserError, match=r"storage\.googleapis.com cannot be reached"):
         load_base("mobilenet_v2")
     assert time.perf_counter() - began < 5
 
@@ -374,7 +374,7 @@ def test_every_task_of_the_studies_has_five_classes_and_images_of_the_bases_size
         assert_array_equal(np.bincount(few.y), [3] * 5)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["some", "all"])
 def test_a_network_of_the_study_opens_what_fine_tuning_opens(strategy):
     opened = {
         f"{layer.name} {weight.name}"
@@ -421,7 +421,7 @@ def test_a_verdict_says_up_to_which_amount_a_base_helps():
 
 def test_a_verdict_holds_each_cell_of_the_matrix_to_the_record():
     def error(level, seed):
-        task, base, each = level
+        task, base, _ = level
         wins = "head" if task == "digits 5 to 9" else "some"
         return 0.2 - 0.1 * (base == wins) + 0.001 * seed + 0.002 * (seed % 4) * (base == "all")
 

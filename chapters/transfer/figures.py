@@ -148,7 +148,7 @@ def features_once() -> Figure:
     axes.set(xlabel="epochs", ylabel="seconds", ylim=(0, None))
     axes.legend(frameon=False, title="features extracted")
     axes.set_title(
-        f"After {timed['epochs'][-1]} epochs, features that are kept have cost 1/{last:.0f} of the time"
+        f"{timed['epochs'][-1]} epochs on features that are kept take 1/{last:.0f} of the time"
     )
     figure.set_label(
         f"Seconds of training a head on {timed['examples']:,} images. "

@@ -7,7 +7,7 @@ STAGES = (16, 32, 64)
 
 
 def transfer_cnn(input_shape=(8, 8, 1), classes=5, *, hidden=64):
-    """Build a small convnet whose stages are named ``conv1`` to ``conv3``, with dense layers on top.
+    """Build a small convnet whose stages are named ``conv1`` to ``conv3``, dense on top.
 
     What a base is cut from: everything up to the layer ``features``.
 

@@ -54,7 +54,7 @@ def load_base(source: str | Path = SHIPPED, *, like: keras.Model | None = None) 
         like: The network that a file of weights belongs to; a `transfer_cnn` by default.
 
     Returns:
-        A `keras.Model`. What Keras's networks do to pixels first (`preprocess_input`) is part of it.
+        A `keras.Model`. What Keras's networks do to pixels first, `preprocess_input`, is part.
 
     Raises:
         UserError: If there is no such name or file, if it is damaged or belongs to another

@@ -1,4 +1,4 @@
-"""What the studies show, and what they cannot: the last useful amount, and the matrix held to it."""
+"""What the studies show, and what they cannot: up to which amount, and in which cells."""
 
 from typing import NamedTuple
 
