@@ -40,8 +40,8 @@ def fine_tune(
             those with kernels are.
         head_rate: Learning rate of the first stage.
         rate: Learning rate of the second.
-        seed: Seed of the head's first weights and of the order of the examples.
-        **recipe: Fields of `companion.training.Recipe`, for both stages.
+        seed: Seed of the order of the examples and of their changes.
+        **recipe: What else `companion.train` takes, for both stages.
 
     Returns:
         The run of each stage: one for ``"head"``, two for the others.
@@ -50,7 +50,6 @@ def fine_tune(
         UserError: If there is no such strategy or layer, or the data do not fit.
     """
     data = companion.load(data) if isinstance(data, str) else data
-    keras.utils.set_random_seed(seed)
     model = with_head(base, data.classes)
     if strategy != "head":
         open_layers(model, strategy, first_open)  # so that a slip is told before anything trains
@@ -65,7 +64,11 @@ def fine_tune(
 
 
 def with_head(base: keras.Model, classes: int) -> keras.Model:
-    """Return a copy of a base under a new softmax layer, named ``head``.
+    """Return a copy of a base under a new softmax layer, named ``head``, whose weights are zero.
+
+    A last layer may begin at zero: each of its units has an error of its own, so they part at the
+    first step. Weights that are drawn would stay in the answers as noise wherever few examples
+    correct them.
 
     The base is called with ``training=False``: its normalization keeps to the moving averages and
     its dropout stays off, whichever of its weights are trained.
@@ -80,7 +83,9 @@ def with_head(base: keras.Model, classes: int) -> keras.Model:
     features = copied(images, training=False)
     if len(features.shape) == 4:
         features = keras.layers.GlobalAveragePooling2D(name="average")(features)
-    head = keras.layers.Dense(classes, activation="softmax", dtype="float32", name="head")
+    head = keras.layers.Dense(
+        classes, "softmax", kernel_initializer="zeros", dtype="float32", name="head"
+    )
     return keras.Model(images, head(features), name=f"{base.name}_with_head")
 
 

@@ -21,11 +21,11 @@ CLASSES = 5
 BATCH = 16
 NOTHING, STRATEGIES = "nothing", ("head", "some", "all")
 STEPS = {NOTHING: 200, "head": 100, "some": 60, "all": 60}
-HEAD_STEPS, HEAD_RATE = 40, 0.01  # the first stage, where there are two
+HEAD_STEPS, HEAD_RATE = 40, 3e-3  # the first stage, where there are two
 # Rates of Adam that are tried.
 RATES = {
     NOTHING: (1e-3, 4e-3),
-    "head": (3e-3, 1e-2, 3e-2),
+    "head": (3e-4, 1e-3, 3e-3),
     "some": (5e-4, 2e-3),
     "all": (5e-4, 2e-3),
 }
@@ -103,7 +103,7 @@ def network(strategy):
 
 
 def first_weights(strategy, seed):
-    """Return a network's weights before training: what is new is drawn by the seed."""
+    """Return a network's weights before training: drawn by the seed, or the base and a head of 0."""
     import keras
 
     from chapters.transfer.fine_tuning import with_head
