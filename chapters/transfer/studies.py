@@ -103,7 +103,7 @@ def network(strategy):
 
 
 def first_weights(strategy, seed):
-    """Return a network's weights before training: drawn by the seed, or the base and a head of 0."""
+    """Return a network's first weights: drawn by the seed, or the base under a head of zeros."""
     import keras
 
     from chapters.transfer.fine_tuning import with_head
