@@ -118,9 +118,9 @@ def open_layers(model: keras.Model, strategy: str, first_open: str | None = None
         first = 0
     else:
         first = names.index(first_open or kernels[-max(1, len(kernels) // 2)])
-    base.trainable = True  # of all that it holds, before some of it is locked again
-    for layer in layers[:first]:
-        layer.trainable = False
+    base.trainable = True  # else nothing in it is, whatever its layers say
+    for number, layer in enumerate(layers):
+        layer.trainable = number >= first
 
 
 def flat_layers(model: keras.Model) -> list[keras.Layer]:
