@@ -182,7 +182,7 @@ head_start = Study(
         ("digits 5 to 9", strategy, each) for strategy in (NOTHING, "head") for each in (3, 30)
     ),
     seeds=range(10),
-    quick_seeds=range(6),
+    quick_seeds=range(7),
     outcome="test_error",
     unit="share of test images",
     baseline=from_nothing,
@@ -208,7 +208,7 @@ amount_and_similarity = Study(
         for strategy in (NOTHING, "head")
     ),
     seeds=range(11),
-    quick_seeds=range(6),
+    quick_seeds=range(7),
     outcome="test_error",
     unit="share of test images",
     baseline=from_nothing,
