@@ -418,7 +418,7 @@ def test_a_verdict_says_up_to_which_amount_a_base_helps():
 
     results = results_of(studies.head_start, error)
     assert verdicts.helps_up_to(results, "head") == (10, 30)
-    assert verdicts.helps_up_to(results, "some") == (0, 1)
+    assert verdicts.helps_up_to(results, "all") == (0, 3)
 
 
 def test_a_verdict_holds_each_cell_of_the_matrix_to_the_record():

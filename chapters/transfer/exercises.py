@@ -458,7 +458,7 @@ two_stages.mistakes(
     lambda *given: _two_stages(*given, fresh_base=False),
     "You kept one optimizer for both stages: compile anew, and it begins at 0.",
     lambda *given: _two_stages(*given, fresh_base=False, fresh_head=False),
-    "You moved the base in the first stage: under a random head it learns to undo itself.",
+    "You moved the base in the first stage: under a new head it follows what is still noise.",
     lambda *given: _two_stages(*given, locked=False),
     "You froze the head in the second stage: it goes on learning.",
     lambda *given: _two_stages(*given, head_moves=False),

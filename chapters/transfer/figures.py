@@ -72,25 +72,23 @@ def tasks() -> Figure:
 
 
 def amounts() -> Figure:
-    """Test error on 5 to 9 over the examples a class, from nothing and by three strategies."""
-    table = verdicts.recorded("head_start").table
+    """Test error on 5 to 9 over the examples a class, from nothing and on the base."""
+    results = verdicts.recorded("head_start")
     figure, axes = subplots((6.4, 4.2))
     told = []
-    for base, (colour, style) in LOOKS.items():
-        line = table[table["base"] == base].sort_values("examples a class")
-        name = {"nothing": "from nothing"}.get(base, f"base, {base}")
+    for base, line in results.table.groupby("base", sort=False):
+        colour, style = LOOKS[str(base)]
+        name = "from nothing" if base == studies.NOTHING else f"on the base: {base}"
         look = {"color": colour, "fmt": style, "label": name, "markersize": 4}
         intervals(axes, line, "examples a class", 100, **look)
         errors = zip(line["examples a class"], line["mean"], strict=True)
         told.append(f"{name}: " + ", ".join(f"{100 * e:.1f} % at {n}" for n, e in errors))
+    each = sorted(set(results.table["examples a class"]))
     axes.set(xlabel="examples a class", ylabel="test error [%]", xscale="log", yscale="log")
-    axes.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
+    axes.set_xticks(each, [str(one) for one in each])
+    axes.set_xticks([], minor=True)
     axes.legend(frameon=False)
-    last = max(
-        verdicts.helps_up_to(verdicts.recorded("head_start"), one)[0]
-        for one in LOOKS
-        if one != "nothing"
-    )
+    last = max(verdicts.helps_up_to(results, base)[0] for base in ("head", "all"))
     axes.set_title(
         f"The base is shown to help up to {last} examples a class"
         if last
