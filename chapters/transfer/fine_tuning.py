@@ -35,7 +35,7 @@ def fine_tune(
         base: A trained network from images to features, e.g. of `load_base`. It stays as it is.
         data: What to learn, as `companion.train` takes it.
         strategy: What moves in the end: the ``"head"`` alone, ``"some"`` layers and the head, or
-            ``"all"`` of them. Moving statistics of normalization never do.
+            ``"all"`` of them. Batch normalization never does.
         first_open: The layer of the base from which on ``"some"`` are open; by default half of
             those with kernels are.
         head_rate: Learning rate of the first stage.
@@ -70,9 +70,6 @@ def with_head(base: keras.Model, classes: int) -> keras.Model:
     first step. Weights that are drawn would stay in the answers as noise wherever few examples
     correct them.
 
-    The base is called with ``training=False``: its normalization keeps to the moving averages and
-    its dropout stays off, whichever of its weights are trained.
-
     Args:
         base: From images to feature maps, which are averaged over their places, or to features.
         classes: Units of the head.
@@ -80,7 +77,7 @@ def with_head(base: keras.Model, classes: int) -> keras.Model:
     copied = keras.models.clone_model(base)
     copied.set_weights(base.get_weights())
     images = keras.Input(base.input_shape[1:], name="image")
-    features = copied(images, training=False)
+    features = copied(images)
     if len(features.shape) == 4:
         features = keras.layers.GlobalAveragePooling2D(name="average")(features)
     head = keras.layers.Dense(
@@ -91,6 +88,8 @@ def with_head(base: keras.Model, classes: int) -> keras.Model:
 
 def open_layers(model: keras.Model, strategy: str, first_open: str | None = None) -> None:
     """Say which layers of a base under a head may move. Then compile, for `compile` reads it.
+
+    Batch normalization stays locked, and with it in inference mode.
 
     Args:
         model: What `with_head` returned.
@@ -120,7 +119,9 @@ def open_layers(model: keras.Model, strategy: str, first_open: str | None = None
         first = names.index(first_open or kernels[-max(1, len(kernels) // 2)])
     base.trainable = True  # else nothing in it is, whatever its layers say
     for number, layer in enumerate(layers):
-        layer.trainable = number >= first
+        # A normalization that is not trainable keeps to its moving averages, in training as well.
+        normalizes = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = number >= first and not normalizes
 
 
 def flat_layers(model: keras.Model) -> list[keras.Layer]:
