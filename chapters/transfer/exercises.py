@@ -145,24 +145,25 @@ prepared.mistakes(
 def trainable_parameters(kernels, locked, classes):
     """Count what fine-tuning trains: convolutions without biases, normalized, under a new head.
 
-    Behind each convolution stands a batch normalization. The last maps are averaged over their
-    places, so the head, a dense layer with biases, reads one number of each.
+    Behind each convolution stands a batch normalization, which stays locked in every stage. The
+    last maps are averaged over their places, so the head, a dense layer with biases, reads one
+    number of each.
 
     Args:
         kernels: ``[height, width, channels, filters]`` of each convolution, from the input up.
-        locked: How many of the lowest stages (convolution and normalization) are frozen.
+        locked: How many of the lowest convolutions are frozen.
         classes: Units of the head.
 
     Returns:
         How many numbers a gradient moves.
     """
     head = (kernels[-1][-1] + 1) * classes
-    return head + sum(int(np.prod(kernel)) + 2 * kernel[-1] for kernel in kernels[locked:])
+    return head + sum(int(np.prod(kernel)) for kernel in kernels[locked:])
 
 
 @trainable_parameters.cases
 def _(rng):
-    tower = [[3, 3, 1, 32], [3, 3, 32, 64], [3, 3, 64, 64]]
+    tower = [[3, 3, 1, 16], [3, 3, 16, 32], [3, 3, 32, 64]]
     yield tower, 3, 5
     yield tower, 2, 5
     yield tower, 0, 5
@@ -172,30 +173,30 @@ def _(rng):
 
 trainable_parameters.hints(
     "The head is new, so it always moves. How many weights and biases has it?",
-    "A normalization learns γ and β of each map; its moving averages are no gradient's business.",
-    "`kernels[locked:]` are the stages that are open.",
+    "Normalization stays locked: none of its four arrays counts.",
+    "`kernels[locked:]` are the convolutions that are open.",
 )
 
 
-def _trainable(kernels, locked, classes, *, learned=2, bias=1, head=1, opened=None):
+def _trainable(kernels, locked, classes, *, norm=0, bias=1, head=1, opened=None):
     """Count with one thing done otherwise."""
     chosen = kernels[locked:] if opened is None else opened(kernels, locked)
-    counted = sum(int(np.prod(kernel)) + learned * kernel[-1] for kernel in chosen)
+    counted = sum(int(np.prod(kernel)) + norm * kernel[-1] for kernel in chosen)
     return counted + head * (kernels[-1][-1] + bias) * classes
 
 
 trainable_parameters.mistakes(
-    "You counted moving means and variances: they are counted, not learned.",
-    lambda kernels, locked, classes: _trainable(kernels, locked, classes, learned=4),
-    "You left γ and β out: normalization learns two numbers of each map.",
-    lambda kernels, locked, classes: _trainable(kernels, locked, classes, learned=0),
-    "You counted γ alone: β is learned, too.",
-    lambda kernels, locked, classes: _trainable(kernels, locked, classes, learned=1),
+    "You counted all four arrays of normalization: it stays locked, and two are never learned.",
+    lambda kernels, locked, classes: _trainable(kernels, locked, classes, norm=4),
+    "You counted γ and β: normalization stays locked, with what it has learned.",
+    lambda kernels, locked, classes: _trainable(kernels, locked, classes, norm=2),
+    "You gave the convolutions biases: with normalization behind them, they have none.",
+    lambda kernels, locked, classes: _trainable(kernels, locked, classes, norm=1),
     "You left the head out: it is new, and moves in every strategy.",
     lambda kernels, locked, classes: _trainable(kernels, locked, classes, head=0),
     "You forgot the head's biases.",
     lambda kernels, locked, classes: _trainable(kernels, locked, classes, bias=0),
-    "You opened the lowest stages: these stay locked; what is near the head opens first.",
+    "You opened the lowest layers: these stay locked; what is near the head opens first.",
     lambda kernels, locked, classes: _trainable(
         kernels, locked, classes, opened=lambda k, n: k[: len(k) - n]
     ),
@@ -203,9 +204,9 @@ trainable_parameters.mistakes(
     lambda kernels, locked, classes: _trainable(
         kernels, locked, classes, opened=lambda k, n: k[:n], head=0
     ),
-    "You gave all parameters, as `summary` totals them: locked stages do not train.",
+    "You gave all parameters, as `summary` totals them: locked layers do not train.",
     lambda kernels, locked, classes: _trainable(kernels, 0, classes),
-    "You locked one stage too many.",
+    "You locked one layer too many.",
     lambda kernels, locked, classes: _trainable(kernels, locked + 1, classes),
 )
 

@@ -17,15 +17,19 @@ const floors = (() => {
     dense("head", 256, 5),
   ];
 
-  /** How many of the lowest layers are locked. */
+  /** How many of the lowest layers are locked by the strategy; normalization is locked as well. */
   function locked(strategy, stage = 2, firstOpen = "conv3") {
     if (stage === 1 || strategy === "head") return TOWER.length - 1;
     return strategy === "all" ? 0 : TOWER.findIndex(({ name }) => name === firstOpen);
   }
 
+  /** Whether a floor is open; one with moving averages never is. */
+  const isOpen = (index, ...how) => index >= locked(...how) && Object.keys(TOWER[index].counted).length === 0;
+
   /** The arrays that a stage moves, with how many numbers each holds. */
   function movingArrays(strategy, stage = 2, firstOpen = "conv3") {
-    return Object.fromEntries(TOWER.slice(locked(strategy, stage, firstOpen)).flatMap(({ name, learned }) =>
+    const open = TOWER.filter((_, index) => isOpen(index, strategy, stage, firstOpen));
+    return Object.fromEntries(open.flatMap(({ name, learned }) =>
       Object.entries(learned).map(([array, size]) => [`${name} ${array}`, size])));
   }
 
@@ -39,7 +43,7 @@ const floors = (() => {
   /** The strategy to begin with, and the slide's words. */
   const recommend = (data, similarity) => MATRIX[`${data} ${similarity}`];
 
-  return { TOWER, locked, movingArrays, recommend };
+  return { TOWER, isOpen, movingArrays, recommend };
 })();
 
 if (typeof module !== "undefined") module.exports = floors;

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,13 +119,18 @@ def application(name: str) -> keras.Model:
         UserError: Within seconds, if its weights are not here and cannot be fetched.
     """
     one = APPLICATIONS[name]
-    cache = Path(keras.config.keras_home()) / "models"
+    cache = keras_home() / "models"
     if not any(cache.glob(f"{one.file}*notop.h5")) and not reachable(HOST):
         raise UserError(
             f"The weights of {name} are not in {cache}, and {HOST} cannot be reached. Fetch them "
             f"where there is a network, or use {SHIPPED}, which is shipped."
         )
     return with_preprocessing(one, weights="imagenet")
+
+
+def keras_home() -> Path:
+    """Return the folder that Keras keeps what it fetches in."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
 
 
 def with_preprocessing(one: Application, weights: str | None) -> keras.Model:

@@ -17,7 +17,7 @@ class Layer:
 
     Attributes:
         name: What it is called.
-        learned: Its arrays that a gradient moves, by name, with how many numbers each holds.
+        learned: Its arrays that a gradient can move, by name, with how many numbers each holds.
         counted: Its arrays that are moving averages, never moved by a gradient.
     """
 
@@ -59,11 +59,11 @@ def moving_arrays(
     """Return the arrays that a stage of fine-tuning moves, with how many numbers each holds.
 
     In the first stage that is the head. In the second one the strategy says: nothing more for
-    ``"head"``, the layers from `first_open` on for ``"some"``, all of them for ``"all"``. Moving
-    averages do not move in any stage.
+    ``"head"``, the layers from `first_open` on for ``"some"``, all of them for ``"all"``. Batch
+    normalization stays locked in every stage: a layer with moving averages is not opened.
 
     >>> list(moving_arrays(TOWER, "some"))
-    ['conv3 kernel', 'norm3 γ', 'norm3 β', 'head kernel', 'head bias']
+    ['conv3 kernel', 'head kernel', 'head bias']
     >>> sum(moving_arrays(TOWER, "head").values())
     1285
 
@@ -83,7 +83,8 @@ def moving_arrays(
             f"Received: {strategy!r}, {stage!r}, {first_open!r}."
         )
     first = {"head": len(tower) - 1, "some": names.index(first_open), "all": 0}[strategy]
-    opened = tower[-1:] if stage == 1 else tower[first:]
+    above = tower[-1:] if stage == 1 else tower[first:]
+    opened = [layer for layer in above if not layer.counted]
     return {f"{one.name} {name}": size for one in opened for name, size in one.learned.items()}
 
 

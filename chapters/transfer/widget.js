@@ -25,7 +25,7 @@ book.figure("transfer", (place) => {
   };
   const text = (words, attributes) => svg("text", { fill: "currentColor", "font-size": 14, ...attributes }, words);
   const count = (value) => value.toLocaleString("en");
-  const isOpen = (index) => index >= floors.locked(state.strategy, state.stage, state.firstOpen);
+  const isOpen = (index) => floors.isOpen(index, state.strategy, state.stage, state.firstOpen);
 
   /** A padlock, its shackle lifted where the floor is open. */
   function padlock(x, y, open) {
@@ -85,14 +85,16 @@ book.figure("transfer", (place) => {
     const moving = floors.movingArrays(state.strategy, state.stage, state.firstOpen);
     const numbers = Object.values(moving).reduce((sum, size) => sum + size, 0);
     const { name, learned, counted } = floors.TOWER[floor];
-    const averages = Object.keys(counted).length ? "; its moving averages stay as they are" : "";
-    const words = Object.keys(learned).join(" and ");
+    const arrays = [...Object.keys(learned), ...Object.keys(counted)];
+    const words = arrays.length > 1 ? `${arrays.slice(0, -1).join(", ")} and ${arrays.at(-1)}` : arrays[0];
+    const plural = arrays.length > 1 ? "" : "s";
+    const always = Object.keys(counted).length ? ", as normalization always is" : "";
     const [advised, cell] = floors.recommend(state.data, state.similarity);
     const agreed = advised === state.strategy ? "as you have it" : "not what you have";
     news.say(
       `The slide, for ${state.data} data that are ${state.similarity}: “${cell}” (${advised}: ${agreed}). ` +
       `Stage ${state.stage} moves ${count(numbers)} numbers in ${Object.keys(moving).length} arrays: ${Object.keys(moving).join(", ")}. ` +
-      `${name} is ${isOpen(floor) ? `open: ${words} move${averages}` : `locked: ${words} stay as they are${averages}`}.`);
+      `${name} is ${isOpen(floor) ? `open: ${words} move${plural}` : `locked${always}: ${words} stay${plural} as ${plural ? "it is" : "they are"}`}.`);
   }
 
   function changed() {
