@@ -134,7 +134,7 @@ def matrix() -> Figure:
 
 
 def features_once() -> Figure:
-    """Seconds to train a head for growing numbers of epochs: features anew, and extracted once."""
+    """Processor seconds to train a head, by epochs: features anew, and extracted once."""
     timed = record["features_once"]
     figure, axes = subplots((6.4, 3.8))
     for name, colour, style in (
@@ -143,13 +143,13 @@ def features_once() -> Figure:
     ):
         axes.plot(timed["epochs"], timed[name], style, color=colour, label=name)
     last = timed["anew in every epoch"][-1] / timed["once, and kept"][-1]
-    axes.set(xlabel="epochs", ylabel="seconds", ylim=(0, None))
+    axes.set(xlabel="epochs", ylabel="processor seconds", ylim=(0, None))
     axes.legend(frameon=False, title="features extracted")
     axes.set_title(
         f"{timed['epochs'][-1]} epochs on features that are kept take 1/{last:.0f} of the time"
     )
     figure.set_label(
-        f"Seconds of training a head on {timed['examples']:,} images. "
+        f"Processor seconds of training a head on {timed['examples']:,} images. "
         + "; ".join(
             f"{name}: "
             + ", ".join(
@@ -163,14 +163,15 @@ def features_once() -> Figure:
 
 
 def timed_features() -> dict[str, object]:
-    """Return the seconds that a head takes by epochs, on a frozen base and on kept features."""
+    """Return the processor seconds that a head takes, on a frozen base and on kept features."""
     import keras
 
     from chapters.transfer.fine_tuning import extracted, open_layers, with_head
     from chapters.transfer.pretrained import load_base
+    from companion.datasets.dataset import Dataset
 
     base, data = load_base(), studies.material(verdicts.SIMILAR)
-    epochs, rows = (1, 5, 10, 20, 40), np.arange(1920) % len(data.train)
+    epochs, rows = (1, 5, 10, 20), np.arange(1280) % len(data.train)
     large = data.train[rows]
     keras.utils.set_random_seed(record.seed)
     whole = with_head(base, studies.CLASSES)
@@ -180,17 +181,15 @@ def timed_features() -> dict[str, object]:
     taken: dict[str, list[float]] = {"anew in every epoch": [], "once, and kept": []}
     for model in (whole, alone):
         model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
-    from companion.datasets.dataset import Dataset
-
     images = Dataset(data.card, large, data.validation[:0], data.test[:0])
     for name, count in product(taken, (1, *epochs)):  # the first is a warm-up
-        began = time.perf_counter()
+        began = time.process_time()
         if name == "once, and kept":
             kept = extracted(base, images).train
             alone.fit(kept.x, kept.y, 32, count, verbose=0)
         else:
             whole.fit(large.x, large.y, 32, count, verbose=0)
-        taken[name].append(round(time.perf_counter() - began, 3))
+        taken[name].append(round(time.process_time() - began, 3))
     return {
         "epochs": list(epochs),
         "examples": len(large),

@@ -107,7 +107,7 @@ book.figure("transfer", (place) => {
   // --- Controls ---
 
   const chooser = (name, label, options, read = String) => {
-    const choose = make("select", { style: "font:inherit;color:inherit;background:var(--md-default-bg-color);max-width:100%" },
+    const choose = make("select", { "aria-label": label, style: "font:inherit;color:inherit;background:var(--md-default-bg-color);max-width:100%" },
       ...Object.entries(options).map(([value, words]) => make("option", { value }, words)));
     choose.addEventListener("change", () => {
       state[name] = read(choose.value);
