@@ -410,11 +410,15 @@ def test_a_verdict_says_up_to_which_amount_a_base_helps():
     def error(level, seed):
         _, base, each = level
         helps = base == "head" and each <= 10
-        return 0.2 - 0.1 * helps + 0.001 * seed + 0.0001 * (seed % 3) * (base == "all")
+        return 0.2 - 0.1 * helps + 0.001 * seed
 
     results = results_of(studies.head_start, error)
     assert verdicts.helps_up_to(results, "head") == (10, 30)
-    assert verdicts.helps_up_to(results, "all") == (0, 3)
+    assert "up to 10 a class; with 30" in verdicts.head_start_verdict(results)
+    none = results_of(studies.head_start, lambda level, seed: 0.2 + 0.001 * seed)
+    assert "not shown to help" in verdicts.head_start_verdict(none)
+    always = results_of(studies.head_start, lambda level, seed: 0.2 - 0.1 * (level[1] == "head"))
+    assert "up to 100 a class, the most" in verdicts.head_start_verdict(always)
 
 
 def test_a_verdict_holds_each_cell_of_the_matrix_to_the_record():

@@ -88,7 +88,7 @@ def amounts() -> Figure:
     axes.set_xticks(each, [str(one) for one in each])
     axes.set_xticks([], minor=True)
     axes.legend(frameon=False)
-    last = max(verdicts.helps_up_to(results, base)[0] for base in ("head", "all"))
+    last, _ = verdicts.helps_up_to(results, "head")
     axes.set_title(
         f"The base is shown to help up to {last} examples a class"
         if last

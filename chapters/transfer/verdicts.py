@@ -36,6 +36,17 @@ def helps_up_to(results: Results, strategy: str) -> tuple[int, int]:
     return (amounts[held - 1] if held else 0), (amounts[held] if held < len(amounts) else 0)
 
 
+def head_start_verdict(results: Results) -> str:
+    """Return in a sentence up to which amount the base helps, and where that is no longer shown."""
+    helped, no_longer = helps_up_to(results, "head")
+    if not helped:
+        return "A frozen base under a new head is not shown to help at any amount."
+    end = (
+        f"; with {no_longer} that is no longer shown" if no_longer else ", the most that was tried"
+    )
+    return f"A frozen base under a new head is better than nothing up to {helped} a class{end}."
+
+
 class Cell(NamedTuple):
     """One cell of the matrix, held to the record.
 
