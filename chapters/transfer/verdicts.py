@@ -87,8 +87,9 @@ def cells(results: Results) -> list[Cell]:
     Args:
         results: Those of `chapters.transfer.studies.amount_and_similarity`.
     """
-    pairs = [(level[0], level[2]) for level in results.values]
-    asked = list(dict.fromkeys(pairs))
+    table = results.table
+    pairs = zip(table["task"], table["examples a class"], strict=True)
+    asked = list(dict.fromkeys((str(task), int(each)) for task, each in pairs))
     confidence = 1 - (1 - CONFIDENCE) / len(asked)
     found = []
     for task, each in asked:
