@@ -142,11 +142,11 @@ def features_once() -> Figure:
         ("once, and kept", BLUE, "o-"),
     ):
         axes.plot(timed["epochs"], timed[name], style, color=colour, label=name)
-    last = timed["anew in every epoch"][-1] / timed["once, and kept"][-1]
+    share = timed["once, and kept"][-1] / timed["anew in every epoch"][-1]
     axes.set(xlabel="epochs", ylabel="processor seconds", ylim=(0, None))
     axes.legend(frameon=False, title="features extracted")
     axes.set_title(
-        f"{timed['epochs'][-1]} epochs on features that are kept take 1/{last:.0f} of the time"
+        f"{timed['epochs'][-1]} epochs on features that are kept take {share:.0%} of the time"
     )
     figure.set_label(
         f"Processor seconds of training a head on {timed['examples']:,} images. "
