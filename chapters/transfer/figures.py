@@ -56,7 +56,7 @@ def growth() -> Figure:
 
 def tasks() -> Figure:
     """Two images of each class, from each task: digits 5 to 9, three changes of them, letters."""
-    figure, axes = subplots((6.4, 6.0), len(studies.TASKS), 10)
+    figure, axes = subplots((6.4, 3.6), len(studies.TASKS), 10)
     for line, task in zip(axes, studies.TASKS, strict=True):
         chosen = studies.few(studies.material(task).train, 2, 0)
         for axis, image in zip(line, chosen.x, strict=True):
@@ -108,10 +108,10 @@ def features_once() -> Figure:
     ):
         axes.plot(timed["epochs"], timed[name], style, color=colour, label=name)
     share = timed["once, and kept"][-1] / timed["anew in every epoch"][-1]
-    axes.set(xlabel="epochs", ylabel="processor seconds", ylim=(0, None))
+    axes.set(xlabel="epochs", ylabel="processor seconds", ylim=(0, None), xticks=timed["epochs"])
     axes.legend(frameon=False, title="features extracted")
     axes.set_title(
-        f"{timed['epochs'][-1]} epochs on features that are kept take {share:.0%} of the time"
+        f"{timed['epochs'][-1]} epochs on features that are kept take {100 * share:.0f} % of the time"
     )
     figure.set_label(
         f"Processor seconds of training a head on {timed['examples']:,} images. "
