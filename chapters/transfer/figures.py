@@ -108,7 +108,8 @@ def features_once() -> Figure:
     ):
         axes.plot(timed["epochs"], timed[name], style, color=colour, label=name)
     share = timed["once, and kept"][-1] / timed["anew in every epoch"][-1]
-    axes.set(xlabel="epochs", ylabel="processor seconds", ylim=(0, None), xticks=timed["epochs"])
+    axes.set(xlabel="epochs", ylabel="processor seconds", ylim=(0, None))
+    axes.set_xticks(timed["epochs"])
     axes.legend(frameon=False, title="features extracted")
     axes.set_title(
         f"{timed['epochs'][-1]} epochs on features that are kept take {100 * share:.0f} % of the time"
