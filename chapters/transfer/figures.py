@@ -111,9 +111,8 @@ def features_once() -> Figure:
     axes.set(xlabel="epochs", ylabel="processor seconds", ylim=(0, None))
     axes.set_xticks(timed["epochs"])
     axes.legend(frameon=False, title="features extracted")
-    axes.set_title(
-        f"{timed['epochs'][-1]} epochs on features that are kept take {100 * share:.0f} % of the time"
-    )
+    most = timed["epochs"][-1]
+    axes.set_title(f"{most} epochs on features that are kept take {100 * share:.0f} % of the time")
     figure.set_label(
         f"Processor seconds of training a head on {timed['examples']:,} images. "
         + "; ".join(
