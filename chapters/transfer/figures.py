@@ -1,0 +1,133 @@
+"""Figures of transfer: how models grew, the tasks, and what a base is worth by amount and task."""
+
+import time
+from itertools import product
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from chapters.transfer import studies, verdicts
+from companion.plots import BLUE, ORANGE, VERMILION, picture, subplots
+from companion.studies.recorded_figures import FigureRecord
+
+record = FigureRecord("transfer")
+# Year, name, parameters, what it reads: as their papers give them; this book's own counts where it
+# builds the network.
+MODELS = (
+    (1998, "LeNet-5", 60_000, "images"),
+    (2012, "AlexNet", 60_965_224, "images"),
+    (2014, "VGG-16", 138_357_544, "images"),
+    (2015, "ResNet-50", 25_557_032, "images"),
+    (2018, "BERT", 340e6, "text"),
+    (2019, "GPT-2", 1.5e9, "text"),
+    (2020, "GPT-3", 175e9, "text"),
+    (2022, "PaLM", 540e9, "text"),
+)
+
+
+def growth() -> Figure:
+    """Parameters of well-known models by year, on a scale of powers."""
+    figure, axes = subplots((6.4, 4.2))
+    for kind, colour, mark in (("images", BLUE, "o"), ("text", VERMILION, "s")):
+        chosen = [(year, count) for year, _, count, reads in MODELS if reads == kind]
+        axes.plot(*zip(*chosen, strict=True), mark, color=colour, label=f"reads {kind}")
+    for year, name, count, _ in MODELS:
+        below = name == "ResNet-50"
+        axes.annotate(
+            name, (year, count), (-6, -4) if not below else (6, -8), textcoords="offset points",
+            ha="left" if below else "right", va="center" if not below else "top", fontsize="small",
+        )  # fmt: skip
+    axes.set(xlabel="year", ylabel="parameters", yscale="log", xlim=(1994, 2024))
+    axes.legend(frameon=False)
+    axes.set_title("From 60 thousand to 540 billion parameters in 24 years")
+    figure.set_label(
+        "Parameters by year: "
+        + ", ".join(f"{name} {year} {count:,.0f}" for year, name, count, _ in MODELS)
+        + "."
+    )
+    return figure
+
+
+def tasks() -> Figure:
+    """Two images of each class, from each task: digits 5 to 9, three changes of them, letters."""
+    figure, axes = subplots((6.4, 3.6), len(studies.TASKS), 10)
+    for line, task in zip(axes, studies.TASKS, strict=True):
+        chosen = studies.few(studies.material(task).train, 2, 0)
+        for axis, image in zip(line, chosen.x, strict=True):
+            picture(axis, image[..., 0], vmin=0, vmax=1)
+        line[0].set_ylabel(task, rotation=0, ha="right", va="center", fontsize="small")
+    figure.suptitle("Five tasks for a base of digits 0 to 4, from similar to different")
+    figure.set_label(
+        "Ten 8×8 images of each task, two of each class: digits 5 to 9 as they are; the same under "
+        "noise; turned by 90 degrees; with ink and paper exchanged; and the letters A to E, drawn "
+        "in many fonts."
+    )
+    return figure
+
+
+def features_once() -> Figure:
+    """Processor seconds to train a head, by epochs: features anew, and extracted once."""
+    timed = record["features_once"]
+    figure, axes = subplots((6.4, 3.8))
+    for name, colour, style in (
+        ("anew in every epoch", ORANGE, "s--"),
+        ("once, and kept", BLUE, "o-"),
+    ):
+        axes.plot(timed["epochs"], timed[name], style, color=colour, label=name)
+    share = timed["once, and kept"][-1] / timed["anew in every epoch"][-1]
+    axes.set(xlabel="epochs", ylabel="processor seconds", ylim=(0, None))
+    axes.set_xticks(timed["epochs"])
+    axes.legend(frameon=False, title="features extracted")
+    most = timed["epochs"][-1]
+    axes.set_title(f"{most} epochs on features that are kept take {100 * share:.0f} % of the time")
+    figure.set_label(
+        f"Processor seconds of training a head on {timed['examples']:,} images. "
+        + "; ".join(
+            f"{name}: "
+            + ", ".join(
+                f"{s:.1f} s after {e}" for e, s in zip(timed["epochs"], timed[name], strict=True)
+            )
+            for name in ("anew in every epoch", "once, and kept")
+        )
+        + "."
+    )
+    return figure
+
+
+def timed_features() -> dict[str, object]:
+    """Return the processor seconds that a head takes, on a frozen base and on kept features."""
+    import keras
+
+    from chapters.transfer.fine_tuning import extracted, open_layers, with_head
+    from chapters.transfer.pretrained import load_base
+    from companion.datasets.dataset import Dataset
+
+    base, data = load_base(), studies.material(verdicts.SIMILAR)
+    epochs, rows = (1, 5, 10, 20), np.arange(1280) % len(data.train)
+    large = data.train[rows]
+    keras.utils.set_random_seed(record.seed)
+    whole = with_head(base, studies.CLASSES)
+    open_layers(whole, "head")
+    inputs = keras.Input(base.output_shape[1:])
+    alone = keras.Model(inputs, keras.layers.Dense(studies.CLASSES, "softmax")(inputs))
+    taken: dict[str, list[float]] = {"anew in every epoch": [], "once, and kept": []}
+    for model in (whole, alone):
+        model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
+    images = Dataset(data.card, large, data.validation[:0], data.test[:0])
+    for name, count in product(taken, (1, *epochs)):  # the first is a warm-up
+        began = time.process_time()
+        if name == "once, and kept":
+            kept = extracted(base, images).train
+            alone.fit(kept.x, kept.y, 32, count, verbose=0)
+        else:
+            whole.fit(large.x, large.y, 32, count, verbose=0)
+        taken[name].append(round(time.process_time() - began, 3))
+    return {
+        "epochs": list(epochs),
+        "examples": len(large),
+        **{name: one[1:] for name, one in taken.items()},
+    }
+
+
+if __name__ == "__main__":
+    record.make(features_once=timed_features)
