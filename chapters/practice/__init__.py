@@ -11,7 +11,7 @@ chapter = Chapter(
     "it found?",
     lectures="ACDE",
     pages=("02-tuning.md", "03-machines.md", "04-rosetta.md", "05-grand-issues.md"),
-    builds_on=("regularization", "convnets", "ecg"),
+    builds_on=("ecg", "transfer"),
 )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
