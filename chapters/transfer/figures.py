@@ -7,10 +7,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chapters.transfer import studies, verdicts
-from companion.plots import BLUE, ORANGE, VERMILION, picture, subplots
+from companion.plots import BLUE, GREEN, ORANGE, VERMILION, intervals, picture, subplots
 from companion.studies.recorded_figures import FigureRecord
 
 record = FigureRecord("transfer")
+LOOKS = {
+    "nothing": ("0.4", "s--"),
+    "head": (BLUE, "o-"),
+    "some": (GREEN, "^:"),
+    "all": (VERMILION, "D-."),
+}
 # Year, name, parameters, what it reads: as their papers give them; this book's own counts where it
 # builds the network.
 MODELS = (
@@ -62,6 +68,33 @@ def tasks() -> Figure:
         "noise; turned by 90 degrees; with ink and paper exchanged; and the letters A to E, drawn "
         "in many fonts."
     )
+    return figure
+
+
+def amounts() -> Figure:
+    """Test error on 5 to 9 over the examples a class, from nothing and on the base."""
+    results = verdicts.recorded("head_start")
+    figure, axes = subplots((6.4, 4.2))
+    told = []
+    for base, line in results.table.groupby("base", sort=False):
+        colour, style = LOOKS[str(base)]
+        name = "from nothing" if base == studies.NOTHING else f"on the base: {base}"
+        look = {"color": colour, "fmt": style, "label": name, "markersize": 4}
+        intervals(axes, line, "examples a class", 100, **look)
+        errors = zip(line["examples a class"], line["mean"], strict=True)
+        told.append(f"{name}: " + ", ".join(f"{100 * e:.1f} % at {n}" for n, e in errors))
+    each = sorted(set(results.table["examples a class"]))
+    axes.set(xlabel="examples a class", ylabel="test error [%]", xscale="log", yscale="log")
+    axes.set_xticks(each, [str(one) for one in each])
+    axes.set_xticks([], minor=True)
+    axes.legend(frameon=False)
+    last, _ = verdicts.helps_up_to(results, "head")
+    axes.set_title(
+        f"The base is shown to help up to {last} examples a class"
+        if last
+        else "The base is not shown to help"
+    )
+    figure.set_label("Test error on the digits 5 to 9. " + "; ".join(told) + ".")
     return figure
 
 
