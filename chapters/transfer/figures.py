@@ -98,6 +98,41 @@ def amounts() -> Figure:
     return figure
 
 
+def matrix() -> Figure:
+    """Test errors of four strategies in five tasks, with little and with much data."""
+    held = verdicts.cells(verdicts.recorded("amount_and_similarity"))
+    figure, panels = subplots((9.6, 4.0), 1, 2, sharey=True)
+    for axes, each in zip(panels, (studies.LITTLE, studies.LARGE), strict=True):
+        for row, cell in enumerate(one for one in held if one.each == each):
+            for base, (colour, style) in LOOKS.items():
+                axes.plot(
+                    100 * cell.errors[base], row, style[0], color=colour,
+                    markersize=11 if base == cell.advised else 5,
+                    markerfacecolor="none" if base == cell.advised else colour,
+                    label={"nothing": "from nothing"}.get(base, base) if row == 0 else None,
+                )  # fmt: skip
+        axes.set(xlabel="test error [%]", ylim=(len(studies.TASKS) - 0.5, -0.5))
+        axes.set_yticks(range(len(studies.TASKS)), studies.TASKS)
+        axes.set_title(f"{each} examples a class")
+        axes.grid(axis="y", alpha=0.3)
+    panels[0].legend(frameon=False, fontsize="small")
+    counted = [cell.holds for cell in held]
+    figure.suptitle(
+        f"The lecture's advice (large marks) is best in {counted.count('best')} of {len(held)} "
+        f"cells, and worse than the best in {counted.count('worse')}"
+    )
+    figure.set_label(
+        "Test errors. "
+        + "; ".join(
+            f"{cell.task}, {cell.each} a class, advised {cell.advised}: "
+            + ", ".join(f"{base} {100 * error:.1f} %" for base, error in cell.errors.items())
+            for cell in held
+        )
+        + "."
+    )
+    return figure
+
+
 def features_once() -> Figure:
     """Processor seconds to train a head, by epochs: features anew, and extracted once."""
     timed = record["features_once"]
