@@ -312,3 +312,30 @@ def scales() -> Figure:
     axes.set(xscale="log", xlabel="learning rate", ylim=(-0.6, 1.6))
     axes.set_title("Rates above 0.01: " + ", ".join(told))
     return figure
+
+
+def recipes_study() -> Figure:
+    """Validation and test error of the chosen recipe, by search and number of trials."""
+    results = recorded_results(searches.recipes)
+    validation = recorded_results(searches.recipes, "validation_error")
+    figure, axes = subplots((7.2, 3.9))
+    names = [f"{search},\nbest of {trials}" for search, trials in searches.recipes.levels]
+    places = np.arange(len(names))
+    for shift, which, colour, mark, name in (
+        (-0.08, validation, SKY, "s", "validation (chosen on it)"),
+        (0.08, results, BLUE, "o", "test (looked at once)"),
+    ):
+        table = which.table.assign(place=places + shift)
+        intervals(axes, table, "place", 100, color=colour, fmt=mark, label=name)
+    axes.set_xticks(places, names)
+    axes.set(ylabel="error (%)", ylim=(0, None), xlim=(-0.5, len(names) - 0.5))
+    axes.legend(frameon=False)
+    mean = results.table.set_index(["search", "trials"])["mean"]
+    few, many = searches.TRIALS
+    axes.set_title(
+        f"From {few} to {many} trials: random {mean['random', few]:.1%} to "
+        f"{mean['random', many]:.1%},\nmodel-based {mean['model-based', few]:.1%} to "
+        f"{mean['model-based', many]:.1%} test error"
+    )
+    figure.set_label(results.alt_text)
+    return figure
