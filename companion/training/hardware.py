@@ -234,7 +234,7 @@ def check(precision: str, devices: str) -> None:
 def plan_for(machine: Machine, precision: str = "auto", devices: str = "auto") -> Plan:
     """Decide where and in which precision a machine trains; looks at nothing but its arguments.
 
-    float32 on a CPU, where half precision is emulated; mixed_float16 on Volta and Turing, which
+    float32 on a CPU, most of which emulate half precision; mixed_float16 on Volta and Turing, which
     have tensor cores for nothing else; mixed_bfloat16, whose range is float32's, from Ampere on
     and on TPUs. The weakest device decides for all.
 
@@ -318,7 +318,7 @@ def _precision(machine: Machine, used: tuple[Accelerator, ...], asked: str) -> t
     if not used:
         if asked in ("auto", "float32"):
             return "float32", f"a CPU ({machine.processor}) computes fastest in float32"
-        return asked, f"{asked} was asked for; a CPU only emulates it, right but slowly"
+        return asked, f"{asked} was asked for; most CPUs emulate it, right but slowly"
     weakest = min(used, key=lambda one: one.capability or (99, 0))
     if asked != "auto":
         lacks = weakest.capability and weakest.capability < NEEDED.get(asked, (0, 0))
