@@ -108,7 +108,7 @@ def cells(results: Results) -> list[Cell]:
 
 
 def matrix_verdict(results: Results) -> str:
-    """Return in how many cells the advice was best, not told apart from the best, or worse."""
+    """Return where the advice was best, not told apart from the best, or worse, as a list."""
     held = cells(results)
     parts = []
     for amount, each in (("little", studies.LITTLE), ("large", studies.LARGE)):
@@ -120,4 +120,4 @@ def matrix_verdict(results: Results) -> str:
             )
             likeness = "similar" if similar else "different"
             parts.append(f"{amount} and {likeness} ({of[0].advised}): {told}.")
-    return " ".join(part[0].upper() + part[1:] for part in parts)
+    return "\n".join(f"- {part[0].upper()}{part[1:]}" for part in parts)
