@@ -228,7 +228,7 @@ def test_a_run_that_breaks_in_its_first_epoch_can_be_examined(tmp_path):
     assert not read_examination(tmp_path / "run").healthy
 
 
-# What is true of two models after 200 steps: one branch of MINA is dead, and nineteen layers without
+# What is true of two models after 200 steps: a branch of MINA is dead, and nineteen layers without
 # normalization, under Glorot's weights, have not begun to learn.
 SICK_AT_FIRST = {"mina": ["dead units"], "vgg_e": ["rate too low", "loss does not fall"]}
 
