@@ -168,7 +168,7 @@ def examined(kept: dict[str, Any], folder: Path | None) -> Report:
     if not kept:
         raise UserError(
             f"{folder or 'This run'} kept nothing to be examined. Train again "
-            "with examine=True, on one device or mirrored."
+            "with examine=True, on one device."
         )
     return diagnose(kept)
 

@@ -67,6 +67,7 @@ class Mirrored(OneDevice):
 
     name = "MirroredStrategy"
     together = True
+    examines = False
 
     def scope(self, kind: str, count: int) -> contextlib.AbstractContextManager[Any]:
         """Return the scope of the devices."""
