@@ -13,7 +13,7 @@ chapter = Chapter(
     title="Gradients",
     question="Why did deep networks not train, what made them train, and what is wrong with yours?",
     lectures="AB",
-    pages=("02-residual-networks.md", "03-the-clinic.md"),
+    pages=("02-residual-networks.md", "03-the-clinic.md", "04-more-cases.md"),
     builds_on=("optimizers", "convnets"),
     models=(
         *(

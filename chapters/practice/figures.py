@@ -1,6 +1,7 @@
 """Figures of practice: wrong answers, thresholds, wrong labels, leaks, searches."""
 
 import math
+import textwrap
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -26,11 +27,11 @@ def bars(results: Results, scale: float, label: str) -> tuple[Figure, list[float
     """
     table = results.table
     means = [float(mean) for mean in scale * table["mean"]]
-    figure, axes = subplots((7.0, 0.9 + 0.42 * len(means)))
+    figure, axes = subplots((5.4, 0.9 + 0.45 * len(means)))
     places = range(len(means))
     spread = [scale * (table["mean"] - table["low"]), scale * (table["high"] - table["mean"])]
     axes.barh(places, means, 0.62, color=SKY, xerr=spread, ecolor="0.35", capsize=3)
-    axes.set_yticks(places, list(table["level"]))
+    axes.set_yticks(places, [textwrap.fill(level, 18) for level in table["level"]])
     axes.invert_yaxis()
     axes.set(xlabel=label, xlim=(0, None))
     figure.set_label(results.alt_text)

@@ -1,5 +1,6 @@
 """Figures of transfer: how models grew, the tasks, and what a base is worth by amount and task."""
 
+import textwrap
 import time
 from itertools import product
 
@@ -56,13 +57,14 @@ def growth() -> Figure:
 
 def tasks() -> Figure:
     """Two images of each class, from each task: digits 5 to 9, three changes of them, letters."""
-    figure, axes = subplots((6.4, 3.6), len(studies.TASKS), 10)
+    figure, axes = subplots((4.8, 3.2), len(studies.TASKS), 10)
     for line, task in zip(axes, studies.TASKS, strict=True):
         chosen = studies.few(studies.material(task).train, 2, 0)
         for axis, image in zip(line, chosen.x, strict=True):
             picture(axis, image[..., 0], vmin=0, vmax=1)
-        line[0].set_ylabel(task, rotation=0, ha="right", va="center", fontsize="small")
-    figure.suptitle("Five tasks for a base of digits 0 to 4, from similar to different")
+        name = textwrap.fill(task, 12)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize="small")
+    figure.suptitle("Five tasks for a base of digits 0 to 4,\nfrom similar to different")
     figure.set_label(
         "Ten 8×8 images of each task, two of each class: digits 5 to 9 as they are; the same under "
         "noise; turned by 90 degrees; with ink and paper exchanged; and the letters A to E, drawn "

@@ -99,7 +99,7 @@ book.figure("transfer", (place) => {
 
   function changed() {
     choosers.forEach(({ name, choose }) => { choose.value = String(state[name]); });
-    opening.disabled = state.strategy !== "some";
+    openings.element.hidden = state.strategy !== "some";
     look(floor);
     tell();
   }
@@ -120,7 +120,6 @@ book.figure("transfer", (place) => {
   const strategy = chooser("strategy", "Strategy", STRATEGIES);
   const stage = chooser("stage", "Stage", { 1: "1: a new head", 2: "2: what is open" }, Number);
   const openings = chooser("firstOpen", "“Some” begins at", Object.fromEntries(OPENINGS.map((name) => [name, name])));
-  const opening = openings.choose;
   const choosers = [amount, likeness, strategy, stage, openings];
 
   const slider = make("input", { type: "range", min: 0, max: floors.TOWER.length - 1, step: 1, style: "width:9em", "aria-label": "Floor to look at" });
