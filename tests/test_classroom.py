@@ -461,16 +461,16 @@ def test_killed_half_way_and_started_again_it_grades_only_the_rest(tmp_path, ari
 
 
 @pytest.mark.parametrize(
-    ("fault", "others"),
+    ("fault", "status"),
     [
-        ("os._exit(9)", "pass"),
-        ("bytearray(4 << 30)", "pass"),
-        ("time.sleep(1000)", "pass"),
-        ("re.match('(a?){40}a{40}$', 'a' * 39)", "pass"),  # never lets go of Python
+        ("os._exit(9)", "checker_error"),
+        ("bytearray(4 << 30)", "fail"),
+        ("time.sleep(1000)", "checker_error"),
+        ("re.match('(a|aa)+$', 'a' * 90 + 'b')", "checker_error"),  # never lets go of Python
     ],
 )
 def test_a_process_that_dies_or_hangs_costs_the_hand_in_that_it_graded(
-    tmp_path, arithmetic, fault, others
+    tmp_path, arithmetic, fault, status
 ):
     """What no answer may do in the judge is done by an exercise that looks at the hand-in."""
     (tmp_path / "fault.py").write_text(
@@ -487,12 +487,7 @@ def test_a_process_that_dies_or_hangs_costs_the_hand_in_that_it_graded(
         journal_file=tmp_path / "j",
         workers=1,
     )
-    assert [statuses(report)[1] for report in found] == [
-        others,
-        found[1].verdicts[1].status,
-        others,
-    ]
-    assert statuses(found[1])[1] in ("checker_error", "fail")
+    assert [statuses(report)[1] for report in found] == ["pass", status, "pass"]
     assert len(journal.read(tmp_path / "j")) == 3
 
 

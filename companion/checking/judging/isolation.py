@@ -314,7 +314,7 @@ class Worker:
     def _clear(self) -> None:
         """Remove the scratch folder, or leave it to `sweep` where that takes too long."""
         if self._scratch:
-            remove(self._scratch)
+            remove(self._scratch, 20)
             self._scratch = None
         if self._held is not None:
             os.close(self._held)
@@ -389,25 +389,30 @@ def _hold(file: int) -> bool:
     return True
 
 
-def sweep() -> None:
-    """Remove the scratch folders of processes that were killed: nobody holds these any more."""
+def sweep(limit: float = 30.0) -> None:
+    """Remove the scratch folders of processes that were killed: nobody holds these any more.
+
+    Args:
+        limit: Seconds after which the rest is left to the next one who sweeps.
+    """
     if sys.platform == "win32":
         return
+    end = time.monotonic() + limit
     for path in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{SCRATCH_PREFIX}*")):
         with contextlib.suppress(OSError):
             held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 if (_is_root() or os.fstat(held).st_uid == os.geteuid()) and _hold(held):
-                    remove(path)
+                    remove(path, end - time.monotonic())
             finally:
                 os.close(held)
 
 
-def remove(folder: str, limit: float = 30.0) -> bool:
+def remove(folder: str, limit: float) -> bool:
     """Remove a folder, however deep and closed what is in it, and say whether it is gone.
 
-    What is nested is lifted to the top first: no path grows longer than one step, and no call
-    calls itself. Links are removed, never followed.
+    It goes down and up again one step at a time: no path grows longer, and no call calls itself.
+    Links are removed, never followed.
 
     Args:
         folder: The folder.
@@ -416,24 +421,28 @@ def remove(folder: str, limit: float = 30.0) -> bool:
     if sys.platform == "win32":
         shutil.rmtree(folder, ignore_errors=True)
         return not os.path.exists(folder)
-    end, lifted = time.monotonic() + limit, itertools.count()
+    end = time.monotonic() + limit
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     with contextlib.suppress(OSError):
-        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        here = os.open(folder, flags)
         try:
-            while time.monotonic() < end and (inner := _emptied(top)):
-                for name in inner:
-                    os.chmod(name, 0o700, dir_fd=top)
-                    below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-                    try:
-                        for deeper in _emptied(below):
-                            os.chmod(deeper, 0o700, dir_fd=below)
-                            here = f"{next(lifted)}-{os.urandom(8).hex()}"
-                            os.rename(deeper, here, src_dir_fd=below, dst_dir_fd=top)
-                    finally:
-                        os.close(below)
-                    os.rmdir(name, dir_fd=top)
+            above, left = [], [_emptied(here)]
+            while time.monotonic() < end and (above or left[-1]):
+                if left[-1]:
+                    above.append(left[-1].pop())
+                    os.chmod(above[-1], 0o700, dir_fd=here)
+                    below = os.open(above[-1], flags, dir_fd=here)
+                    os.close(here)
+                    here = below
+                    left.append(_emptied(here))
+                else:
+                    left.pop()
+                    up = os.open("..", flags, dir_fd=here)
+                    os.close(here)
+                    here = up
+                    os.rmdir(above.pop(), dir_fd=here)
         finally:
-            os.close(top)
+            os.close(here)
         os.rmdir(folder)
     return not os.path.lexists(folder)
 
