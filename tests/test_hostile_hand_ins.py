@@ -31,10 +31,20 @@ from companion.checking.verdict import Report, Status
 from companion.errors import UserError
 
 LONG = "n" * 60_000
+DEEP = []
+
+
+@pytest.fixture(autouse=True)
+def no_deep_folder_left():
+    """Remove what pytest cannot."""
+    yield
+    while DEEP:
+        assert isolation.remove(DEEP.pop(), 120)
 
 
 def deep(folder, depth=1_100):
     """Make a folder with a right answer, and folders nested deeper than any recursion."""
+    DEEP.append(folder)
     folder.mkdir()
     (folder / "a.py").write_text(RIGHT)
     here = os.open(folder, os.O_RDONLY)
