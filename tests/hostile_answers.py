@@ -163,7 +163,7 @@ HOSTILE = {
         "def double(x): return [[1, 'x' * 3_000_000]] * 2 + [[1, 2]] * 30_000",
     ),
     "long keys": ("fail", "def double(x): return {'k' * 1_000_000: 1, 'l' * 1_000_000: 2}"),
-    "many lists": ("fail", "def double(x): return [[[[]]]] * 100_000"),
+    "many lists": ("fail", "def double(x): return [[[[]]]] * 20_000"),
     "number of 4,300 digits": ("fail", "def double(x): return 10**4299"),
     "number of 400 digits": ("fail", "def double(x): return [10**399, 1]"),
     "line of 200 kB of imports": ("not_attempted", "# " + "import " * 30_000),
@@ -328,7 +328,7 @@ def grade(names, box, private, mark):
     with Judge(box) as judge:
         judge.check(HONEST, [double])
         for name in names:
-            limit = 0.5 if SOURCES[name][0] == "timeout" else 8
+            limit = 0.5 if SOURCES[name][0] == "timeout" else 30
             file = "__main__.py" if name == "file named main" else "answer.py"
             report = judge.check(
                 source_of(name, private, mark), [double], path=file, time_limit=limit
