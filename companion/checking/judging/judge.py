@@ -239,7 +239,7 @@ class _Session:
         self.isolation = self.worker.ready()
         # The clock on the wall ends an answer; this bounds what many threads can burn meanwhile.
         processor = self.time_limit * (len(self.asked) + 1) * (os.cpu_count() or 1)
-        header = {"ask": "load", "file": self.file, "seconds": processor}
+        header = {"ask": "load", "file": self.file, "seconds": processor, **self._computing()}
         try:
             reply, _ = self._ask(header, [self.source], self.time_limit)
             if "raised" in reply:
@@ -260,6 +260,7 @@ class _Session:
         end = time.perf_counter() + self.time_limit
         room = MAX_BYTES
         call = {"ask": "call", "name": exercise.name, "model": exercise.builds_model}
+        call |= self._computing()
         outcomes: list[Outcome] = []
         for case in key.cases:
             outcome = self._outcome(call, [case.arguments, case.keywords], end)
@@ -277,6 +278,13 @@ class _Session:
                     outcome = Returned(Opaque("value too large to be kept"))
             outcomes.append(outcome)
         return outcomes
+
+    def _computing(self) -> Header:
+        """Return how long an answer in NumPy may compute: half as long as it may wait.
+
+        A loop without end is so found out in half the time, however busy the machine is.
+        """
+        return {} if self.keras else {"computing": self.time_limit / 2}
 
     def _ask(self, header: Header, blobs: Sequence[bytes], limit: float) -> tuple[Header, bytes]:
         """Ask the worker, and count the time that it takes.
@@ -320,6 +328,8 @@ class _Session:
         when = f" {when}" if when else ""
         if lost.reason == "timeout":
             limit = f"{self.time_limit:.3g} seconds"
+            if not self.keras:  # the same words on a busy machine, where the clock is first
+                limit += f", {self.time_limit / 2:.3g} of them computing"
             return Status.TIMEOUT, f"No answer within {limit}{when}: is there a loop without end?"
         if lost.reason == "memory":
             return Status.MEMORY, f"The memory was used up{when}."

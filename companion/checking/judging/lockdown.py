@@ -195,9 +195,14 @@ def memory_limiter(budget: int, *, for_good: bool = True) -> Callable[[], bool]:
     return limit
 
 
-def limit_processor(seconds: float) -> None:
-    """Let this process compute for `seconds` more, over all its threads."""
-    _limit("RLIMIT_CPU", int(time.process_time() + seconds) + 1)
+def limit_processor(seconds: float, *, for_good: bool = True) -> None:
+    """Let this process compute for `seconds` more, over all its threads.
+
+    Args:
+        seconds: How long.
+        for_good: Whether the process may not ask for more time again.
+    """
+    _limit("RLIMIT_CPU", int(time.process_time() + seconds) + 1, for_good)
 
 
 def _limit(name: str, value: int, for_good: bool = True) -> bool:

@@ -126,7 +126,7 @@ def _is_free(name: str) -> bool:
         return False
 
 
-def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[[float], None]) -> None:
+def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[..., None]) -> None:
     """Answer requests until the judge hangs up."""
     answers = Answers()
     while True:
@@ -134,6 +134,9 @@ def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[[float], 
         blobs: list[bytes] = []
         if header["ask"] == "load":
             limit_processor(header["seconds"])
+        if "computing" in header:
+            limit_processor(header["computing"], for_good=False)
+        if header["ask"] == "load":
             reply = answers.load(header, payload)
         elif header["ask"] == "call":
             reply, blobs = answers.call(header, payload)
