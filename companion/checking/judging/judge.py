@@ -40,6 +40,8 @@ TIME_LIMIT = 10.0
 PATIENCE = 6
 IMPORT = re.compile(rb"\b(?:import|from)\b")
 LIBRARY = re.compile(rb"\b(?:keras|tensorflow)\b")
+# What a reply makes happen that is none of ours.
+NO_ANSWER = (KeyError, TypeError, ValueError, RecursionError, MemoryError)
 EXPECTED = re.compile("expected = ")
 FORGED = "The process sent something that is no answer: does your file write to the judge's pipe?"
 
@@ -248,7 +250,7 @@ class _Session:
                 self.names = [str(name)[:100] for name in reply["names"][:MAX_NAMES]]
         except LostError as lost:
             self.broken = (*self._explain(lost, "while your file was imported"), "")
-        except (KeyError, TypeError, ValueError):
+        except NO_ANSWER:
             self.broken = (Status.ERROR, FORGED, "")
 
     def _outcomes(self, exercise: Exercise, key: AnswerKey) -> list[Outcome]:
@@ -320,7 +322,7 @@ class _Session:
             left, after = self._ask({"ask": "left"}, (), end - time.perf_counter())
             same = json.dumps(left.get("value")) == json.dumps(given) and after == b"".join(blobs)
             return Returned(value, not same)
-        except (KeyError, TypeError, ValueError) as error:
+        except NO_ANSWER as error:
             raise LostError("forged", str(error)) from None
 
     def _explain(self, lost: LostError, when: str = "") -> tuple[Status, str]:
