@@ -19,6 +19,7 @@ MAX_HEADER = 4 << 20
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 20
 MAX_DIMENSIONS = 8
+MAX_ITEMS = 10_000
 # Every integer of so many bits is a finite float, and is quickly written down.
 MAX_BITS = 1000
 PLAIN_DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16)")
@@ -92,6 +93,8 @@ def encode(value: Any, blobs: list[bytes], depth: int = 0) -> Tree:
         return ["opaque", "huge number"]
     if value is None or type(value) in (bool, int, float, str):
         return ["plain", value]
+    if isinstance(value, (Mapping, list, tuple)) and len(value) > MAX_ITEMS:
+        return ["opaque", f"{type(value).__name__[:100]} of {len(value):,} values"]
     if isinstance(value, Mapping):
         items = [[str(key), encode(one, blobs, depth + 1)] for key, one in value.items()]
         return ["dict", items]
