@@ -426,7 +426,8 @@ def remove(folder: str, limit: float) -> bool:
     with contextlib.suppress(OSError):
         here = os.open(folder, flags)
         try:
-            above, left = [], [_emptied(here)]
+            above: list[str] = []
+            left = [_emptied(here)]
             while time.monotonic() < end and (above or left[-1]):
                 if left[-1]:
                     above.append(left[-1].pop())
