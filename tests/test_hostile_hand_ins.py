@@ -470,7 +470,7 @@ def hostile_class(folder):
     for name, source in SOURCES.items():
         (folder / f"{name}.py").write_text("import numpy as np\n" + source)
     deep(folder / "deep")
-    bzipped(folder / "bomb.zip", 900_000_000)
+    bzipped(folder / "bomb.zip", 200_000_000)
     zipped(folder / "names.zip", {f"{n}{LONG}.py": HALF for n in range(5)})
     (folder / "semi;=1+1;.py").write_text(RIGHT)
     (folder / "memory").mkdir()
