@@ -1,7 +1,9 @@
 """Exercises: to start, check and be helped with one; to grade a class on them."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Annotated
 
@@ -250,6 +252,9 @@ def grade(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one a core by default.")
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, instead of workers.")
+    ] = None,
     seed: Seed = 0,
     exercises: Exercises = None,
     json: Json = False,
@@ -263,7 +268,10 @@ def grade(
     handed_in = hand_ins.submissions(folder, hand_ins.usual_names(exercises), output)
     exercises = exercises or hand_ins.chapter_of(handed_in)
     try:
-        with Progress(console=err, transient=True) as bar:
+        with (
+            _cluster(scheduler, workers) as executor,
+            Progress(console=err, transient=True) as bar,
+        ):
             task = bar.add_task(f"Grading {exercises}", total=len(handed_in))
             graded = grading.grade(
                 handed_in,
@@ -271,6 +279,7 @@ def grade(
                 journal_file=hand_ins.journal_of(output),
                 seed=seed,
                 workers=workers,
+                executor=executor,
                 on_report=lambda report: bar.advance(task),
             )
     except OSError as error:
@@ -298,6 +307,20 @@ def grade(
     notes = [Text(f"{name}: {' '.join(said)}", style="yellow") for name, said in problems.items()]
     done = Text(f"{len(graded)} learners in {output}. Isolation: {' / '.join(isolation)}")
     return Answer(data, Group(_class_table(summaries), *notes, done))
+
+
+@contextlib.contextmanager
+def _cluster(scheduler: str | None, workers: int | None) -> Iterator[Executor | None]:
+    """Yield what runs on a Dask cluster, or None where there is none."""
+    if scheduler is None:
+        yield None
+        return
+    if workers is not None:
+        raise UserError("A scheduler brings its own workers: leave --workers out.")
+    from companion.studies.workers import cluster
+
+    with cluster(scheduler) as (client, _):
+        yield client.get_executor()
 
 
 def _class_table(summaries: list[reports.ExerciseSummary]) -> Table:

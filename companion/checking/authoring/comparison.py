@@ -66,19 +66,18 @@ def _numbers(expected: Any, received: Any, rtol: float, atol: float, what: str) 
     came = as_array(received)
     if came is None:
         return f"{what} is {name(received)}; expected {name(expected)}."
+    if came.shape != wanted.shape:  # first of all: what came may be of any size
+        same = came.size == wanted.size and _close(wanted.ravel(), came.ravel(), rtol, atol).all()
+        what = f"The values are right, but {lower(what)}" if same else what
+        return f"{what} has the shape {came.shape}; expected {wanted.shape}."
     endless = ~np.isfinite(came)
     if endless.any():
         # NaN is in no order with a tolerance: it is looked for before anything is compared. What is
         # right is finite, but a mistake may make NaN, and is known by making it in the same places.
-        alike = came.shape == wanted.shape
-        if not alike or not np.array_equal(wanted[endless], came[endless], equal_nan=True):
+        if not np.array_equal(wanted[endless], came[endless], equal_nan=True):
             index = first(endless)
             return f"{what} holds {came[index]}{at(index)}: every value must be a finite number."
         wanted, came = np.where(endless, 0, wanted), np.where(endless, 0, came)
-    if came.shape != wanted.shape:
-        same = came.size == wanted.size and _close(wanted.ravel(), came.ravel(), rtol, atol).all()
-        what = f"The values are right, but {lower(what)}" if same else what
-        return f"{what} has the shape {came.shape}; expected {wanted.shape}."
     close = _close(wanted, came, rtol, atol)
     if not close.all():
         if wanted.dtype == np.float64 and came.dtype == np.float32:
@@ -111,13 +110,20 @@ def is_finite(value: Any) -> bool:
 
 def as_array(value: Any) -> np.ndarray[Any, Any] | None:
     """Return numbers, or nested lists of them, as an array; None for anything else."""
-    if isinstance(value, (Opaque, str, dict)) or value is None:
+    if isinstance(value, (Opaque, str, dict)) or value is None or not _is_numeric(value):
         return None
     try:
         array = np.asarray(value)
     except (ValueError, OverflowError):
         return None
     return array if array.dtype.kind in KINDS else None
+
+
+def _is_numeric(value: Any) -> bool:
+    """Say whether nested lists hold numbers alone: one long text would widen every element."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_numeric, value))
+    return isinstance(value, (np.ndarray, *NUMBER))
 
 
 def _close(
@@ -176,7 +182,12 @@ def show(value: Any, room: int = 600) -> str:
     """Return a value as text that fits into `room` characters."""
     if isinstance(value, np.ndarray):
         body = np.array2string(
-            value, precision=4, suppress_small=True, threshold=81, edgeitems=2, separator=", "
+            value,
+            precision=4,
+            suppress_small=True,
+            threshold=81,
+            edgeitems=2 if value.ndim < 5 else 1,
+            separator=", ",
         )
         text = f"{value.dtype} array of shape {value.shape}\n{body}"
     elif isinstance(value, (float, np.floating)):

@@ -15,6 +15,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from companion import files
+from companion.checking.judging.judge import without_expected
 from companion.checking.verdict import Report, Status, Verdict
 
 
@@ -206,8 +207,9 @@ def _element(parent: ElementTree.Element, tag: str, **attributes: object) -> Ele
 def to_gradescope(report: Report) -> dict[str, Any]:
     """Return one learner's results.json, as Gradescope's autograder specification has it.
 
-    The learner reads it, so it holds no seed.
+    The learner reads it, so it holds no seed, and no value that was expected.
     """
+    shown = [without_expected(verdict) for verdict in report.verdicts]
     return {
         "score": report.score,
         "execution_time": round(report.seconds, 3),
@@ -227,7 +229,7 @@ def to_gradescope(report: Report) -> dict[str, Any]:
                 "output_format": "text",
                 "visibility": "visible",
             }
-            for verdict in report.verdicts
+            for verdict in shown
         ],
     }
 

@@ -40,16 +40,15 @@ class Answers:
         self.module = types.ModuleType("answers")
         self.file = ""
         self.model: Any = None  # what was built last
+        self.given: Any = None  # the arguments that were passed last, as the answer left them
         self.nul: int | None = None  # the line of a NUL byte, which the compiler does not tell
 
     def load(self, header: Header, source: bytes) -> Header:
         """Run the file and return the names of what can be called in it."""
         self.nul = source.count(b"\n", 0, source.index(b"\0")) + 1 if b"\0" in source else None
         self.file = os.path.join(os.getcwd(), header["file"])
-        name = header["file"].rpartition(".")[0] or "answers"
-        # A file called numpy.py must not stand in for NumPy.
-        taken = not name.isidentifier() or importlib.util.find_spec(name) is not None
-        self.module = types.ModuleType("answers" if taken else name)
+        name = header["file"].rpartition(".")[0]
+        self.module = types.ModuleType(name if _is_free(name) else "answers")
         self.module.__file__ = self.file
         sys.modules[self.module.__name__] = self.module
         text = source.decode("utf-8", errors="replace")
@@ -69,20 +68,20 @@ class Answers:
 
     def call(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
         """Call one function and return its result, or what it raised."""
-        arguments, named = codec.decode(header["arguments"], payload)
-        before: list[bytes] = []
-        sent = codec.encode([arguments, named], before)
+        arguments, named = self.given = codec.decode(header.pop("arguments"), payload)
         try:
             value = getattr(self.module, header["name"])(*arguments, **named)
             if header["model"]:
                 self.model, value = value, description.described(value)
             blobs: list[bytes] = []
-            tree = codec.encode(value, blobs)
-            after: list[bytes] = []
-            kept = codec.encode([arguments, named], after) == sent and after == before
-            return {"value": tree, "changed": not kept}, blobs
+            return {"value": codec.encode(value, blobs)}, blobs
         except BaseException as error:
             return self.raised(error), []
+
+    def left(self) -> tuple[Header, list[bytes]]:
+        """Return the arguments of the last call as they are now: the judge knows what they were."""
+        blobs: list[bytes] = []
+        return {"value": codec.encode(self.given, blobs)}, blobs
 
     def run(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
         """Return the outputs of the model built last, or what it raised."""
@@ -90,7 +89,7 @@ class Answers:
         blobs: list[bytes] = []
         try:
             tree = codec.encode(description.outputs(self.model, weights, inputs), blobs)
-            return {"value": tree, "changed": False}, blobs
+            return {"value": tree}, blobs
         except BaseException as error:
             return self.raised(error), []
 
@@ -117,7 +116,17 @@ class Answers:
         }
 
 
-def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[[float], None]) -> None:
+def _is_free(name: str) -> bool:
+    """Say whether a module may bear a name: a file called numpy.py must not stand in for NumPy."""
+    if not name.isidentifier() or name in sys.modules:
+        return False
+    try:
+        return importlib.util.find_spec(name) is None
+    except (ImportError, ValueError):
+        return False
+
+
+def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[..., None]) -> None:
     """Answer requests until the judge hangs up."""
     answers = Answers()
     while True:
@@ -125,14 +134,21 @@ def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[[float], 
         blobs: list[bytes] = []
         if header["ask"] == "load":
             limit_processor(header["seconds"])
+        if "computing" in header:
+            limit_processor(header["computing"], for_good=False)
+        if header["ask"] == "load":
             reply = answers.load(header, payload)
         elif header["ask"] == "call":
             reply, blobs = answers.call(header, payload)
+        elif header["ask"] == "left":
+            reply, blobs = answers.left()
         else:
             reply, blobs = answers.run(header, payload)
         try:
             codec.send(outbox, reply, blobs)
-        except (codec.FrameError, ValueError, TypeError, RecursionError) as error:
+        except codec.FrameError:
+            codec.send(outbox, {"value": ["opaque", "value too large to be sent"]})
+        except (ValueError, TypeError, RecursionError) as error:
             codec.send(outbox, answers.raised(error))
 
 
