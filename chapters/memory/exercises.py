@@ -313,6 +313,7 @@ def _(rng):
     yield 100, 3, 2
     yield 101, 3, 2
     yield 12, 1, 3
+    yield 163, 4, 3
     for _ in range(5):
         reduction = int(rng.integers(2, 5))
         yield int(rng.integers(200, 400)) * reduction + 1, int(rng.integers(2, 5)), reduction

@@ -157,6 +157,7 @@ class Exercise:
             "rtol": self.rtol,
             "atol": self.atol,
             "why": self._why,
+            "reference": self.reference,
         }
 
     def verdict(
