@@ -30,6 +30,9 @@ class Verdict:
         mistake: The sentence of the recognised mistake, or None.
         points: Points the exercise is worth.
         seconds: Time the answer took.
+        computed: A digest of what a wrong answer without a name computes: equal for equal mistakes.
+        marked: The points that an instructor gave by hand, or None.
+        remark: What the instructor wrote beside it.
     """
 
     exercise: str
@@ -40,10 +43,15 @@ class Verdict:
     mistake: str | None = None
     points: float = 1.0
     seconds: float = 0.0
+    computed: str = ""
+    marked: float | None = None
+    remark: str = ""
 
     @property
     def score(self) -> float:
-        """Points earned: all of them or none."""
+        """Points earned: all of them or none, where no instructor said otherwise."""
+        if self.marked is not None:
+            return self.marked
         return self.points if self.status is Status.PASS else 0.0
 
 

@@ -9,13 +9,14 @@ from companion.console import Answer, table
 @command
 def chapters(json: Json = False) -> Answer:
     """List the book: number, models, exercises and how many you have passed, and the question."""
-    shown = table(">", "chapter", "models", ">passed", "question")
+    shown = table(">", "chapter", "models", ">passed", ">solutions seen", "question")
     rows = []
     standings = progress.standings()
     for entry in catalogue.discover():
         card, exercises = entry.card, entry.exercise_names()
         known = {name: standings.get(f"{entry.name}/{name}") for name in exercises}
         passed = [name for name, standing in known.items() if standing and standing.passed]
+        seen = [name for name, standing in known.items() if standing and standing.solution]
         names = [model.name for model in card.models]
         rows.append(
             {
@@ -27,6 +28,7 @@ def chapters(json: Json = False) -> Answer:
                 "models": names,
                 "exercises": list(exercises),
                 "passed": passed,
+                "solutions_seen": seen,
             }
         )
         shown.add_row(
@@ -34,6 +36,7 @@ def chapters(json: Json = False) -> Answer:
             entry.name,
             ", ".join(names),
             f"{len(passed)} of {len(exercises)}" if exercises else "",
+            str(len(seen) or ""),
             card.question,
         )
     return Answer({"chapters": rows}, shown)

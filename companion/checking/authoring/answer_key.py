@@ -11,6 +11,7 @@ from typing import Any
 
 from companion.checking.authoring.cases import Case, Outcome, Raised, Returned, entry
 from companion.checking.authoring.comparison import size
+from companion.checking.authoring.fingerprint import fingerprint
 from companion.checking.authoring.mistakes import Mistake
 from companion.checking.verdict import Status, Verdict
 
@@ -59,7 +60,11 @@ class AnswerKey:
         if mistake:
             details = f"{faults[index]}\n{details}"
             return self.make(status, mistake.sentence, details, mistake.sentence, seconds)
-        return self.make(status, faults[index], details, seconds=seconds)
+        computed = fingerprint(
+            case.computed(one.value) if isinstance(one, Returned) else f"raised {one.kind}"
+            for case, one in zip(self.cases, outcomes, strict=True)
+        )
+        return self.make(status, faults[index], details, seconds=seconds, computed=computed)
 
     @functools.cached_property
     def mistaken(self) -> list[tuple[Mistake, list[Outcome]]]:

@@ -92,10 +92,9 @@ class Case:
 
     def difference(self, expected: Any, received: Any) -> str | None:
         """Return a sentence on how two results differ, or None if they do not."""
-        options = {"rtol": self.rtol, "atol": self.atol}
-        found = difference(expected, received, **options)
+        compare = functools.partial(difference, expected, received, rtol=self.rtol, atol=self.atol)
         # What rounding may do costs some runs of the reference, and is asked where it matters.
-        return found and difference(expected, received, **options, allowed=self.allowed)
+        return compare() and compare(allowed=self.allowed)
 
     @functools.cached_property
     def allowed(self) -> Any:
@@ -109,6 +108,10 @@ class Case:
         found = self.difference(self.expected, received)
         known = self.why(*self.given.values(), received) if found and self.why else None
         return known or found
+
+    def computed(self, value: Any) -> Any:
+        """Return what of a result tells whether two wrong answers make the same mistake."""
+        return value
 
     def shown(self, received: Any) -> list[str]:
         """Return what is right and what came, for a reader."""

@@ -161,11 +161,17 @@ class Exercise:
         }
 
     def verdict(
-        self, status: Status, message: str, details: str = "", mistake: str = "", seconds: float = 0
+        self,
+        status: Status,
+        message: str,
+        details: str = "",
+        mistake: str = "",
+        seconds: float = 0,
+        computed: str = "",
     ) -> Verdict:
         """Return a verdict on this exercise; what came from the learner is made printable."""
         said = _printable(message[:1000]), _printable(details[:6000]), mistake or None
-        return Verdict(self.name, self.chapter, status, *said, self.points, seconds)
+        return Verdict(self.name, self.chapter, status, *said, self.points, seconds, computed)
 
     @property
     def stub(self) -> str:

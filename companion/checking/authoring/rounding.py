@@ -1,7 +1,7 @@
 """Rounding: how far a right answer may lie from the exact one because it was worked out in float32.
 
-Rounding follows from the dtype, from the length of the sums, and from how an exercise passes a small
-change of its inputs on. The first two are known, the third is measured: the reference is run on
+Rounding follows from the dtype, from the length of the sums, and from how an exercise passes on a
+small change of its inputs. The first two are known, the third is measured: the reference is run on
 inputs rounded to float32, on several grids. So there is one rule for all exercises, and for an
 answer that is float64 itself but was worked out in float32 on the way.
 """
@@ -87,9 +87,9 @@ def _spread(exact: Any, samples: Sequence[Any], length: float) -> Allowance:
             for index, one in enumerate(exact)
         ]
     if isinstance(exact, dict):
-        alike = [one for one in samples if isinstance(one, dict) and one.keys() == exact.keys()]
+        named = [one for one in samples if isinstance(one, dict) and one.keys() == exact.keys()]
         return {
-            key: _spread(one, [sample[key] for sample in alike], length)
+            key: _spread(one, [sample[key] for sample in named], length)
             for key, one in exact.items()
         }
     wanted = as_array(exact)
