@@ -8,8 +8,8 @@ from companion.console import Answer, table
 
 @command
 def chapters(json: Json = False) -> Answer:
-    """List the book: number, models, exercises and how many you have passed, and the question."""
-    shown = table(">", "chapter", "models", ">passed", ">solutions seen", "question")
+    """List the book: number, models, exercises passed (and solutions seen before), the question."""
+    shown = table(">", "chapter", "models", ">passed", "question")
     rows = []
     standings = progress.standings()
     for entry in catalogue.discover():
@@ -35,8 +35,8 @@ def chapters(json: Json = False) -> Answer:
             str(card.number),
             entry.name,
             ", ".join(names),
-            f"{len(passed)} of {len(exercises)}" if exercises else "",
-            str(len(seen) or ""),
+            (f"{len(passed)} of {len(exercises)}" if exercises else "")
+            + (f" ({len(seen)} seen)" if seen else ""),
             card.question,
         )
     return Answer({"chapters": rows}, shown)

@@ -46,7 +46,8 @@ class AnswerKey:
             if (fault := self._fault(case, outcome))
         }
         if not faults:
-            return self.make(Status.PASS, "Right.", seconds=seconds)
+            said = next((one for one in map(_printed, outcomes) if one), "")
+            return self.make(Status.PASS, "Right.", said, seconds=seconds)
         sizes = {index: size(list(self.cases[index].given.values())) for index in faults}
         short = [index for index in faults if sizes[index] <= READABLE]
         index = short[0] if short else min(faults, key=lambda index: sizes[index])
@@ -94,6 +95,8 @@ class AnswerKey:
                 text += f". Keep the signature: {self.call}."
             return text
         fault = case.fault(outcome.value)
+        if fault and outcome.value is None:
+            return f"Is a `return` missing? {fault}"
         if fault is None and outcome.changed:
             return (
                 "The result is right, but your function changes its arguments, which its caller "
@@ -110,4 +113,10 @@ class AnswerKey:
             lines += case.shown(outcome.value)
         elif outcome.line:
             lines.append(f"line {outcome.line}: {outcome.code}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *filter(None, [_printed(outcome)])])
+
+
+def _printed(outcome: Outcome) -> str:
+    """Return what an answer printed, for its learner."""
+    text = outcome.printed.rstrip().replace("\n", "\n  ")
+    return f"printed: {text}" if text else ""

@@ -23,10 +23,12 @@ class Returned:
     Attributes:
         value: The result.
         changed: Whether the answer changed its arguments.
+        printed: The beginning of what the answer printed.
     """
 
     value: Any
     changed: bool = False
+    printed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Raised:
         missing: The module that could not be imported.
         memory: Whether memory ran out.
         unwritten: Whether the stub was still there.
+        printed: The beginning of what the answer printed.
     """
 
     kind: str
@@ -50,6 +53,7 @@ class Raised:
     missing: str | None = None
     memory: bool = False
     unwritten: bool = False
+    printed: str = ""
 
 
 Outcome = Returned | Raised

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import multiprocessing
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
@@ -28,6 +29,9 @@ from companion.checking.classroom.reports import cleaned, printable
 from companion.checking.judging.judge import Judge
 from companion.checking.verdict import Report, Status, Verdict
 from companion.errors import UserError
+
+
+POINTS = re.compile(rb"\bpoints\s*=\s*[0-9.]+")
 
 
 def check_path(
@@ -223,7 +227,8 @@ def _digest(exercises: str) -> str:
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in [*files, *sorted(Path(checking.__path__[0]).rglob("*.py"))]:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+        # What an exercise is worth changes no verdict.
+        digest.update(hashlib.sha256(POINTS.sub(b"", file.read_bytes())).digest())
     return digest.hexdigest()
 
 

@@ -48,7 +48,7 @@ def read_marks(path: Path) -> list[Mark]:
         raise UserError(f"{path} cannot be read: {error}.") from error
 
 
-def _rows(path: Path, table: csv.DictReader[str]) -> Iterator[Mark]:
+def _rows(path: Path, table: "csv.DictReader[str]") -> Iterator[Mark]:
     if not {"learner", "exercise"} <= set(table.fieldnames or ()) <= set(COLUMNS):
         raise UserError(
             f"{path} begins with the line {','.join(COLUMNS)}. "

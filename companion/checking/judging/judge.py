@@ -32,11 +32,13 @@ from companion.checking.authoring.cases import Outcome, Raised, Returned
 from companion.checking.authoring.codec import decode, encode
 from companion.checking.authoring.exercise import Exercise, find_exercise, known_key
 from companion.checking.judging.isolation import LostError, Sandbox, Worker, best
-from companion.checking.judging.worker import MAX_NAMES
+from companion.checking.judging.worker import MAX_NAMES, MAX_PRINTED
 from companion.checking.verdict import Report, Status, Verdict
 
 TIME_LIMIT = 10.0
 KERAS = re.compile(rb"\b(?:import|from)\b.*\b(?:keras|tensorflow)\b")
+# Libraries that learners reach for, and that need more than an answer may take.
+OTHERS = re.compile(rb"^[ \t]*(?:import|from)[ \t]+(torch|jax|flax|mxnet)\b", re.MULTILINE)
 FORGED = "The process sent something that is no answer: does your file write to the judge's pipe?"
 
 
@@ -228,6 +230,8 @@ class _Session:
             self.broken = (*self._explain(lost, "while your file was imported"), "")
         except (KeyError, TypeError, ValueError):
             self.broken = (Status.ERROR, FORGED, "")
+        if self.broken:
+            self.broken = advised(self.broken, self.source)
 
     def _outcomes(self, exercise: Exercise, key: AnswerKey) -> list[Outcome]:
         """Return what the answer makes of every case.
@@ -264,7 +268,8 @@ class _Session:
         try:
             if "raised" in reply:
                 return _raised(reply)
-            return Returned(decode(reply["value"], payload), bool(reply["changed"]))
+            value = decode(reply["value"], payload)
+            return Returned(value, bool(reply["changed"]), _printed(reply))
         except (KeyError, TypeError, ValueError) as error:
             raise LostError("forged", str(error)) from None
 
@@ -305,7 +310,22 @@ def _raised(reply: dict[str, Any]) -> Raised:
         str(missing)[:100] if missing else None,
         reply.get("memory") is True,
         reply.get("unwritten") is True,
+        _printed(reply),
     )
+
+
+def _printed(reply: dict[str, Any]) -> str:
+    return str(reply.get("printed", ""))[:MAX_PRINTED]
+
+
+def advised(broken: tuple[Status, str, str], source: bytes) -> tuple[Status, str, str]:
+    """Return what broke a file, with what to do where it imports a library that is not there."""
+    other = OTHERS.search(source)
+    if other is None:
+        return broken
+    name = other.group(1).decode()
+    advice = f"Answers use NumPy, and Keras on TensorFlow: do without {name}."
+    return broken[0], f"{broken[1]} {advice}", broken[2]
 
 
 def select(exercises: Sequence[Exercise], only: str | Sequence[str] | None) -> tuple[Exercise, ...]:
