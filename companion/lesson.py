@@ -37,7 +37,7 @@ from chapters.\1.exercises import \2 as asked
 asked.check(\2)
 ```"""
 # Where a page shows an exercise.
-PLACE = re.compile(r"\bpages\.exercise\(\s*[\"'](\w+)")
+PLACE = re.compile(r"\bpages\.exercise\(\s*[\"'](?:\w+\.)?(\w+)")
 # What stands around listings and exercises on the site.
 AROUND = re.compile(r"^</?div\b[^>]*>\n*", re.MULTILINE)
 

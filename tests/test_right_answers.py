@@ -8,7 +8,6 @@ import textwrap
 import numpy as np
 import pytest
 
-from companion.checking.authoring.codec import copied
 from companion.checking.classroom.discovery import all_exercises
 
 NUMPY = [one for one in all_exercises() if not one.builds_model]

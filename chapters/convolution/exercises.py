@@ -216,7 +216,8 @@ receptive_field.mistakes(
     lambda kernels, strides: (
         1 + sum((k - 1) * s for k, s in zip(kernels, [1, *strides], strict=False))
     ),
-    "You walked from the last layer to the first: begin at the input.",
+    "You took the layers in the wrong order: r + (k − 1) · step begins at the input, s · (r − 1) + k "
+    "at the last layer.",
     lambda kernels, strides: receptive_field(kernels[::-1], strides[::-1]),
 )
 

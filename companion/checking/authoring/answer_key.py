@@ -13,6 +13,7 @@ from companion.checking.authoring.cases import Case, Outcome, Raised, Returned, 
 from companion.checking.authoring.comparison import size
 from companion.checking.authoring.fingerprint import fingerprint
 from companion.checking.authoring.mistakes import Mistake
+from companion.checking.authoring.relations import relation
 from companion.checking.verdict import Status, Verdict
 
 READABLE = 60
@@ -52,15 +53,16 @@ class AnswerKey:
         short = [index for index in faults if sizes[index] <= READABLE]
         index = short[0] if short else min(faults, key=lambda index: sizes[index])
         outcome, mistake = outcomes[index], self.diagnose(outcomes)
+        sentence = mistake.sentence if mistake else self.relation(outcomes)
         details = self._details(index, outcome)
         status = Status.FAIL
         if isinstance(outcome, Raised):
             if outcome.unwritten:
                 return self.make(Status.NOT_ATTEMPTED, "Not written yet.", seconds=seconds)
             status = Status.MEMORY if outcome.memory else Status.ERROR
-        if mistake:
+        if sentence:
             details = f"{faults[index]}\n{details}"
-            return self.make(status, mistake.sentence, details, mistake.sentence, seconds)
+            return self.make(status, sentence, details, sentence, seconds)
         computed = fingerprint(
             case.computed(one.value) if isinstance(one, Returned) else f"raised {one.kind}"
             for case, one in zip(self.cases, outcomes, strict=True)
@@ -76,6 +78,18 @@ class AnswerKey:
         """Return the one known mistake that explains every case, if there is exactly one."""
         fitting = [mistake for mistake, made in self.mistaken if self.agree(made, outcomes)]
         return fitting[0] if len(fitting) == 1 else None
+
+    def relation(self, outcomes: Sequence[Outcome]) -> str | None:
+        """Return what every wrong result has to do with the right one, where that can be seen."""
+
+        def agrees(index: int, value: Any) -> bool:
+            outcome = outcomes[index]
+            assert isinstance(outcome, Returned)
+            return self.cases[index].difference(value, outcome.value) is None
+
+        if not all(isinstance(one, Returned) and not one.changed for one in outcomes):
+            return None
+        return relation([(case.plain, case.given) for case in self.cases], agrees)
 
     def agree(self, outcomes: Sequence[Outcome], others: Sequence[Outcome]) -> bool:
         """Return whether the second answer comes out as the first does, in every case."""

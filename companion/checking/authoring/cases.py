@@ -90,6 +90,11 @@ class Case:
     why: Callable[..., str | None] | None = None
     reference: Callable[..., Any] | None = None
 
+    @property
+    def plain(self) -> Any:
+        """What is right, as plain values."""
+        return self.expected
+
     def comparable(self, value: Any) -> Any:
         """Return a result as it is compared: as the worker would send it."""
         return copied(value)

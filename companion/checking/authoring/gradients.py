@@ -46,6 +46,12 @@ class Gradient:
 class GradientCase(Case):
     """A case of a gradient exercise: what is expected are central differences."""
 
+    @property
+    def plain(self) -> Any:
+        """The gradients that are right: one array, or a tuple of them."""
+        values = tuple(one.value for one in self.expected)
+        return values[0] if len(values) == 1 else values
+
     def fault(self, received: Any) -> str | None:
         """Return a sentence on the first wrong gradient, or None if all are right."""
         fault = gradient_difference(self.expected, received, rtol=self.rtol, atol=self.atol)
@@ -57,9 +63,7 @@ class GradientCase(Case):
 
     def shown(self, received: Any) -> list[str]:
         """Return the gradients that are right, and what came."""
-        values = tuple(one.value for one in self.expected)
-        expected = values[0] if len(values) == 1 else values
-        return [entry("expected", expected), entry("received", received)]
+        return [entry("expected", self.plain), entry("received", received)]
 
 
 class GradientExercise(Exercise):

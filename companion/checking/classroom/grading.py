@@ -30,7 +30,6 @@ from companion.checking.judging.judge import Judge
 from companion.checking.verdict import Report, Status, Verdict
 from companion.errors import UserError
 
-
 POINTS = re.compile(rb"\bpoints\s*=\s*[0-9.]+")
 
 

@@ -55,12 +55,20 @@ def printable(text: str) -> str:
 def cleaned(report: Report) -> Report:
     """Return `report` with printable texts of bounded length: they may quote the learner."""
     verdicts = tuple(
-        replace(one, message=cut(one.message, "message"), details=cut(one.details, "details"))
+        replace(
+            one,
+            message=cut(one.message, "message"),
+            details=cut(one.details, "details"),
+            remark=cut(one.remark, "message"),
+        )
         for one in report.verdicts
     )
     learner, path = (one_line(cut(name, "name")) for name in (report.learner, report.path))
     notes = tuple(cut(note, "note") for note in report.notes)
-    return replace(report, learner=learner, path=path, notes=notes, verdicts=verdicts)
+    isolation = cut(report.isolation, "note")
+    return replace(
+        report, learner=learner, path=path, notes=notes, verdicts=verdicts, isolation=isolation
+    )
 
 
 def cut(text: str, kind: str) -> str:

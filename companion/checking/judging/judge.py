@@ -174,7 +174,7 @@ class _Session:
             outcomes = self._outcomes(exercise, key)
         except LostError as lost:
             self.close()
-            status, message = self._explain(lost)
+            status, message, _ = advised((*self._explain(lost), ""), self.source)
             return exercise.verdict(status, message, seconds=time.perf_counter() - started)
         seconds = time.perf_counter() - started
         try:
