@@ -4,13 +4,16 @@ The way to a verdict is straight: the cases, each with what is expected; the out
 their comparison; the diagnosis, by the known mistakes; the verdict.
 """
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from companion.checking.authoring.cases import Case, Outcome, Raised, Returned, entry
+from companion.checking.authoring.codec import copied
 from companion.checking.authoring.comparison import size
+from companion.checking.authoring.elsewhere import elsewhere
 from companion.checking.authoring.fingerprint import fingerprint
 from companion.checking.authoring.mistakes import Mistake
 from companion.checking.authoring.relations import relation
@@ -28,12 +31,14 @@ class AnswerKey:
         mistakes: The known mistakes.
         call: The function's name and signature, for messages.
         make: Makes a verdict of a status, a message, details, a mistake and seconds.
+        related: Whether a wrong result may be explained by the right one, and by other inputs.
     """
 
     cases: Sequence[Case]
     mistakes: Sequence[Mistake]
     call: str
     make: Callable[..., Verdict]
+    related: bool = True
 
     def outcomes(self, function: Callable[..., Any]) -> list[Outcome]:
         """Return what a function of this very process makes of every case."""
@@ -79,8 +84,24 @@ class AnswerKey:
         fitting = [mistake for mistake, made in self.mistaken if self.agree(made, outcomes)]
         return fitting[0] if len(fitting) == 1 else None
 
+    @functools.cached_property
+    def elsewhere(self) -> list[tuple[str, list[Any]]]:
+        """What is right for inputs that differ in one place, each with its sentence."""
+        first = self.cases[0]
+        if first.reference is None:
+            return []
+        inputs = [copy.deepcopy(case.given) for case in self.cases]
+        found = elsewhere(first.reference, inputs, tuple(first.keywords))
+        return [
+            (sentence, values)
+            for sentence, values in ((said, copied(made)) for said, made in found)
+            if not all(
+                case.fault(value) is None for case, value in zip(self.cases, values, strict=True)
+            )
+        ]
+
     def relation(self, outcomes: Sequence[Outcome]) -> str | None:
-        """Return what every wrong result has to do with the right one, where that can be seen."""
+        """Return what every wrong result has to do with a right one, where that can be seen."""
 
         def agrees(index: int, value: Any) -> bool:
             outcome = outcomes[index]
@@ -89,7 +110,16 @@ class AnswerKey:
 
         if not all(isinstance(one, Returned) and not one.changed for one in outcomes):
             return None
-        return relation([(case.plain, case.given) for case in self.cases], agrees)
+        if not self.related:
+            return None
+        pairs = [(case.plain, case.given) for case in self.cases]
+        found = relation(pairs, agrees, factors=self.cases[0].factors)
+        right = (
+            sentence
+            for sentence, values in self.elsewhere
+            if all(agrees(index, value) for index, value in enumerate(values))
+        )
+        return found or next(right, None)
 
     def agree(self, outcomes: Sequence[Outcome], others: Sequence[Outcome]) -> bool:
         """Return whether the second answer comes out as the first does, in every case."""

@@ -137,7 +137,8 @@ class Exercise:
     def answer_key(self, seed: int) -> AnswerKey:
         """Return the cases with what is right; the author's code runs here, for it is trusted."""
         cases = [self.case(values, seed) for values in self.draw(seed)]
-        return AnswerKey(cases, self.mistakes, f"{self.name}{self.signature}", self.verdict)
+        call = f"{self.name}{self.signature}"
+        return AnswerKey(cases, self.mistakes, call, self.verdict, not self.builds_model)
 
     def bind(self, values: Sequence[Any]) -> dict[str, Any]:
         """Return what every kind of case has: values by name, as they are passed, tolerances."""

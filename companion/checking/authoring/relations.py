@@ -5,24 +5,40 @@ round), so it is true of every answer that behaves so, however it was written. I
 holds in every case.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from companion.checking.authoring.comparison import as_array
+from companion.checking.authoring.comparison import as_array, upper
 
 Array = np.ndarray[Any, Any]
+MAX_TURNED = 4
+WHAT = "the part"
 Relation = tuple[str, Callable[[Array], Array]]
 
 VALUES: tuple[Relation, ...] = (
     ("Every value of {what} has the wrong sign.", lambda right: -right),
+    ("The signs of {what} are lost; its values are right otherwise.", np.abs),
+    (
+        "What should be negative in {what} is 0; the rest is right.",
+        lambda right: np.maximum(right, 0),
+    ),
     ("Every value of {what} is the square of what it should be.", lambda right: right**2),
     ("Every value of {what} is the square root of what it should be.", np.sqrt),
     ("Every value of {what} is the logarithm of what it should be.", np.log),
     ("Every value of {what} is the exponential of what it should be.", np.exp),
     ("Every value of {what} is 1 divided by what it should be.", lambda right: 1 / right),
     ("Every value of {what} is 1 minus what it should be.", lambda right: 1 - right),
+)
+FACTORS: tuple[Relation, ...] = (
+    ("Every value of {what} is twice what it should be.", lambda right: 2 * right),
+    ("Every value of {what} is half of what it should be.", lambda right: right / 2),
+)
+SUMS: tuple[Relation, ...] = (
+    ("{What} is added up into one number: every value by itself is asked for.", np.sum),
+    ("{What} is averaged into one number: every value by itself is asked for.", np.mean),
 )
 COUNTS: tuple[Relation, ...] = (
     ("{What} is 1 too large, always.", lambda right: right + 1),
@@ -48,65 +64,88 @@ PLANES: tuple[Relation, ...] = (
 def relation(
     cases: Sequence[tuple[Any, Mapping[str, Any]]],
     agrees: Callable[[int, Any], bool],
+    *,
+    factors: bool = False,
 ) -> str | None:
     """Return the one sentence that tells how a wrong result follows from the right one, or None.
 
     Args:
         cases: For each case, what is right, and the values that were given, by name.
         agrees: Says whether a value is what came in the case of that number.
+        factors: Whether twice and half of a value are to be seen, as in a gradient.
     """
-    found = [
+    found = {
         sentence
-        for sentence, values in _candidates(cases)
+        for sentence, values in _candidates(cases, FACTORS if factors else ())
         if all(value is not None and agrees(index, value) for index, value in enumerate(values))
-    ]
-    return found[0] if len(found) == 1 else None
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def _candidates(
-    cases: Sequence[tuple[Any, Mapping[str, Any]]],
+    cases: Sequence[tuple[Any, Mapping[str, Any]]], more: Sequence[Relation]
 ) -> Iterator[tuple[str, list[Any]]]:
     """Yield sentences, each with the value that every case would then have."""
     rights = [right for right, _ in cases]
     first = rights[0]
     if not isinstance(first, (list, tuple)) or as_array(first) is not None:
-        yield from _of_arrays("the result", rights, cases)
+        yield from _of_arrays("the result", rights, cases, more)
         return
     count = len(first)
     if any(not isinstance(one, (list, tuple)) or len(one) != count for one in rights):
         return
-    if count == 2:
-        turned = "The parts of the result are right, but in another order."
-        yield turned, [[one[1], one[0]] for one in rights]
-    for part in range(count):
-        what = f"part {part + 1} of the result"
-        for sentence, values in _of_arrays(what, [one[part] for one in rights], cases):
+    for order in itertools.permutations(range(count)) if count <= MAX_TURNED else ():
+        if list(order) != sorted(order):
+            turned = "The parts of the result are right, but in another order."
+            yield turned, [[right[part] for part in order] for right in rights]
+    parts = [
+        list(_of_arrays(WHAT, [right[part] for right in rights], cases, more))
+        for part in range(count)
+    ]
+    for part, found in enumerate(parts):
+        for sentence, values in found:
+            named = _named(sentence, f"part {part + 1} of the result")
             yield (
-                f"{sentence} The rest is right.",
+                f"{named} The rest is right.",
                 [
                     None if value is None else [*right[:part], value, *right[part + 1 :]]
                     for right, value in zip(rights, values, strict=True)
                 ],
             )
+    # The same in every part at once.
+    for sentence, values in parts[0]:
+        others = [dict(found).get(sentence) for found in parts]
+        if all(others):
+            together = [
+                None if any(value is None for value in values) else list(values)
+                for values in zip(*filter(None, others), strict=True)
+            ]
+            yield _named(sentence, "all parts of the result"), together
+
+
+def _named(sentence: str, what: str) -> str:
+    return upper(sentence.replace(upper(WHAT), what).replace(WHAT, what))
 
 
 def _of_arrays(
-    what: str, rights: Sequence[Any], cases: Sequence[tuple[Any, Mapping[str, Any]]]
+    what: str,
+    rights: Sequence[Any],
+    cases: Sequence[tuple[Any, Mapping[str, Any]]],
+    more: Sequence[Relation],
 ) -> Iterator[tuple[str, list[Any]]]:
     arrays = [as_array(right) for right in rights]
     known = [array for array in arrays if array is not None]
     if len(known) < len(arrays) or not all(array.dtype.kind in "iuf" for array in known):
         return
     whole = all(array.dtype.kind in "iu" for array in known)
-    relations = [*VALUES, *(COUNTS if whole else ())]
-    relations += ORDERS if min(array.ndim for array in known) >= 1 else ()
-    relations += PLANES if min(array.ndim for array in known) >= 2 else ()
-    names = {"what": what, "What": what[:1].upper() + what[1:]}
+    ranks = min(array.ndim for array in known)
+    relations = [*VALUES, *more, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
+    relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
     for sentence, change in relations:
         values = [_changed(change, array) for array in known]
         # What changes nothing anywhere would be seen in a right answer, too.
         if any(_differs(value, array) for value, array in zip(values, known, strict=True)):
-            yield sentence.format(**names), values
+            yield sentence.format(what=what, What=upper(what)), values
     for name, lengths in _lengths([given for _, given in cases]):
         if whole or (len(set(lengths)) == 1 and lengths[0] <= 2):
             continue
@@ -131,6 +170,7 @@ def _differs(value: Array | None, right: Array) -> bool:
 
 def _lengths(given: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[int]]]:
     """Yield the sizes and the axes of the arrays that are given, case by case, with their words."""
+    seen: list[list[int]] = []
     for name in given[0]:
         shapes = [
             np.shape(one[name]) if isinstance(one.get(name), np.ndarray) else () for one in given
@@ -138,10 +178,9 @@ def _lengths(given: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[int
         ranks = {len(shape) for shape in shapes}
         if len(ranks) != 1 or ranks == {0}:
             continue
-        seen: list[list[int]] = []
         for words, lengths in [
             *(
-                (f"axis {axis} of `{name}`", [s[axis] for s in shapes])
+                (f"the length of axis {axis} of `{name}`", [s[axis] for s in shapes])
                 for axis in range(min(ranks))
             ),
             (f"the size of `{name}`", [int(np.prod(shape)) for shape in shapes]),
