@@ -157,6 +157,7 @@ def test_a_model_exercise_needs_no_cases():
         (2**53, float(2**53 + 2), "The result is 9.007199e+15, expected 9007199254740992."),
         (np.ones(2), np.array([1, np.nan]), "The result holds nan at [1]"),
         (1.0, float("inf"), "The result holds inf"),
+        (np.array([-np.inf]), np.array([1.0]), "The result holds 1.0"),  # of a mistake
         (np.zeros(3), np.array([0, 0, 5.0]), "1 of 3 values differ; the first at [2] is 5,"),
         (3.0, 4.0, "The result is 4, expected 3."),
         (3.0, None, "The result is None; expected a float."),

@@ -48,7 +48,11 @@ def residual(upstream, x, first, second, *, relu1=True, relu2=True, skip=True, w
     if wrong == "mean":
         return to_x, x.T @ delta / len(x), hidden.T @ to_sum / len(x)
     if wrong == "second from x":
-        return to_x, x.T @ delta, x.T @ to_sum if x.shape[1] == hidden.shape[1] else hidden.T @ to_sum
+        return (
+            to_x,
+            x.T @ delta,
+            x.T @ to_sum if x.shape[1] == hidden.shape[1] else hidden.T @ to_sum,
+        )
     if wrong == "product":
         to_x = to_sum * (delta @ first.T)
     return to_x, x.T @ delta, hidden.T @ to_sum
@@ -139,7 +143,11 @@ ANSWERS = {
         lambda i, k, p, s: slid(i, k.T, p, s),
         lambda i, k, p, s: slid(i, k, 2 * p, s),
         lambda i, k, p, s: slid(i, k, p, s + 1),
-        lambda i, k, p, s: slid(i[::s, ::s], k, p, 1) if min(i[::s, ::s].shape) + 2 * p >= max(k.shape) else np.zeros((1, 1)),
+        lambda i, k, p, s: (
+            slid(i[::s, ::s], k, p, 1)
+            if min(i[::s, ::s].shape) + 2 * p >= max(k.shape)
+            else np.zeros((1, 1))
+        ),
         lambda i, k, p, s: slid(i, k, p, s) / k.size,
         lambda i, k, p, s: slid(i, k, p, s)[:-1, :-1],
         lambda i, k, p, s: np.maximum(slid(i, k, p, s), 0),
@@ -153,8 +161,16 @@ ANSWERS = {
         lambda u, x, g, b, e: bn(u, x, np.ones_like(g), e),
         lambda u, x, g, b, e: (bn(u, x, g, e)[0], (u * x).sum(axis=0), u.sum(axis=0)),
         lambda u, x, g, b, e: (*bn(u, x, g, e)[:2], u.mean(axis=0)),
-        lambda u, x, g, b, e: (bn(u, x, g, e)[0], (u * bn(u, x, g, e)[0]).sum(axis=0), u.sum(axis=0)),
-        lambda u, x, g, b, e: (bn(u, x, g, e)[0], bn(u, x, g, e)[1] / len(x), u.sum(axis=0) / len(x)),
+        lambda u, x, g, b, e: (
+            bn(u, x, g, e)[0],
+            (u * bn(u, x, g, e)[0]).sum(axis=0),
+            u.sum(axis=0),
+        ),
+        lambda u, x, g, b, e: (
+            bn(u, x, g, e)[0],
+            bn(u, x, g, e)[1] / len(x),
+            u.sum(axis=0) / len(x),
+        ),
     ],
     "optimizers.minibatch_sgd": [
         lambda w, x, y, n, r: sgd(w, x, y, n, r, divide="none"),
@@ -190,7 +206,11 @@ ANSWERS = {
         lambda u, x, a, b: residual(u, x, a, b, wrong="mean"),
         lambda u, x, a, b: residual(u, x, a, b, wrong="product"),
         lambda u, x, a, b: tuple(-one for one in residual(u, x, a, b)),
-        lambda u, x, a, b: (residual(u, x, a, b)[0], residual(u, x, a, b)[2], residual(u, x, a, b)[1]),
+        lambda u, x, a, b: (
+            residual(u, x, a, b)[0],
+            residual(u, x, a, b)[2],
+            residual(u, x, a, b)[1],
+        ),
     ],
     "convnets.global_average_pooling": [
         lambda m: m.sum(axis=(1, 2)),
@@ -289,16 +309,59 @@ ANSWERS = {
         lambda z, y: float(max(0, np.mean(1 - y * z))),
     ],
     "convolution.convolution_matrix": [
-        lambda k, n: np.array([[k[::-1][j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)] for i in range(n - len(k) + 1)]),
-        lambda k, n: np.array([[k[j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)] for i in range(n - len(k) + 1)]).T,
-        lambda k, n: np.array([[k[(j - i) % n] if (j - i) % n < len(k) else 0.0 for j in range(n)] for i in range(n)]),
-        lambda k, n: np.array([[k[j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)] for i in range(n - len(k))]),
-        lambda k, n: np.array([[k[j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)] for i in range(n)]),
-        lambda k, n: np.array([[k[j] if j < len(k) else 0.0 for j in range(n)] for i in range(n - len(k) + 1)]),
-        lambda k, n: np.array([[k[i - j] if 0 <= i - j < len(k) else 0.0 for j in range(n)] for i in range(n - len(k) + 1)]),
-        lambda k, n: np.array([[k[j - i + len(k) // 2] if 0 <= j - i + len(k) // 2 < len(k) else 0.0 for j in range(n)] for i in range(n)]),
-        lambda k, n: np.array([[k[j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)] for i in range(n - len(k) + 1)])[::-1],
-        lambda k, n: np.array([[1.0 if 0 <= j - i < len(k) else 0.0 for j in range(n)] for i in range(n - len(k) + 1)]),
+        lambda k, n: np.array(
+            [
+                [k[::-1][j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)]
+                for i in range(n - len(k) + 1)
+            ]
+        ),
+        lambda k, n: (
+            np.array(
+                [
+                    [k[j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)]
+                    for i in range(n - len(k) + 1)
+                ]
+            ).T
+        ),
+        lambda k, n: np.array(
+            [[k[(j - i) % n] if (j - i) % n < len(k) else 0.0 for j in range(n)] for i in range(n)]
+        ),
+        lambda k, n: np.array(
+            [
+                [k[j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)]
+                for i in range(n - len(k))
+            ]
+        ),
+        lambda k, n: np.array(
+            [[k[j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)] for i in range(n)]
+        ),
+        lambda k, n: np.array(
+            [[k[j] if j < len(k) else 0.0 for j in range(n)] for i in range(n - len(k) + 1)]
+        ),
+        lambda k, n: np.array(
+            [
+                [k[i - j] if 0 <= i - j < len(k) else 0.0 for j in range(n)]
+                for i in range(n - len(k) + 1)
+            ]
+        ),
+        lambda k, n: np.array(
+            [
+                [
+                    k[j - i + len(k) // 2] if 0 <= j - i + len(k) // 2 < len(k) else 0.0
+                    for j in range(n)
+                ]
+                for i in range(n)
+            ]
+        ),
+        lambda k, n: np.array(
+            [
+                [k[j - i] if 0 <= j - i < len(k) else 0.0 for j in range(n)]
+                for i in range(n - len(k) + 1)
+            ]
+        )[::-1],
+        lambda k, n: np.array(
+            [[1.0 if 0 <= j - i < len(k) else 0.0 for j in range(n)] for i in range(n - len(k) + 1)]
+        ),
     ],
     "convolution.kernel_gradient": [
         lambda u, i, k: slid(i, u)[::-1, ::-1],

@@ -730,6 +730,10 @@ hinge.mistakes(
     lambda scores, targets: float(np.mean(np.maximum(0, 1 - targets * scores) ** 2)),
     "You cut off after the mean: each example's loss is cut off by itself.",
     lambda scores, targets: float(max(0, np.mean(1 - targets * scores))),
+    "You returned a loss for each example: take their mean.",
+    lambda scores, targets: np.maximum(0, 1 - targets * scores),
+    "You took the sign of z first: how far z lies from the line counts.",
+    lambda scores, targets: float(np.mean(np.maximum(0, 1 - targets * np.sign(scores)))),
 )
 
 

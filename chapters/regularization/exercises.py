@@ -99,6 +99,12 @@ soft_threshold.mistakes(
     lambda weights, threshold: np.maximum(np.abs(weights) - threshold, 0),
     "You scaled the weights: that is how L2 shrinks them. L1 subtracts the same amount from each.",
     lambda weights, threshold: weights / (1 + 2 * threshold),
+    "You took the threshold off every weight: a negative one moves up, towards zero.",
+    lambda weights, threshold: weights - threshold,
+    "You cut the weights off at the threshold: they move by it, and the large ones stay large.",
+    lambda weights, threshold: np.clip(weights, -threshold, threshold),
+    "You shrank every weight by a share: all move by the same amount.",
+    lambda weights, threshold: weights * (1 - threshold),
 )
 
 
@@ -308,11 +314,12 @@ early_stopping.hints(
 )
 
 
-def _stop(losses, patience, *, slack=0, equal=False, rises=False):
+def _stop(losses, patience, *, slack=0, equal=False, rises=False, falls=False):
     """Return where a rule that is wrong in one way stops, and its best epoch."""
     best, waited = 1, 0
     for epoch, loss in enumerate(losses[1:], start=2):
-        if loss < losses[best - 1] or (equal and loss == losses[best - 1]):
+        lowest = losses[epoch - 2 if falls else best - 1]
+        if loss < lowest or (equal and loss == lowest):
             best, waited = epoch, 0
         elif rises:
             waited = waited + 1 if loss > losses[epoch - 2] else 0
@@ -340,6 +347,20 @@ early_stopping.mistakes(
     "You looked for the lowest loss of the whole curve. Training has stopped before it got there: "
     "what comes after the stop is never seen.",
     lambda losses, patience: [_stop(losses, patience)[0], int(np.argmin(losses)) + 1],
+    "You took every fall since the last epoch for an improvement: it has to be the lowest so far.",
+    partial(_stop, falls=True),
+    "You never stopped: training ends once `patience` epochs in a row brought nothing new.",
+    lambda losses, patience: [len(losses), int(np.argmin(losses)) + 1],
+    "You counted the last epoch from 1 and the best one from 0: both are counted from 1.",
+    lambda losses, patience: [
+        early_stopping(losses, patience)[0],
+        early_stopping(losses, patience)[1] - 1,
+    ],
+    "You went `patience` epochs back from the end, though training may have run out before.",
+    lambda losses, patience: [
+        early_stopping(losses, patience)[0],
+        early_stopping(losses, patience)[0] - patience,
+    ],
 )
 
 

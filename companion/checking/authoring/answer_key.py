@@ -4,19 +4,18 @@ The way to a verdict is straight: the cases, each with what is expected; the out
 their comparison; the diagnosis, by the known mistakes; the verdict.
 """
 
-import copy
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from companion.checking.authoring.cases import Case, Outcome, Raised, Returned, entry
-from companion.checking.authoring.codec import copied
-from companion.checking.authoring.comparison import size
-from companion.checking.authoring.elsewhere import elsewhere
+from companion.checking.authoring.comparison import is_finite, size
+from companion.checking.authoring.elsewhere import elsewhere, results
 from companion.checking.authoring.fingerprint import fingerprint
 from companion.checking.authoring.mistakes import Mistake
 from companion.checking.authoring.relations import relation
+from companion.checking.authoring.variants import variants
 from companion.checking.verdict import Status, Verdict
 
 READABLE = 60
@@ -85,19 +84,22 @@ class AnswerKey:
         return fitting[0] if len(fitting) == 1 else None
 
     @functools.cached_property
-    def elsewhere(self) -> list[tuple[str, list[Any]]]:
-        """What is right for inputs that differ in one place, each with its sentence."""
+    def nearby(self) -> list[tuple[str, list[Any]]]:
+        """What comes out for other inputs and of a changed reference, each with its sentence."""
         first = self.cases[0]
         if first.reference is None:
             return []
-        inputs = [copy.deepcopy(case.given) for case in self.cases]
-        found = elsewhere(first.reference, inputs, tuple(first.keywords))
+        inputs, by_name = [case.given for case in self.cases], tuple(first.keywords)
+        found = list(elsewhere(first.reference, inputs, by_name))
+        for words, variant in variants(first.reference):
+            values = results(variant, inputs, by_name)
+            if values is not None:
+                found.append((f"Your result is what comes out with {words}.", values))
         return [
             (sentence, values)
-            for sentence, values in ((said, copied(made)) for said, made in found)
-            if not all(
-                case.fault(value) is None for case, value in zip(self.cases, values, strict=True)
-            )
+            for sentence, values in found
+            if is_finite(values)
+            and any(case.fault(value) for case, value in zip(self.cases, values, strict=True))
         ]
 
     def relation(self, outcomes: Sequence[Outcome]) -> str | None:
@@ -116,7 +118,7 @@ class AnswerKey:
         found = relation(pairs, agrees, factors=self.cases[0].factors)
         right = (
             sentence
-            for sentence, values in self.elsewhere
+            for sentence, values in self.nearby
             if all(agrees(index, value) for index, value in enumerate(values))
         )
         return found or next(right, None)

@@ -109,7 +109,7 @@ def _numbers(
         same = came is not None and _close(wanted.ravel(), came.ravel(), rtol, atol, 0.0).all()
         right = f"The values are right, but {lower(what)}" if same else what
         return f"{right} has the shape {shape}; expected {wanted.shape}."
-    endless = ~np.isfinite(came) if came.dtype.kind in "fc" else np.zeros(came.shape, bool)
+    endless = ~(np.isfinite(came) & np.isfinite(wanted))
     if endless.any():
         # NaN is in no order with a tolerance: it is looked for before anything is compared. What is
         # right is finite, but a mistake may make NaN, and is known by making it in the same places.

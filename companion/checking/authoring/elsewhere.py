@@ -6,6 +6,7 @@ said only if it holds in every case; so it is true of every answer that behaves 
 """
 
 import ast
+import copy
 import inspect
 import itertools
 import sys
@@ -15,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from companion.checking.authoring.codec import copied
+
 Given = Mapping[str, Any]
 Array = np.ndarray[Any, Any]
 # A value is named by the parameter, and within a dict by its key, too.
@@ -22,8 +25,8 @@ Place = tuple[str, ...]
 Change = Callable[[Any], Any]
 
 ARRAYS: tuple[tuple[str, Change, int], ...] = (
-    ("a {} of zeros: did you leave it out?", np.zeros_like, 1),
-    ("a {} of ones: did you leave it out?", np.ones_like, 1),
+    ("zeros in place of {}: did you leave it out?", np.zeros_like, 1),
+    ("ones in place of {}: did you leave it out?", np.ones_like, 1),
     ("−{}: is a sign the wrong way round?", lambda a: -a, 1),
     ("{} without its signs.", abs, 1),
     ("{} without what is negative.", lambda a: np.maximum(a, 0), 1),
@@ -42,7 +45,7 @@ CLASSES: tuple[tuple[str, Change], ...] = (
     ("{} of −1 and 1 in place of 0 and 1.", lambda a: 2 * a - 1),
 )
 MASKS: tuple[tuple[str, Change], ...] = (
-    ("a {} that is True everywhere: did you leave it out?", np.ones_like),
+    ("True everywhere in place of {}: did you leave it out?", np.ones_like),
     ("{} turned round: True for False.", np.logical_not),
 )
 FLOATS: tuple[tuple[str, Change], ...] = (
@@ -74,17 +77,25 @@ def elsewhere(
         by_name: The parameters that are passed by name.
     """
     for words, changed in _changes(inputs, _loops_while(reference)):
-        values = []
-        for given in changed:
-            try:
-                arguments = [value for name, value in given.items() if name not in by_name]
-                keywords = {name: value for name, value in given.items() if name in by_name}
-                with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-                    values.append(reference(*arguments, **keywords))
-            except Exception:
-                break
-        if len(values) == len(inputs):
-            yield f"Your result is right for {words}", values
+        values = results(reference, changed, by_name)
+        if values is not None:
+            yield f"Your result is what comes out for {words}", values
+
+
+def results(
+    function: Callable[..., Any], inputs: Sequence[Given], by_name: Sequence[str] = ()
+) -> list[Any] | None:
+    """Return what a function makes of every case; None if it does not take one of them."""
+    values = []
+    for given in copy.deepcopy(list(inputs)):
+        arguments = [value for name, value in given.items() if name not in by_name]
+        keywords = {name: value for name, value in given.items() if name in by_name}
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+                values.append(copied(function(*arguments, **keywords)))
+        except Exception:
+            return None
+    return values
 
 
 def _loops_while(reference: Callable[..., Any]) -> bool:
@@ -161,7 +172,7 @@ def _fitting(values: Sequence[Any], careful: bool) -> Iterator[tuple[str, Change
         yield "{} without its last.", lambda value: value[:-1]
         yield "{} without its first.", lambda value: value[1:]
         if all(type(one) is int for value in values for one in value):
-            yield "a {} of ones: did you leave it out?", lambda value: [1] * len(value)
+            yield "ones in place of {}: did you leave it out?", lambda value: [1] * len(value)
     elif all(type(value) is bool for value in values):
         yield "{} turned round: True for False.", lambda value: not value
     elif careful:

@@ -88,7 +88,7 @@ def _candidates(
     """Yield sentences, each with the value that every case would then have."""
     rights = [right for right, _ in cases]
     first = rights[0]
-    if not isinstance(first, (list, tuple)) or as_array(first) is not None:
+    if not isinstance(first, (list, tuple)) or all(np.ndim(part) == 0 for part in first):
         yield from _of_arrays("the result", rights, cases, more)
         return
     count = len(first)
