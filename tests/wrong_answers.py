@@ -135,6 +135,72 @@ def adam(w, gs, rate, a, p, e, *, t0=1, correct="both", inside=False, root=True,
     return w
 
 
+def joined(frames, reduction, mode="constant", front=False):
+    missing = -len(frames) % reduction
+    padded = np.pad(frames, ((missing, 0) if front else (0, missing), (0, 0)), mode=mode)
+    return padded.reshape(-1, reduction * frames.shape[1])
+
+
+def normal(x, gamma, beta, epsilon, *, axis=0, ddof=0, inside=True):
+    keep = axis is not None
+    mean = x.mean(axis=axis, keepdims=keep)
+    spread = np.sqrt(x.var(axis=axis, ddof=ddof, keepdims=keep) + (epsilon if inside else 0))
+    return gamma * (x - mean) / (spread if inside else spread + epsilon) + beta
+
+
+def entropy(z, t, reduce=np.mean, low=1e-7):
+    p = np.clip(np_sigmoid(z), low, 1 - low)
+    return float(reduce(-t * np.log(p) - (1 - t) * np.log(1 - p)))
+
+
+def stable(z, t):
+    return np.maximum(z, 0) - t * z + np.log1p(np.exp(-abs(z)))
+
+
+def chain(x, weights, slope, *, first=True, weigh=True):
+    a, gradient = x, 1.0
+    for number, w in enumerate(weights):
+        z = w * a
+        a = np_sigmoid(z)
+        gradient *= (w if weigh and (first or number) else 1.0) * slope(a, z)
+    return gradient
+
+
+def line(w, x, y, rate, steps, *, factor=2.0, by=None, sign=-1, stay=False):
+    first = w
+    for _ in range(steps):
+        at = first if stay else w
+        w = w + sign * rate * factor * x.T @ (x @ at - y) / (len(y) if by is None else by)
+    return w
+
+
+def tabled(maps, table, kernels, biases):
+    windows = windows_of(maps, kernels.shape[:2], axis=(0, 1))
+    return np.einsum("ijshw,hwst,st->ijt", windows, kernels, table) + biases
+
+
+def decayed(w, g, first, second, step, rate, decay, **o):
+    grad = g + decay * w if o.get("coupled") else g
+    s, r = 0.9 * first + 0.1 * grad, 0.999 * second + 0.001 * grad**2
+    if o.get("swapped"):
+        s, r = 0.1 * first + 0.9 * grad, 0.001 * second + 0.999 * grad**2
+    power = step - 1 + o.get("later", 1)
+    up = s / (1 - 0.9**power) if o.get("correct", True) else s
+    down = r / (1 - 0.999**power) if o.get("correct", True) else r
+    down = np.sqrt(down + 1e-7) if o.get("inside") else np.sqrt(down) + 1e-7
+    shrink = 0 if o.get("coupled") else o.get("shrink", 1.0) * decay * w
+    return w - rate * up / down - shrink
+
+
+def probabilities(z):
+    powers = np.exp(z - z.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def one_hot(z, y):
+    return np.eye(z.shape[1])[y]
+
+
 ANSWERS = {
     "convolution.cross_correlate_strided": [
         lambda i, k, p, s: slid(i, k[::-1, ::-1], p, s),
@@ -458,5 +524,167 @@ ANSWERS = {
         lambda *a: adam(*a, no_share=True),
         lambda w, g, r, a, p, e: adam(w, g, r, p, a, e),
         lambda w, g, r, a, p, e: adam(w, g, r, a, p, 0.0),
+    ],
+    "memory.join_frames": [
+        lambda f, r: f[: len(f) // r * r].reshape(-1, r * f.shape[1]),
+        lambda f, r: joined(f, r, front=True),
+        lambda f, r: joined(f, r, mode="edge"),
+        lambda f, r: joined(f, r).reshape(-1, r, f.shape[1]).mean(axis=1),
+        lambda f, r: joined(f, r).reshape(-1, r, f.shape[1]).sum(axis=1),
+        lambda f, r: joined(f, r).reshape(-1, r, f.shape[1]),
+        lambda f, r: (
+            joined(f, r).reshape(-1, r, f.shape[1]).swapaxes(1, 2).reshape(-1, r * f.shape[1])
+        ),
+        lambda f, r: joined(f[:, ::-1], r)[:, ::-1],
+        lambda f, r: f[::r],
+        lambda f, r: joined(f, r).reshape(-1, r, f.shape[1]).max(axis=1),
+    ],
+    "optimizers.batch_norm": [
+        lambda x, g, b, e: normal(x, g, b, e, axis=1),
+        lambda x, g, b, e: normal(x, g, b, e, axis=None),
+        lambda x, g, b, e: normal(x, g, b, e, ddof=1),
+        lambda x, g, b, e: normal(x, g, b, e, inside=False),
+        lambda x, g, b, e: g * (x - x.mean(axis=0)) / (x.var(axis=0) + e) + b,
+        lambda x, g, b, e: normal(x, 1.0, 0.0, e),
+        lambda x, g, b, e: g * x / np.sqrt(x.var(axis=0) + e) + b,
+        lambda x, g, b, e: normal(x, g, 0.0, e),
+        lambda x, g, b, e: g * (normal(x, 1.0, 0.0, e) + b),
+        lambda x, g, b, e: g * (x - x.mean(axis=0)) + b,
+    ],
+    "backprop.relative_error": [
+        lambda a, b: float(np.linalg.norm(a - b)),
+        lambda a, b: float(np.linalg.norm(a - b) / np.linalg.norm(b)),
+        lambda a, b: float(np.linalg.norm(a - b) / np.linalg.norm(a)),
+        lambda a, b: float(np.linalg.norm(a - b) / (np.linalg.norm(a) + np.linalg.norm(b))),
+        lambda a, b: float(np.sum((a - b) ** 2) / max(np.sum(a**2), np.sum(b**2))),
+        lambda a, b: float(np.abs(a - b).sum() / max(np.abs(a).sum(), np.abs(b).sum())),
+        lambda a, b: float(np.abs(a - b).max() / max(np.abs(a).max(), np.abs(b).max())),
+        lambda a, b: float(np.linalg.norm(a - b) / min(np.linalg.norm(a), np.linalg.norm(b))),
+        lambda a, b: float(np.linalg.norm(a + b) / max(np.linalg.norm(a), np.linalg.norm(b))),
+        lambda a, b: float(
+            abs(np.linalg.norm(a) - np.linalg.norm(b)) / max(np.linalg.norm(a), np.linalg.norm(b))
+        ),
+    ],
+    "neurons.binary_cross_entropy": [
+        lambda z, t: entropy(z, t),
+        lambda z, t: float(np.sum(stable(z, t))),
+        lambda z, t: float(np.mean(np.where(t > 0, stable(z, t), 0))),
+        lambda z, t: -float(np.mean(stable(z, t))),
+        lambda z, t: float(np.mean(stable(z, 1 - t))),
+        lambda z, t: stable(z, t),
+        lambda z, t: float(np.mean(stable(np_sigmoid(z), t))),
+        lambda z, t: float(np.mean((np_sigmoid(z) - t) ** 2)),
+        lambda z, t: float(np.mean(np.maximum(z, 0) - t * z)),
+        lambda z, t: float(np.mean(stable(z, t)) / np.log(2)),
+    ],
+    "gradients.sigmoid_chain": [
+        lambda x, w: chain(x, w, lambda a, z: a * (1 - a), weigh=False),
+        lambda x, w: chain(x, w, lambda a, z: z * (1 - z)),
+        lambda x, w: chain(x, w, lambda a, z: a),
+        lambda x, w: chain(x, w, lambda a, z: 1 - a**2),
+        lambda x, w: chain(x, w, lambda a, z: a * (1 - a), first=False),
+        lambda x, w: chain(x, w, lambda a, z: np_sigmoid(a) * (1 - np_sigmoid(a))),
+        lambda x, w: chain(x, w[::-1], lambda a, z: a * (1 - a)),
+        lambda x, w: chain(x, w, lambda a, z: 0.25),
+        lambda x, w: chain(x, w, lambda a, z: 1.0),
+        lambda x, w: chain(x, w[:-1], lambda a, z: a * (1 - a)),
+    ],
+    "recurrence.masked_loss": [
+        lambda v, m: v.mean(),
+        lambda v, m: (v * m).mean(),
+        lambda v, m: (v * m).sum(),
+        lambda v, m: ((v * m).sum(axis=1) / m.sum(axis=1)).mean(),
+        lambda v, m: v[~m].mean() if (~m).any() else 0.0,
+        lambda v, m: (v * m).sum() / len(v),
+        lambda v, m: (v * m).sum(axis=1) / m.sum(axis=1),
+        lambda v, m: (v * m).sum() / v.shape[1],
+        lambda v, m: v.sum() / m.sum(),
+        lambda v, m: np.median(v[m]),
+    ],
+    "backprop.descend": [
+        lambda *a: line(*a, factor=1.0),
+        lambda *a: line(*a, by=1),
+        lambda *a: line(*a, sign=1),
+        lambda *a: line(*a, stay=True),
+        lambda w, x, y, r, n: line(w, x, y, r, n - 1),
+        lambda w, x, y, r, n: line(w, x, y, r, n + 1),
+        lambda w, x, y, r, n: line(w, x, -y, r, n),
+        lambda w, x, y, r, n: line(w, x, y, r, 1),
+        lambda w, x, y, r, n: line(0 * w, x, y, r, n),
+        lambda *a: line(*a, factor=1.0, by=1),
+    ],
+    "convnets.table_convolution": [
+        lambda m, t, k, b: tabled(m, np.ones_like(t), k, b),
+        lambda m, t, k, b: tabled(m, t, k[::-1, ::-1], b),
+        lambda m, t, k, b: tabled(m, t, k, 0 * b),
+        lambda m, t, k, b: tabled(m, t, k, b * t.sum(axis=0)),
+        lambda m, t, k, b: tabled(m, 1 - t, k, b),
+        lambda m, t, k, b: tabled(m, t, k, b) / np.maximum(t.sum(axis=0), 1),
+        lambda m, t, k, b: np.maximum(tabled(m, t, k, b), 0),
+        lambda m, t, k, b: np.tanh(tabled(m, t, k, b)),
+        lambda m, t, k, b: tabled(m, t, k, b)[:-1, :-1],
+        lambda m, t, k, b: (
+            tabled(m, t, k.swapaxes(0, 1), b) if k.shape[0] == k.shape[1] else tabled(m, t, k, b)
+        ),
+    ],
+    "regularization.adam_with_decay": [
+        lambda *a: decayed(*a, coupled=True),
+        lambda *a: decayed(*a, correct=False),
+        lambda *a: decayed(*a, inside=True),
+        lambda *a: decayed(*a, shrink=0.0),
+        lambda *a: decayed(*a, shrink=-1.0),
+        lambda *a: decayed(*a, shrink=a[5]),
+        lambda *a: decayed(*a, swapped=True),
+        lambda *a: decayed(*a, later=2),
+        lambda *a: decayed(*a, shrink=2.0),
+        lambda w, g, f, s, n, r, d: decayed(w, g, f, s, n, r, 0.0) * (1 - d),
+    ],
+    "backprop.sigmoid_backward": [
+        lambda u, a: u * np_sigmoid(a) * (1 - np_sigmoid(a)),
+        lambda u, a: a * (1 - a),
+        lambda u, a: u * a,
+        lambda u, a: u * (1 - a),
+        lambda u, a: u * (1 - a**2),
+        lambda u, a: -u * a * (1 - a),
+        lambda u, a: u + a * (1 - a),
+        lambda u, a: u * a * (a - 1) ** 2,
+        lambda u, a: u * (a > 0),
+        lambda u, a: u * a * (1 + a),
+    ],
+    "backprop.dense_backward": [
+        lambda u, x, w: (x.T @ u, u.mean(axis=0), u @ w.T),
+        lambda u, x, w: (x.T @ u / len(x), u.sum(axis=0) / len(x), u @ w.T),
+        lambda u, x, w: (x.T @ u, u, u @ w.T),
+        lambda u, x, w: (u.T @ x, u.sum(axis=0), u @ w.T),
+        lambda u, x, w: (x.T @ u, u.sum(axis=1), u @ w.T),
+        lambda u, x, w: (u @ w.T, x.T @ u, u.sum(axis=0)),
+        lambda u, x, w: (-(x.T @ u), -u.sum(axis=0), -(u @ w.T)),
+        lambda u, x, w: (x.T @ u, u.sum(axis=0, keepdims=True), u @ w.T),
+        lambda u, x, w: (x.T @ u, u.sum(), u @ w.T),
+        lambda u, x, w: (x.T @ u, u.sum(axis=0), (w @ u.T)),
+    ],
+    "neurons.softmax": [
+        lambda z: np.exp(z - z.max()) / np.exp(z - z.max()).sum(),
+        lambda z: np.exp(z - z.max(axis=1, keepdims=True)),
+        lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True),
+        lambda z: probabilities(z.T).T if len(z) else z,
+        lambda z: np_sigmoid(z),
+        lambda z: np.log(probabilities(z) + 1e-300),
+        lambda z: probabilities(-z),
+        lambda z: one_hot(z, z.argmax(axis=1)),
+        lambda z: probabilities(probabilities(z)),
+        lambda z: z / z.sum(axis=1, keepdims=True),
+    ],
+    "neurons.cross_entropy_gradient": [
+        lambda z, y: probabilities(z) - one_hot(z, y),
+        lambda z, y: (one_hot(z, y) - probabilities(z)) / len(y),
+        lambda z, y: probabilities(z) / len(y),
+        lambda z, y: (z - one_hot(z, y)) / len(y),
+        lambda z, y: -one_hot(z, y) / probabilities(z) / len(y),
+        lambda z, y: (probabilities(z) - one_hot(z, y)) / z.size,
+        lambda z, y: (np_sigmoid(z) - one_hot(z, y)) / len(y),
+        lambda z, y: (probabilities(z) - one_hot(z, y)) * one_hot(z, y) / len(y),
+        lambda z, y: (probabilities(z) - one_hot(z, y)).mean(axis=0),
+        lambda z, y: 2 * (probabilities(z) - one_hot(z, y)) / len(y),
     ],
 }

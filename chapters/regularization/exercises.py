@@ -141,6 +141,9 @@ def adam_with_decay(weights, gradient, first, second, step, learning_rate, decay
 def _(rng):
     zeros = np.zeros(3)
     yield np.array([4.0, 0.4, -2.0]), np.array([0.5, -0.1, 0.2]), zeros, zeros, 1, 0.01, 0.006
+    # Where a gradient is as small as ε, it shows where ε stands.
+    tiny = 1e-6 * rng.normal(size=4)
+    yield rng.normal(size=4), tiny, 0.3 * tiny, 1e-13 * rng.uniform(0.1, 1, size=4), 3, 0.05, 0.01
     for step in (2, 7):
         yield (
             rng.normal(size=(2, 3)),
@@ -194,6 +197,20 @@ adam_with_decay.mistakes(
 def _(weights, gradient, first, second, step, learning_rate, decay):
     first = 0.9 * first + 0.1 * gradient
     second = 0.999 * second + 0.001 * gradient**2
+    return weights - learning_rate * first / (np.sqrt(second) + 1e-7) - decay * weights
+
+
+@adam_with_decay.mistake("You put ε inside the root: it is added outside, √(…) + ε.")
+def _(weights, gradient, first, second, step, learning_rate, decay):
+    first = (0.9 * first + 0.1 * gradient) / (1 - 0.9**step)
+    second = (0.999 * second + 0.001 * gradient**2) / (1 - 0.999**step)
+    return weights - learning_rate * first / np.sqrt(second + 1e-7) - decay * weights
+
+
+@adam_with_decay.mistake("You exchanged β and 1 − β: 0.9 and 0.999 are the shares that are kept.")
+def _(weights, gradient, first, second, step, learning_rate, decay):
+    first = (0.1 * first + 0.9 * gradient) / (1 - 0.9**step)
+    second = (0.001 * second + 0.999 * gradient**2) / (1 - 0.999**step)
     return weights - learning_rate * first / (np.sqrt(second) + 1e-7) - decay * weights
 
 

@@ -5,6 +5,7 @@ their comparison; the diagnosis, by the known mistakes; the verdict.
 """
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from companion.checking.authoring.variants import variants
 from companion.checking.verdict import Status, Verdict
 
 READABLE = 60
+MISSHAPEN = re.compile("The values are right, but .* has the shape ")
+MISSHAPEN_SENTENCE = "The values are right, but not in the shape that is asked for."
 
 
 @dataclass(eq=False)
@@ -67,6 +70,9 @@ class AnswerKey:
         if sentence:
             details = f"{faults[index]}\n{details}"
             return self.make(status, sentence, details, sentence, seconds)
+        if all(MISSHAPEN.match(fault) for fault in faults.values()):
+            # The fault tells both shapes, and is the better message.
+            return self.make(status, faults[index], details, MISSHAPEN_SENTENCE, seconds)
         computed = fingerprint(
             case.computed(one.value) if isinstance(one, Returned) else f"raised {one.kind}"
             for case, one in zip(self.cases, outcomes, strict=True)

@@ -184,7 +184,7 @@ def _fitting(values: Sequence[Any], careful: bool) -> Iterator[tuple[str, Change
             made = [change(value) for value in values]
             # Constants are tried where some case gives them.
             known = words.startswith(("a ", "twice")) or low <= made[0] <= high
-            if known and min(made) >= min(low, 1):
+            if known and min(made) >= min(low, 0):
                 yield words, change
     elif all(isinstance(value, (float, np.floating)) for value in values):
         yield from FLOATS

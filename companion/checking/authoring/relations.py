@@ -32,6 +32,13 @@ VALUES: tuple[Relation, ...] = (
     ("Every value of {what} is 1 divided by what it should be.", lambda right: 1 / right),
     ("Every value of {what} is 1 minus what it should be.", lambda right: 1 - right),
 )
+SQUASHED: tuple[Relation, ...] = (
+    ("Every value of {what} went through tanh, which is not asked for.", np.tanh),
+    (
+        "Every value of {what} went through a sigmoid, which is not asked for.",
+        lambda right: 1 / (1 + np.exp(-right)),
+    ),
+)
 FACTORS: tuple[Relation, ...] = (
     ("Every value of {what} is twice what it should be.", lambda right: 2 * right),
     ("Every value of {what} is half of what it should be.", lambda right: right / 2),
@@ -139,7 +146,7 @@ def _of_arrays(
         return
     whole = all(array.dtype.kind in "iu" for array in known)
     ranks = min(array.ndim for array in known)
-    relations = [*VALUES, *more, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
+    relations = [*VALUES, *SQUASHED, *more, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
     relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
     for sentence, change in relations:
         values = [_changed(change, array) for array in known]

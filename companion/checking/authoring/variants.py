@@ -230,6 +230,14 @@ def _of_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
         for kept, dropped in (node.args, node.args[::-1]):
             if isinstance(dropped, ast.Constant):
                 yield f"the bound {dropped.value!r} left out", kept
+    if name in ("max", "min") and len(node.args) == 2 and isinstance(called, ast.Name):
+        larger = "larger" if name == "max" else "smaller"
+        for place, kept in zip(("first", "second"), node.args, strict=True):
+            yield f"the {place} in place of the {larger} of the two", kept
+    if name == "float" and len(node.args) == 1 and isinstance(inner := node.args[0], ast.Call):
+        for words, whole in _of_call(inner):
+            if words in ("the mean left out", "the sum left out"):
+                yield f"{words}: one number is asked for", whole
     if name == "int" and len(node.args) == 1:
         yield "rounding left out", node.args[0]
     for keyword in node.keywords:
