@@ -102,10 +102,10 @@ def test_a_wrong_result_is_told_what_it_has_to_do_with_the_right_one(answer, sai
     [
         (
             lambda u, x, w: (2 * u * w, u * x),
-            "part 1 of the result is twice what it should be. The",
+            "The gradient of `x` is wrong by the factor 2",
         ),
         (lambda u, x, w: (u * x, u * w), "parts of the result are right, but in another order."),
-        (lambda u, x, w: (-u * w, -u * x), "all parts of the result has the wrong sign."),
+        (lambda u, x, w: (-u * w, -u * x), "The gradient of `x` has the wrong sign"),
     ],
 )
 def test_a_gradient_is_told_by_its_parts(answer, said):

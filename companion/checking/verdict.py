@@ -27,10 +27,11 @@ class Verdict:
         status: How the answer came out.
         message: One sentence: the recognised mistake where there is one.
         details: The first failing case, small enough to read: inputs, expected, received.
-        mistake: The sentence of the recognised mistake, or None.
+        mistake: The sentence of the recognised mistake, or what was seen of the result, or None.
         points: Points the exercise is worth.
         seconds: Time the answer took.
-        computed: A digest of what a wrong answer without a name computes: equal for equal mistakes.
+        computed: A digest of what a wrong answer computes that no mistake of the exercise explains:
+            equal for equal mistakes.
         marked: The points that an instructor gave by hand, or None.
         remark: What the instructor wrote beside it.
     """

@@ -99,7 +99,8 @@ def check(
         asked.update({one.name: one for one in exercises_named(chapter)})
         before.clear()
         before.update(progress.standings())
-        if not (progress.record(report) and progress.checked(chapter)):
+        told = str(Path(chapter).resolve()) if is_path(chapter) else chapter
+        if not (progress.record(report) and progress.checked(told)):
             err.print("Your progress could not be written down.", style="yellow")
         return report
 

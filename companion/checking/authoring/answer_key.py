@@ -6,7 +6,7 @@ their comparison; the diagnosis, by the known mistakes; the verdict.
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,10 @@ from companion.checking.authoring.variants import variants
 from companion.checking.verdict import Status, Verdict
 
 READABLE = 60
-MISSHAPEN = re.compile("The values are right, but .* has the shape ")
-MISSHAPEN_SENTENCE = "The values are right, but not in the shape that is asked for."
+# Faults that tell what was done in every case alike.
+OTHER_SHAPE = re.compile("The values are right, but .* has the shape ")
+FACTOR = re.compile(r"The gradient of `\w+` (has the wrong sign|is wrong by the factor)")
+MISSHAPEN = "The values are right, but not in the shape that is asked for."
 
 
 @dataclass(eq=False)
@@ -59,25 +61,26 @@ class AnswerKey:
         sizes = {index: size(list(self.cases[index].given.values())) for index in faults}
         short = [index for index in faults if sizes[index] <= READABLE]
         index = short[0] if short else min(faults, key=lambda index: sizes[index])
-        outcome, mistake = outcomes[index], self.diagnose(outcomes)
-        sentence = mistake.sentence if mistake else self.relation(outcomes)
-        details = self._details(index, outcome)
+        outcome = outcomes[index]
         status = Status.FAIL
         if isinstance(outcome, Raised):
             if outcome.unwritten:
                 return self.make(Status.NOT_ATTEMPTED, "Not written yet.", seconds=seconds)
             status = Status.MEMORY if outcome.memory else Status.ERROR
-        if sentence:
-            details = f"{faults[index]}\n{details}"
-            return self.make(status, sentence, details, sentence, seconds)
-        if all(MISSHAPEN.match(fault) for fault in faults.values()):
-            # The fault tells both shapes, and is the better message.
-            return self.make(status, faults[index], details, MISSHAPEN_SENTENCE, seconds)
-        computed = fingerprint(
+        message, details = faults[index], self._details(index, outcome)
+        mistake = self.diagnose(outcomes)
+        sentence = mistake.sentence if mistake else self.observed(outcomes, faults.values())
+        if sentence and sentence not in (message, MISSHAPEN):
+            message, details = sentence, f"{message}\n{details}"
+        computed = "" if mistake else self._fingerprint(outcomes)
+        return self.make(status, message, details, sentence, seconds, computed)
+
+    def _fingerprint(self, outcomes: Sequence[Outcome]) -> str:
+        """Return a digest of what a wrong answer makes of the cases."""
+        return fingerprint(
             case.computed(one.value) if isinstance(one, Returned) else f"raised {one.kind}"
             for case, one in zip(self.cases, outcomes, strict=True)
         )
-        return self.make(status, faults[index], details, seconds=seconds, computed=computed)
 
     @functools.cached_property
     def mistaken(self) -> list[tuple[Mistake, list[Outcome]]]:
@@ -108,26 +111,30 @@ class AnswerKey:
             and any(case.fault(value) for case, value in zip(self.cases, values, strict=True))
         ]
 
-    def relation(self, outcomes: Sequence[Outcome]) -> str | None:
+    def observed(self, outcomes: Sequence[Outcome], faults: Iterable[str]) -> str | None:
         """Return what every wrong result has to do with a right one, where that can be seen."""
+        told = set(faults)
+        if not self.related or not all(
+            isinstance(one, Returned) and not one.changed for one in outcomes
+        ):
+            return None
+        if all(map(OTHER_SHAPE.match, told)):
+            return MISSHAPEN
+        if len(told) == 1 and all(map(FACTOR.match, told)):
+            return told.pop()
 
         def agrees(index: int, value: Any) -> bool:
             outcome = outcomes[index]
             assert isinstance(outcome, Returned)
             return self.cases[index].difference(value, outcome.value) is None
 
-        if not all(isinstance(one, Returned) and not one.changed for one in outcomes):
-            return None
-        if not self.related:
-            return None
-        pairs = [(case.plain, case.given) for case in self.cases]
-        found = relation(pairs, agrees, factors=self.cases[0].factors)
-        right = (
+        found = relation([(case.plain, case.given) for case in self.cases], agrees)
+        nearby = (
             sentence
             for sentence, values in self.nearby
             if all(agrees(index, value) for index, value in enumerate(values))
         )
-        return found or next(right, None)
+        return found or next(nearby, None)
 
     def agree(self, outcomes: Sequence[Outcome], others: Sequence[Outcome]) -> bool:
         """Return whether the second answer comes out as the first does, in every case."""

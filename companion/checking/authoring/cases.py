@@ -5,7 +5,7 @@ import functools
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -89,9 +89,6 @@ class Case:
     inputs: Sequence[Array] = ()
     why: Callable[..., str | None] | None = None
     reference: Callable[..., Any] | None = None
-
-    # Whether twice or half of what is right is told: of a gradient it says what was forgotten.
-    factors: ClassVar[bool] = False
 
     @property
     def plain(self) -> Any:

@@ -4,7 +4,7 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +45,6 @@ class Gradient:
 
 class GradientCase(Case):
     """A case of a gradient exercise: what is expected are central differences."""
-
-    factors: ClassVar[bool] = True
 
     @property
     def plain(self) -> Any:

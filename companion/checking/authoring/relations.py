@@ -39,10 +39,6 @@ SQUASHED: tuple[Relation, ...] = (
         lambda right: 1 / (1 + np.exp(-right)),
     ),
 )
-FACTORS: tuple[Relation, ...] = (
-    ("Every value of {what} is twice what it should be.", lambda right: 2 * right),
-    ("Every value of {what} is half of what it should be.", lambda right: right / 2),
-)
 SUMS: tuple[Relation, ...] = (
     ("{What} is added up into one number: every value by itself is asked for.", np.sum),
     ("{What} is averaged into one number: every value by itself is asked for.", np.mean),
@@ -71,32 +67,29 @@ PLANES: tuple[Relation, ...] = (
 def relation(
     cases: Sequence[tuple[Any, Mapping[str, Any]]],
     agrees: Callable[[int, Any], bool],
-    *,
-    factors: bool = False,
 ) -> str | None:
     """Return the one sentence that tells how a wrong result follows from the right one, or None.
 
     Args:
         cases: For each case, what is right, and the values that were given, by name.
         agrees: Says whether a value is what came in the case of that number.
-        factors: Whether twice and half of a value are to be seen, as in a gradient.
     """
     found = {
         sentence
-        for sentence, values in _candidates(cases, FACTORS if factors else ())
+        for sentence, values in _candidates(cases)
         if all(value is not None and agrees(index, value) for index, value in enumerate(values))
     }
     return found.pop() if len(found) == 1 else None
 
 
 def _candidates(
-    cases: Sequence[tuple[Any, Mapping[str, Any]]], more: Sequence[Relation]
+    cases: Sequence[tuple[Any, Mapping[str, Any]]],
 ) -> Iterator[tuple[str, list[Any]]]:
     """Yield sentences, each with the value that every case would then have."""
     rights = [right for right, _ in cases]
     first = rights[0]
     if not isinstance(first, (list, tuple)) or all(np.ndim(part) == 0 for part in first):
-        yield from _of_arrays("the result", rights, cases, more)
+        yield from _of_arrays("the result", rights, cases)
         return
     count = len(first)
     if any(not isinstance(one, (list, tuple)) or len(one) != count for one in rights):
@@ -106,8 +99,7 @@ def _candidates(
             turned = "The parts of the result are right, but in another order."
             yield turned, [[right[part] for part in order] for right in rights]
     parts = [
-        list(_of_arrays(WHAT, [right[part] for right in rights], cases, more))
-        for part in range(count)
+        list(_of_arrays(WHAT, [right[part] for right in rights], cases)) for part in range(count)
     ]
     for part, found in enumerate(parts):
         for sentence, values in found:
@@ -138,7 +130,6 @@ def _of_arrays(
     what: str,
     rights: Sequence[Any],
     cases: Sequence[tuple[Any, Mapping[str, Any]]],
-    more: Sequence[Relation],
 ) -> Iterator[tuple[str, list[Any]]]:
     arrays = [as_array(right) for right in rights]
     known = [array for array in arrays if array is not None]
@@ -146,7 +137,7 @@ def _of_arrays(
         return
     whole = all(array.dtype.kind in "iu" for array in known)
     ranks = min(array.ndim for array in known)
-    relations = [*VALUES, *SQUASHED, *more, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
+    relations = [*VALUES, *SQUASHED, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
     relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
     for sentence, change in relations:
         values = [_changed(change, array) for array in known]

@@ -134,7 +134,7 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
         names = dict(vars(module))
         try:
             exec(compile(ast.fix_missing_locations(changed), "<variant>", "exec"), names)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, TypeError):
             continue
         yield words, names[made.name]
 
@@ -168,11 +168,21 @@ def _others(node: ast.expr, parameters: set[str]) -> Iterator[tuple[str, ast.exp
         yield "a minus left out", node.operand
     elif isinstance(node, ast.Attribute) and node.attr == "T":
         yield "a transposition left out", node.value
-    elif isinstance(node, ast.Constant) and type(node.value) is int and abs(node.value) < 10:
-        for value in (node.value + 1, node.value - 1):
-            yield f"{value} in place of a {node.value}", ast.Constant(value)
     elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
         yield "a part taken whole", node.value
+    elif isinstance(node, ast.Subscript):
+        for words, step in (("one place further on", 1), ("one place before", -1)):
+            yield (
+                f"what stands {words}",
+                ast.Subscript(node.value, _moved(node.slice, step), ast.Load()),
+            )
+
+
+def _moved(index: ast.expr, step: int) -> ast.expr:
+    """Return an index moved along its last axis, or that of what it holds."""
+    if isinstance(index, ast.Tuple):
+        return ast.Tuple([*index.elts[:-1], _moved(index.elts[-1], step)], ast.Load())
+    return ast.BinOp(index, ast.Add(), ast.Constant(step))
 
 
 def _of_operator(node: ast.BinOp, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from companion.checking.classroom import journal
-from companion.checking.classroom.discovery import is_path
 from companion.checking.verdict import Report, Status
 
 PASSED, HINT, SOLUTION, CHECKED = "passed", "hint", "solution", "checked"
@@ -93,8 +92,6 @@ def _is_check(event: dict[str, Any]) -> bool:
 
 def checked(exercises: str) -> bool:
     """Remember which chapter, or file of exercises, was checked; return whether it was written."""
-    if is_path(exercises):
-        exercises = str(Path(exercises).resolve())
     return exercises == last_checked() or remember([(exercises, CHECKED)])
 
 

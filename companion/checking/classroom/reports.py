@@ -88,7 +88,7 @@ def one_line(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unnamed:
-    """Wrong answers to one exercise that compute the same and that no known mistake explains.
+    """Wrong answers to one exercise that compute the same and that no mistake of its explains.
 
     Attributes:
         learners: Who handed them in.
@@ -112,23 +112,20 @@ class ExerciseSummary:
         counts: Learners by status.
         mistakes: The recognised mistakes with the number of learners who made them, commonest
             first.
-        unnamed: Wrong answers without a name, grouped by what they compute, commonest first.
+        named: Wrong answers that a mistake of the exercise explains.
+        unnamed: The other wrong answers, grouped by what they compute, commonest first.
     """
 
     exercise: str
     counts: dict[str, int]
     mistakes: tuple[tuple[str, int], ...]
+    named: int = 0
     unnamed: tuple[Unnamed, ...] = ()
 
     @property
     def learners(self) -> int:
         """Learners who were asked."""
         return sum(self.counts.values())
-
-    @property
-    def named(self) -> int:
-        """Wrong answers that a known mistake explains."""
-        return sum(count for _, count in self.mistakes)
 
     @property
     def wrong(self) -> int:
@@ -160,6 +157,7 @@ def by_exercise(
                     key=lambda item: (-item[1], item[0]),
                 )
             ),
+            sum(bool(v.mistake and not v.computed) for v in given),
             _unnamed(name, reports, sources or {}),
         )
         for name, given in verdicts.items()
