@@ -216,7 +216,7 @@ HUGE = {
     "a long text among numbers": ["x" * 3_500_000] + [1] * 3000,
     "an integer of thousands of digits": 10**4299,
     "a list of such": [-(10**4299)] * 2000,
-    "a million numbers": [1.0] * 10**6,
+    "many numbers": [1.0] * 3 * 10**5,
     "lists of arrays of many dtypes": [np.zeros(2**20, np.int8)] * 8 + [np.zeros(2**20, complex)],
     "nested": functools.reduce(lambda inner, _: [inner], range(18), [1.0]),
     "long keys": {"k" * 10**6: 1, "l" * 10**6: 2},

@@ -37,10 +37,10 @@ that tell every mistake from the reference and from every other mistake: the pro
 
 **The reference** must not change its arguments and must return finite numbers. Integers are
 compared exactly. A float is close when ``|received − expected| <= atol + rtol·|expected| +
-allowed``, where `allowed` is what working in float32 may cost (`rounding`). An answer must also have the
-reference's shape, which lists and tuples have as arrays do, and its kind of number (integer, float,
-...). Use only what the exercise's own body imports or what its
-file has at the top, and import no Keras there: import it within the body of a model exercise.
+allowed``, where `allowed` is what working in float32 may cost (`rounding`). An answer must also
+have the reference's shape, which lists and tuples have as arrays do, and its kind of number
+(integer, float, ...). Use only what the exercise's own body imports or what its file has at the
+top, and import no Keras there: import it within the body of a model exercise.
 
 **A mistake** has the exercise's signature and returns what a learner who makes it would return;
 its sentence names the mistake and what to do instead, and is true of every answer that returns
