@@ -27,6 +27,11 @@ class ModelCase(Case):
         """Return a sentence on what sets two models apart, or None if nothing does."""
         return model_difference(expected, received, rtol=self.rtol, atol=self.atol)
 
+    def computed(self, value: Any) -> Any:
+        """Return the model's outputs; its weights' shapes where it could not be run."""
+        described = value if isinstance(value, dict) else {}
+        return described.get("outputs") or described.get("shapes")
+
     def shown(self, received: Any) -> list[str]:
         """Return the two models side by side."""
         return [table(self.expected, received)]

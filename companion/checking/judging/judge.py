@@ -32,7 +32,7 @@ from companion.checking.authoring.cases import Outcome, Raised, Returned
 from companion.checking.authoring.codec import MAX_BYTES, Header, Opaque, decode, encode, nbytes
 from companion.checking.authoring.exercise import Exercise, find_exercise, known_key
 from companion.checking.judging.isolation import LostError, Sandbox, Worker, best
-from companion.checking.judging.worker import MAX_NAMES
+from companion.checking.judging.worker import MAX_NAMES, MAX_PRINTED
 from companion.checking.verdict import Report, Status, Verdict
 
 TIME_LIMIT = 10.0
@@ -40,6 +40,8 @@ TIME_LIMIT = 10.0
 PATIENCE = 6
 IMPORT = re.compile(rb"\b(?:import|from)\b")
 LIBRARY = re.compile(rb"\b(?:keras|tensorflow)\b")
+# Libraries that learners reach for, and that need more than an answer may take.
+OTHERS = re.compile(rb"^[ \t]*(?:import|from)[ \t]+(torch|jax|flax|mxnet)\b", re.MULTILINE)
 # What a reply makes happen that is none of ours.
 NO_ANSWER = (KeyError, TypeError, ValueError, RecursionError, MemoryError)
 EXPECTED = re.compile("expected = ")
@@ -192,7 +194,7 @@ class _Session:
             outcomes = self._outcomes(exercise, key)
         except LostError as lost:
             self.close()
-            status, message = self._explain(lost)
+            status, message, _ = advised((*self._explain(lost), ""), self.source)
             return exercise.verdict(status, message, seconds=time.perf_counter() - started)
         seconds = time.perf_counter() - started
         try:
@@ -252,6 +254,8 @@ class _Session:
             self.broken = (*self._explain(lost, "while your file was imported"), "")
         except NO_ANSWER:
             self.broken = (Status.ERROR, FORGED, "")
+        if self.broken:
+            self.broken = advised(self.broken, self.source)
 
     def _outcomes(self, exercise: Exercise, key: AnswerKey) -> list[Outcome]:
         """Return what the answer makes of every case.
@@ -321,7 +325,7 @@ class _Session:
                 return Returned(value)
             left, after = self._ask({"ask": "left"}, (), end - time.perf_counter())
             same = json.dumps(left.get("value")) == json.dumps(given) and after == b"".join(blobs)
-            return Returned(value, not same)
+            return Returned(value, not same, _printed(reply))
         except NO_ANSWER as error:
             raise LostError("forged", str(error)) from None
 
@@ -376,8 +380,8 @@ def without_expected(verdict: Verdict) -> Verdict:
         if not hidden:
             kept.append(line)
     if verdict.mistake:  # the difference stands below its sentence
-        kept[0] = _until_expected(kept[0])
-    else:
+        kept[:1] = map(_until_expected, kept[:1])
+    if message != verdict.mistake:
         message = _until_expected(message)
     return replace(verdict, message=message, details="\n".join(kept))
 
@@ -402,7 +406,22 @@ def _raised(reply: dict[str, Any]) -> Raised:
         str(missing)[:100] if missing else None,
         reply.get("memory") is True,
         reply.get("unwritten") is True,
+        _printed(reply),
     )
+
+
+def _printed(reply: dict[str, Any]) -> str:
+    return str(reply.get("printed", ""))[:MAX_PRINTED]
+
+
+def advised(broken: tuple[Status, str, str], source: bytes) -> tuple[Status, str, str]:
+    """Return what broke a file, with what to do where it imports a library that is not there."""
+    other = OTHERS.search(source)
+    if other is None:
+        return broken
+    name = other.group(1).decode()
+    advice = f"Answers use NumPy, and Keras on TensorFlow: do without {name}."
+    return broken[0], f"{broken[1]} {advice}", broken[2]
 
 
 def select(exercises: Sequence[Exercise], only: str | Sequence[str] | None) -> tuple[Exercise, ...]:

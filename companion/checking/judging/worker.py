@@ -8,6 +8,7 @@ outputs only, and these the judge compares.
 
 import contextlib
 import importlib.util
+import io
 import linecache
 import os
 import sys
@@ -31,6 +32,26 @@ else:
 Header = dict[str, Any]
 
 MAX_NAMES = 1000
+MAX_PRINTED = 2000
+
+
+class Printed(io.TextIOBase):
+    """What an answer prints: the beginning is kept, for its learner, and the rest is dropped."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    @property
+    def buffer(self) -> Any:
+        """Bytes go nowhere."""
+        assert sys.__stdout__ is not None
+        return sys.__stdout__.buffer
+
+    def write(self, text: str) -> int:
+        """Keep what there is room for."""
+        if len(self.text) < MAX_PRINTED:
+            self.text += text[: MAX_PRINTED - len(self.text)]
+        return len(text)
 
 
 class Answers:
@@ -139,7 +160,9 @@ def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[..., None
         if header["ask"] == "load":
             reply = answers.load(header, payload)
         elif header["ask"] == "call":
-            reply, blobs = answers.call(header, payload)
+            with contextlib.redirect_stdout(Printed()) as printed:
+                reply, blobs = answers.call(header, payload)
+            reply["printed"] = printed.text
         elif header["ask"] == "left":
             reply, blobs = answers.left()
         else:
