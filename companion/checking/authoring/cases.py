@@ -2,7 +2,7 @@
 
 import copy
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,8 +67,6 @@ class Case:
         expected: What is right.
         rtol: Relative tolerance.
         atol: Absolute tolerance.
-        weights: What a model is run with, where the answer builds one.
-        inputs: What it is run on.
         why: Says of a wrong result what speaks against it, where the exercise knows.
     """
 
@@ -78,8 +76,6 @@ class Case:
     expected: Any
     rtol: float
     atol: float
-    weights: Sequence[Array] = ()
-    inputs: Sequence[Array] = ()
     why: Callable[..., str | None] | None = None
 
     def comparable(self, value: Any) -> Any:

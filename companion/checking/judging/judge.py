@@ -17,7 +17,6 @@ another's. The same source, exercises and seed give the same verdicts but for th
 """
 
 import contextlib
-import json
 import os
 import re
 import time
@@ -31,7 +30,9 @@ from companion.checking.authoring.answer_key import AnswerKey
 from companion.checking.authoring.cases import Outcome, Raised, Returned
 from companion.checking.authoring.codec import decode, encode
 from companion.checking.authoring.exercise import Exercise, find_exercise, known_key
+from companion.checking.authoring.models import ModelCase
 from companion.checking.judging.isolation import LostError, Sandbox, Worker, best
+from companion.checking.judging.models import Models
 from companion.checking.judging.worker import MAX_NAMES
 from companion.checking.verdict import Report, Status, Verdict
 
@@ -51,6 +52,7 @@ class Judge:
     def __init__(self, sandbox: Sandbox | None = None, *, spare: bool = True) -> None:
         self.sandbox = sandbox or best()
         self.spare = spare
+        self.models = Models(self.sandbox)
         self._spare: Worker | None = None
 
     def __enter__(self) -> Self:
@@ -58,6 +60,7 @@ class Judge:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        self.models.close()
 
     def warm(self, *, keras: bool = False) -> None:
         """Start the next worker now, so that it is ready when a file comes."""
@@ -153,10 +156,15 @@ class _Session:
         """Return the verdict on one exercise, whatever the learner's code does."""
         started = time.perf_counter()
         asked = exercise.name.encode() in self.source and (self.keras or not exercise.builds_model)
+        if asked and exercise.builds_model:
+            with contextlib.suppress(LostError):  # `ready` tries again, and says why
+                self.judge.models.warm()
         # What is right is worked out while the worker starts.
         if asked and (failure := self._own_failure(exercise, seed)):
             return failure
         try:
+            if asked and exercise.builds_model:
+                self.judge.models.ready()
             self._load()
         except LostError as lost:
             self.broken = (Status.CHECKER_ERROR, str(lost), "")
@@ -236,18 +244,13 @@ class _Session:
             LostError: If the worker is lost on the way.
         """
         end = time.perf_counter() + self.time_limit
-        call = {"ask": "call", "name": exercise.name, "model": exercise.builds_model}
         outcomes: list[Outcome] = []
         for case in key.cases:
+            shapes = case.shapes if isinstance(case, ModelCase) else None
+            call = {"ask": "call", "name": exercise.name, "model": shapes}
             outcome = self._outcome(call, [case.arguments, case.keywords], end)
-            shapes = json.dumps([list(one.shape) for one in case.weights])
-            # The weights' shapes are half of the answer: only a model that has them is given any.
-            if case.inputs and isinstance(outcome, Returned) and _shapes(outcome.value) == shapes:
-                ran = self._outcome({"ask": "run"}, [case.weights, case.inputs], end)
-                if isinstance(ran, Returned):
-                    outcome.value["outputs"] = ran.value
-                else:
-                    outcome = ran
+            if isinstance(case, ModelCase):
+                outcome = self.judge.models.completed(case, outcome, end)
             outcomes.append(outcome)
         return outcomes
 
@@ -288,11 +291,6 @@ class _Session:
             text += " (The book's own code is not there while an answer is checked.)"
         details = f"line {raised.line}: {raised.code}" if raised.line else ""
         return Status.MEMORY if raised.memory else Status.ERROR, text, details
-
-
-def _shapes(description: Any) -> str:
-    shapes = description.get("shapes") if isinstance(description, dict) else None
-    return shapes if isinstance(shapes, str) else ""
 
 
 def _raised(reply: dict[str, Any]) -> Raised:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING or __name__ != "__main__":
-    from companion.checking.authoring import codec, description
+    from companion.checking.authoring import codec, description, rebuilding
     from companion.checking.judging import lockdown
 else:
     # As a program it is told where its modules lie, and finds nothing else there afterwards.
@@ -25,6 +25,7 @@ else:
     import codec
     import description
     import lockdown
+    import rebuilding
 
     del sys.path[: len(sys.argv) - 1], sys.argv[1:]
 
@@ -39,7 +40,6 @@ class Answers:
     def __init__(self) -> None:
         self.module = types.ModuleType("answers")
         self.file = ""
-        self.model: Any = None  # what was built last
         self.nul: int | None = None  # the line of a NUL byte, which the compiler does not tell
 
     def load(self, header: Header, source: bytes) -> Header:
@@ -74,8 +74,8 @@ class Answers:
         sent = codec.encode([arguments, named], before)
         try:
             value = getattr(self.module, header["name"])(*arguments, **named)
-            if header["model"]:
-                self.model, value = value, description.described(value)
+            if header["model"] is not None:
+                value = description.described(value, header["model"])
             blobs: list[bytes] = []
             tree = codec.encode(value, blobs)
             after: list[bytes] = []
@@ -84,13 +84,12 @@ class Answers:
         except BaseException as error:
             return self.raised(error), []
 
-    def run(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
-        """Return the outputs of the model built last, or what it raised."""
-        weights, inputs = codec.decode(header["arguments"], payload)
+    def measure(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
+        """Return what a described model computes, or what was raised; no file is loaded then."""
         blobs: list[bytes] = []
         try:
-            tree = codec.encode(description.outputs(self.model, weights, inputs), blobs)
-            return {"value": tree, "changed": False}, blobs
+            arguments = codec.decode(header["arguments"], payload)
+            return {"value": codec.encode(rebuilding.measured(*arguments), blobs)}, blobs
         except BaseException as error:
             return self.raised(error), []
 
@@ -129,7 +128,7 @@ def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[[float], 
         elif header["ask"] == "call":
             reply, blobs = answers.call(header, payload)
         else:
-            reply, blobs = answers.run(header, payload)
+            reply, blobs = answers.measure(header, payload)
         try:
             codec.send(outbox, reply, blobs)
         except (codec.FrameError, ValueError, TypeError, RecursionError) as error:
