@@ -325,6 +325,10 @@ def _pair(
         text = f"{_count(came.parameters)}{_title(came)} is one layer too many."
         return [_of_layer(text, came)]
     if came is None:
+        bare = pairs[at - 1][1] if at and wanted.layer == "Activation" else None
+        if bare and bare.layer.startswith(FUSED):
+            due = wanted.config["activation"]
+            return [Reason(f"{_title(bare)} has no activation; expected {due!r}.")]
         count = _count(-wanted.parameters)
         where = _place(wanted, all_wanted)
         known = _is_named(wanted)
@@ -403,11 +407,15 @@ def _config_text(wanted: Row, came: Row, keys: Sequence[str]) -> str:
         given = came.config["training"]
         more = ": it does in use what belongs into training" if given is True else ""
         return f"{_title(came)} is called with training={given}{more}."
-    if key == "trainable" and came.config[key] is False:
+    if key == "trainable" and came.config.get(key) is False:
         return f"{_title(came)} is frozen (trainable=False): it never learns."
     if key == "use_bias":
-        has = "has biases; expected none" if came.config[key] else "has no biases (use_bias=False)"
-        return f"{_title(came)} {has}{'' if came.config[key] else '; expected some'}."
+        has = (
+            "has biases; expected none"
+            if came.config.get(key)
+            else "has no biases (use_bias=False)"
+        )
+        return f"{_title(came)} {has}{'' if came.config.get(key) else '; expected some'}."
     told = [
         f"{one} is {_text(came.config.get(one))}, expected {_text(wanted.config.get(one))}"
         for one in keys

@@ -10,6 +10,7 @@ import inspect
 import itertools
 import json
 import math
+import warnings
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -60,12 +61,14 @@ def measured(text: str, inputs: Sequence[Any], seed: int, order: int = 0) -> dic
         ValueError: If the description holds what is not Keras's own, or the inputs do not fit.
     """
     try:
-        return _measured(json.loads(text), inputs, seed, order)
+        with warnings.catch_warnings(action="ignore"):  # the learner has read them already
+            return _measured(json.loads(text), inputs, seed, order)
     except Exception as error:  # Keras and its backend have errors of many kinds
         raise ValueError(str(error)[:1000]) from error
 
 
 def _measured(graph: Graph, inputs: Sequence[Any], seed: int, order: int) -> dict[str, Any]:
+    import keras
     import numpy as np
 
     network = Network(graph)
@@ -80,8 +83,7 @@ def _measured(graph: Graph, inputs: Sequence[Any], seed: int, order: int) -> dic
     for unit in orders[order % len(orders)]:
         seen[unit.signature] += 1
         for weight in unit.weights:
-            first = np.asarray(weight)
-            starts.append(_start(first, np.asarray(twins[id(weight)])))
+            starts.append(_start(*map(keras.ops.convert_to_numpy, (weight, twins[id(weight)]))))
             key = [seed, zlib.crc32(f"{unit.signature} {weight.name}".encode())]
             value = _drawn(weight, np.random.default_rng([*key, seen[unit.signature]]))
             weight.assign(value)
