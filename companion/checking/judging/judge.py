@@ -60,17 +60,20 @@ class Judge:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-        self.models.close()
 
     def warm(self, *, keras: bool = False) -> None:
         """Start the next worker now, so that it is ready when a file comes."""
         if self._spare is None or self._spare.keras != keras:
-            self.close()
+            self._end_spare()
             with contextlib.suppress(LostError):  # `fresh_worker` tries again, and says why
                 self._spare = Worker(self.sandbox, keras)
 
     def close(self) -> None:
-        """End the worker that is kept warm."""
+        """End the worker that is kept warm, and the process that runs models."""
+        self._end_spare()
+        self.models.close()
+
+    def _end_spare(self) -> None:
         if self._spare is not None:
             self._spare.end()
             self._spare = None
