@@ -45,7 +45,10 @@ class AnswerKey:
             if (fault := self._fault(case, outcome))
         }
         if not faults:
-            return self.make(Status.PASS, "Right.", seconds=seconds)
+            right = zip(self.cases, outcomes, strict=True)
+            remarks = [case.remark(one.value) for case, one in right if isinstance(one, Returned)]
+            said = " ".join(["Right.", *list(filter(None, remarks))[:1]])
+            return self.make(Status.PASS, said, seconds=seconds)
         sizes = {index: size(list(self.cases[index].given.values())) for index in faults}
         short = [index for index in faults if sizes[index] <= READABLE]
         index = short[0] if short else min(faults, key=lambda index: sizes[index])

@@ -55,6 +55,7 @@ RESHAPING = ("Flatten", "Reshape", "Permute", "ZeroPadding", "Cropping", "Repeat
 USUAL_STARTS = {"GlorotUniform", "Orthogonal", "RandomUniform"}
 START_RATIO = 10.0
 MAX_ROWS = 250
+MOVED = "The order: "
 ORDINALS = ("", "second ", "third ", "fourth ", "fifth ", "sixth ")
 
 
@@ -374,7 +375,7 @@ def _of_layer(text: str, row: Row) -> Reason:
 def _moved(wanted: Row, came: Row, all_wanted: Sequence[Row], all_came: Sequence[Row]) -> Reason:
     """Return that a layer stands at another place."""
     text = (
-        f"The order: {_title(came)} stands{_place(came, all_came, comma='')}; it belongs"
+        f"{MOVED}{_title(came)} stands{_place(came, all_came, comma='')}; it belongs"
         f"{_place(wanted, all_wanted, comma='')}."
     )
     return _of_layer(text, came)
@@ -428,6 +429,13 @@ def _activation(came: Row, wanted: Row, key: str) -> str:
     return f"The {key} of {came.name} is {values[0]}, expected {values[1]}."
 
 
+def order_remark(expected: dict[str, Any], received: Any) -> str:
+    """Return where a model that is right has a layer at another place, or an empty text."""
+    reasons = _reasons(read_graph(expected), read_graph(received))
+    texts = [one.text for one in reasons if one.text.startswith(MOVED)]
+    return f"{texts[0]} Here that computes the same." if texts else ""
+
+
 # ---- rows ----------------------------------------------------------------------------------------
 
 
@@ -439,7 +447,7 @@ def rows(graph: Graph) -> list[Row]:
     """
     found: list[Row] = []
     shapes = [tuple(call["shape"]) for call in graph["calls"]]
-    for call in graph["calls"][:MAX_ROWS]:
+    for call in _in_order(graph)[:MAX_ROWS]:
         layer = graph["layers"][call["layer"]]
         source = next(_sources([*call["args"], *call["kwargs"].values()]), {})
         before = (
@@ -469,6 +477,31 @@ def rows(graph: Graph) -> list[Row]:
     return found
 
 
+def _in_order(graph: Graph) -> list[dict[str, Any]]:
+    """Return the calls from input to output; where branches meet, those of the longer one first.
+
+    In which order a model names the branches of a sum is of no account.
+    """
+    calls = graph["calls"]
+    before: list[list[int]] = []
+    depths: list[int] = []
+    for number, call in enumerate(calls):
+        sources = _sources([*call["args"], *call["kwargs"].values()])
+        places = [one["call"][0] for one in sources if "call" in one]
+        if not all(0 <= place < number for place in places):
+            raise ValueError("A call comes before what it is given.")
+        depths.append(1 + max((depths[place] for place in places), default=0))
+        before.append(sorted(places, key=lambda place: -depths[place]))
+    order: dict[int, None] = {}
+    waiting = [one["call"][0] for one in _sources(graph["outputs"]) if "call" in one][::-1]
+    while waiting:
+        if missing := [place for place in before[waiting[-1]] if place not in order]:
+            waiting += missing[::-1]
+        else:
+            order.setdefault(waiting.pop())
+    return [calls[place] for place in order]
+
+
 def _sources(tree: Any) -> Iterator[dict[str, Any]]:
     """Yield where the tensors of a call come from."""
     if isinstance(tree, dict) and ("call" in tree or "input" in tree):
@@ -494,6 +527,8 @@ def _class(layer: dict[str, Any]) -> str:
         (config[key] for key in ("layer", "cell") if isinstance(config.get(key), dict)), None
     )
     name = str(layer["class_name"])
+    if name == "RNN" and inner and str(inner["class_name"]).endswith("Cell"):
+        return str(inner["class_name"]).removesuffix("Cell")  # RNN(LSTMCell(…)) is an LSTM
     return f"{name}({inner['class_name']})" if inner else name
 
 
@@ -544,12 +579,14 @@ def _split(row: Row) -> list[Row]:
 
 def _is_padded(padding: Row, row: Row) -> bool:
     """Say whether zeros before a convolution are what its own padding 'same' would be."""
-    return bool(
-        row.layer.startswith(("Conv", "Depthwise", "Sep"))
-        and row.config.get("padding") == "valid"
-        and padding.before
-        and row.shape[:-1] == padding.before[:-1]
-    )
+    if not (row.layer.startswith(("Conv", "Depthwise", "Sep")) and padding.before):
+        return False
+    strides = np.broadcast_to(row.config.get("strides", 1), len(row.shape) - 1)
+    same = [
+        None if size is None else -(-size // int(stride))
+        for size, stride in zip(padding.before, strides, strict=False)
+    ]
+    return row.config.get("padding") == "valid" and list(row.shape[:-1]) == same
 
 
 def _does_nothing(row: Row) -> bool:

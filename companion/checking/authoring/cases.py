@@ -58,7 +58,7 @@ class Case:
     """One case of an exercise: it knows what is right, and how a result is compared and shown.
 
     This is the case of plain values. Another kind of exercise has a kind of case of its own, which
-    overrides what it does otherwise: `comparable`, `difference`, `fault` or `shown`.
+    overrides what it does otherwise: `comparable`, `difference`, `fault`, `remark` or `shown`.
 
     Attributes:
         given: The values under the names of the parameters that they go to.
@@ -91,6 +91,10 @@ class Case:
         found = self.difference(self.expected, received)
         known = self.why(*self.given.values(), received) if found and self.why else None
         return known or found
+
+    def remark(self, received: Any) -> str:
+        """Return what is to be said of a result that is right, or an empty text."""
+        return ""
 
     def shown(self, received: Any) -> list[str]:
         """Return what is right and what came, for a reader."""

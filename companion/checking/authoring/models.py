@@ -12,6 +12,7 @@ from companion.checking.authoring.architecture import (
     Graph,
     layers_of,
     model_difference,
+    order_remark,
     parameters_of,
     read_graph,
     table,
@@ -77,6 +78,10 @@ class ModelCase(Case):
     def difference(self, expected: Any, received: Any) -> str | None:
         """Return a sentence on what sets two models apart, or None if nothing does."""
         return model_difference(expected, received, rtol=self.rtol, atol=self.atol)
+
+    def remark(self, received: Any) -> str:
+        """Return where a layer stands at another place, and does no harm there."""
+        return order_remark(self.expected, received)
 
     def shown(self, received: Any) -> list[str]:
         """Return the two models side by side."""
