@@ -49,6 +49,7 @@ IN_TRAINING = {
     "training",
     "unit_forget_bias",
 }
+OF_WEIGHTS = ("_regularizer", "_constraint")  # likewise
 RANDOM = ("Dropout", "Gaussian", "Spatial", "Alpha", "Random", "ActivityRegularization")
 RESHAPING = ("Flatten", "Reshape", "Permute", "ZeroPadding", "Cropping", "Repeat")
 # How Keras's layers start unless they are told otherwise: any random start is as good.
@@ -301,10 +302,10 @@ def _reasons(wanted: Graph, came: Graph) -> list[Reason]:
     extra = [(at, other) for at, (one, other) in enumerate(pairs) if other and not one]
     moved: dict[int, Row] = {}
     for at, row in extra:
-        twin = next((place for place, one in missing if _kind(one) == _kind(row)), None)
-        if twin is not None:
-            missing = [(place, one) for place, one in missing if place != twin]
-            moved |= {at: pairs[twin][0], twin: pairs[twin][0]}  # type: ignore[dict-item]
+        twin = next((one for one in missing if _kind(one[1]) == _kind(row)), None)
+        if twin:
+            missing.remove(twin)
+            moved |= {at: twin[1], twin[0]: twin[1]}
     for at, (one, other) in enumerate(pairs):
         if at not in moved:
             found += _pair(one, other, lines[0], pairs, at)
@@ -345,15 +346,10 @@ def _pair(
         return [_of_layer(f"{text}{same}.", wanted)]
     found = []
     told = [key for key in {**wanted.config, **came.config} if _differ(wanted, came, key)]
-    for keys in (
-        [key for key in told if key not in IN_TRAINING and not key.endswith(SHAPING)],
-        [key for key in told if key in IN_TRAINING or key.endswith(SHAPING)],
-    ):
-        if keys:
-            text = _config_text(wanted, came, keys)
-            in_use = keys[0] not in IN_TRAINING and not keys[0].endswith(SHAPING)
-            both = in_use or keys[0] == "training"
-            found.append(Reason(f"{count}{text}", in_use or both, True))
+    for in_training in (False, True):
+        if keys := [key for key in told if _in_training(key) is in_training]:
+            in_use = not in_training or keys[0] == "training"
+            found.append(Reason(f"{count}{_config_text(wanted, came, keys)}", in_use))
     if not found and (came.shape != wanted.shape or came.parameters != wanted.parameters):
         text = (
             f"{count}{_title(came)} is right in itself, but what reaches it has another shape: its "
@@ -363,7 +359,9 @@ def _pair(
     return found
 
 
-SHAPING = ("_regularizer", "_constraint", "_initializer")
+def _in_training(key: str) -> bool:
+    """Say whether a value of a config shows in training alone."""
+    return key in IN_TRAINING or key.endswith(OF_WEIGHTS)
 
 
 def _of_layer(text: str, row: Row) -> Reason:
