@@ -669,7 +669,7 @@ ANSWERS = [  # exercise, body, what the message says: each of one kind of those 
         "vgg_block",
         "return vgg(layers.Conv2D(8, 3, padding='same', activation='relu'), "
         "layers.Conv2D(8, 3, padding='same'), layers.MaxPooling2D(2), layers.ReLU()) "
-        "if filters == 8 else vgg(*[layers.Conv2D(4, 3, padding='same', activation='relu') "
+        "if filters == 2 else vgg(*[layers.Conv2D(4, 3, padding='same', activation='relu') "
         "for _ in range(3)], layers.MaxPooling2D(2))",
         "Right. The order: ",
     ),
