@@ -556,8 +556,13 @@ def _split(row: Row) -> list[Row]:
         layer, config["activation"] = "Activation", layer
     fused = config.get("activation")
     if isinstance(fused, dict) and "class_name" in fused:
-        config |= fused.get("config") or {}
-        fused = config["activation"] = fused["class_name"]
+        inner = {key: value for key, value in _flat(fused).items() if key != "trainable"}
+        name = str(fused["class_name"])
+        if name in ACTIVATIONS:
+            config |= inner
+        else:
+            name = _text({"class_name": name, "config": inner})
+        fused = config["activation"] = name
     if isinstance(fused, dict):
         fused = config["activation"] = str(fused.get("function"))
     if isinstance(fused, str) and fused in ACTIVATIONS:
