@@ -32,9 +32,7 @@ UNCOMPARED = {
     "ragged",
     "seed",
     "sparse",
-    "unroll",
     "use_cudnn",
-    "zero_output_for_mask",
 }
 # What shows while a model is trained and not while it is used.
 IN_TRAINING = {
