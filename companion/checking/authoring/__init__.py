@@ -56,8 +56,11 @@ changed: it might never end.
 **Why not?** Where an exercise asks for one name out of a few, ``@my_exercise.why`` takes a function
 of a case's values and a wrong result that says what speaks against that result, or None.
 
-**A model exercise** returns a Keras model; it is compared layer by layer, and by its outputs under
-the same weights. Without cases it is built once, with no arguments::
+**A model exercise** returns a Keras model. What it computes under the same weights decides, in use
+and in training: dropout, penalties, constraints, what is frozen, how weights start. How it is
+written does not; the layers only explain a difference. (Any random start is as good as Keras's own,
+unless the reference asks for another.) Use layers of Keras and ``keras.ops``, no ``Lambda`` and no
+layer with weights of your own. Without cases the model is built once, with no arguments::
 
     @model_exercise(points=3)
     def lenet5():

@@ -56,8 +56,11 @@ class AnswerKey:
             if (fault := self._fault(case, outcome))
         }
         if not faults:
-            said = next((one for one in map(_printed, outcomes) if one), "")
-            return self.make(Status.PASS, "Right.", said, seconds=seconds)
+            right = zip(self.cases, outcomes, strict=True)
+            remarks = [case.remark(one.value) for case, one in right if isinstance(one, Returned)]
+            message = " ".join(["Right.", *list(filter(None, remarks))[:1]])
+            printed = next(filter(None, map(_printed, outcomes)), "")
+            return self.make(Status.PASS, message, printed, seconds=seconds)
         sizes = {index: size(list(self.cases[index].given.values())) for index in faults}
         short = [index for index in faults if sizes[index] <= READABLE]
         index = short[0] if short else min(faults, key=lambda index: sizes[index])

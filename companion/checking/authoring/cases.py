@@ -3,7 +3,7 @@
 import copy
 import functools
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ class Case:
     """One case of an exercise: it knows what is right, and how a result is compared and shown.
 
     This is the case of plain values. Another kind of exercise has a kind of case of its own, which
-    overrides what it does otherwise: `comparable`, `difference`, `fault` or `shown`.
+    overrides what it does otherwise: `comparable`, `difference`, `fault`, `remark` or `shown`.
 
     Attributes:
         given: The values under the names of the parameters that they go to.
@@ -73,8 +73,6 @@ class Case:
         expected: What is right.
         rtol: Relative tolerance.
         atol: Absolute tolerance.
-        weights: What a model is run with, where the answer builds one.
-        inputs: What it is run on.
         why: Says of a wrong result what speaks against it, where the exercise knows.
         reference: The trusted function, which shows how far rounding carries.
     """
@@ -85,8 +83,6 @@ class Case:
     expected: Any
     rtol: float
     atol: float
-    weights: Sequence[Array] = ()
-    inputs: Sequence[Array] = ()
     why: Callable[..., str | None] | None = None
     reference: Callable[..., Any] | None = None
 
@@ -121,6 +117,10 @@ class Case:
     def computed(self, value: Any) -> Any:
         """Return what of a result tells whether two wrong answers make the same mistake."""
         return value
+
+    def remark(self, received: Any) -> str:
+        """Return what is to be said of a result that is right, or an empty text."""
+        return ""
 
     def shown(self, received: Any) -> list[str]:
         """Return what is right and what came, for a reader."""

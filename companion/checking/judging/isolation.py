@@ -55,6 +55,7 @@ PROGRAM = (
     HERE / "lockdown.py",
     HERE.with_name("authoring") / "codec.py",
     HERE.with_name("authoring") / "description.py",
+    HERE.with_name("authoring") / "rebuilding.py",
 )
 SECRET = ("companion", "chapters")
 LIBRARIES = ("site-packages", "dist-packages")

@@ -31,7 +31,9 @@ from companion.checking.authoring.answer_key import AnswerKey
 from companion.checking.authoring.cases import Outcome, Raised, Returned
 from companion.checking.authoring.codec import MAX_BYTES, Header, Opaque, decode, encode, nbytes
 from companion.checking.authoring.exercise import Exercise, find_exercise, known_key
+from companion.checking.authoring.models import ModelCase
 from companion.checking.judging.isolation import LostError, Sandbox, Worker, best
+from companion.checking.judging.models import Models
 from companion.checking.judging.worker import MAX_NAMES, MAX_PRINTED
 from companion.checking.verdict import Report, Status, Verdict
 
@@ -59,6 +61,7 @@ class Judge:
     def __init__(self, sandbox: Sandbox | None = None, *, spare: bool = True) -> None:
         self.sandbox = sandbox or best()
         self.spare = spare
+        self.models = Models(self.sandbox)
         self._spare: Worker | None = None
 
     def __enter__(self) -> Self:
@@ -70,12 +73,16 @@ class Judge:
     def warm(self, *, keras: bool = False) -> None:
         """Start the next worker now, so that it is ready when a file comes."""
         if self._spare is None or self._spare.keras != keras:
-            self.close()
+            self._end_spare()
             with contextlib.suppress(LostError):  # `fresh_worker` tries again, and says why
                 self._spare = Worker(self.sandbox, keras)
 
     def close(self) -> None:
-        """End the worker that is kept warm."""
+        """End the worker that is kept warm, and the process that runs models."""
+        self._end_spare()
+        self.models.close()
+
+    def _end_spare(self) -> None:
         if self._spare is not None:
             self._spare.end()
             self._spare = None
@@ -175,10 +182,15 @@ class _Session:
         """Return the verdict on one exercise, whatever the learner's code does."""
         started = time.perf_counter()
         asked = exercise.name.encode() in self.source and (self.keras or not exercise.builds_model)
+        if asked and exercise.builds_model:
+            with contextlib.suppress(LostError):  # `ready` tries again, and says why
+                self.judge.models.warm()
         # What is right is worked out while the worker starts.
         if asked and (failure := self._own_failure(exercise, seed)):
             return failure
         try:
+            if asked and exercise.builds_model:
+                self.judge.models.ready()
             self._load()
         except LostError as lost:
             self.broken = (Status.CHECKER_ERROR, str(lost), "")
@@ -265,25 +277,31 @@ class _Session:
         """
         end = time.perf_counter() + self.time_limit
         room = MAX_BYTES
-        call = {"ask": "call", "name": exercise.name, "model": exercise.builds_model}
-        call |= self._computing()
         outcomes: list[Outcome] = []
         for case in key.cases:
+            shapes = case.shapes if isinstance(case, ModelCase) else None
+            call = {"ask": "call", "name": exercise.name, "model": shapes, **self._computing()}
             outcome = self._outcome(call, [case.arguments, case.keywords], end)
-            shapes = json.dumps([list(one.shape) for one in case.weights])
-            # The weights' shapes are half of the answer: only a model that has them is given any.
-            if case.inputs and isinstance(outcome, Returned) and _shapes(outcome.value) == shapes:
-                ran = self._outcome({"ask": "run"}, [case.weights, case.inputs], end)
-                if isinstance(ran, Returned):
-                    outcome.value["outputs"] = ran.value
-                else:
-                    outcome = ran
+            if isinstance(case, ModelCase):
+                outcome = self._completed(case, outcome, end)
             if isinstance(outcome, Returned):
                 room -= nbytes(outcome.value)
                 if room < 0:
                     outcome = Returned(Opaque("value too large to be kept"))
             outcomes.append(outcome)
         return outcomes
+
+    def _completed(self, case: ModelCase, outcome: Outcome, end: float) -> Outcome:
+        """Return an outcome with what its model computes, and count the time that it takes.
+
+        Raises:
+            LostError: If the model takes too much time or memory.
+        """
+        started = time.perf_counter()
+        try:
+            return self.judge.models.completed(case, outcome, end)
+        finally:
+            self.spent += time.perf_counter() - started
 
     def _computing(self) -> Header:
         """Return how long an answer in NumPy may compute: half as long as it may wait.
@@ -389,11 +407,6 @@ def without_expected(verdict: Verdict) -> Verdict:
 def _until_expected(sentence: str) -> str:
     said, word, _ = sentence.partition("expected")
     return f"{said.rstrip(' ,;')}." if word else sentence
-
-
-def _shapes(description: Any) -> str:
-    shapes = description.get("shapes") if isinstance(description, dict) else None
-    return shapes if isinstance(shapes, str) else ""
 
 
 def _raised(reply: dict[str, Any]) -> Raised:

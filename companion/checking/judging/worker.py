@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING or __name__ != "__main__":
-    from companion.checking.authoring import codec, description
+    from companion.checking.authoring import codec, description, rebuilding
     from companion.checking.judging import lockdown
 else:
     # As a program it is told where its modules lie, and finds nothing else there afterwards.
@@ -26,6 +26,7 @@ else:
     import codec
     import description
     import lockdown
+    import rebuilding
 
     del sys.path[: len(sys.argv) - 1], sys.argv[1:]
 
@@ -60,7 +61,6 @@ class Answers:
     def __init__(self) -> None:
         self.module = types.ModuleType("answers")
         self.file = ""
-        self.model: Any = None  # what was built last
         self.given: Any = None  # the arguments that were passed last, as the answer left them
         self.nul: int | None = None  # the line of a NUL byte, which the compiler does not tell
 
@@ -92,8 +92,8 @@ class Answers:
         arguments, named = self.given = codec.decode(header.pop("arguments"), payload)
         try:
             value = getattr(self.module, header["name"])(*arguments, **named)
-            if header["model"]:
-                self.model, value = value, description.described(value)
+            if header["model"] is not None:
+                value = description.described(value, header["model"])
             blobs: list[bytes] = []
             return {"value": codec.encode(value, blobs)}, blobs
         except BaseException as error:
@@ -104,13 +104,12 @@ class Answers:
         blobs: list[bytes] = []
         return {"value": codec.encode(self.given, blobs)}, blobs
 
-    def run(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
-        """Return the outputs of the model built last, or what it raised."""
-        weights, inputs = codec.decode(header["arguments"], payload)
+    def measure(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
+        """Return what a described model computes, or what was raised; no file is loaded then."""
         blobs: list[bytes] = []
         try:
-            tree = codec.encode(description.outputs(self.model, weights, inputs), blobs)
-            return {"value": tree}, blobs
+            arguments = codec.decode(header["arguments"], payload)
+            return {"value": codec.encode(rebuilding.measured(*arguments), blobs)}, blobs
         except BaseException as error:
             return self.raised(error), []
 
@@ -166,7 +165,7 @@ def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[..., None
         elif header["ask"] == "left":
             reply, blobs = answers.left()
         else:
-            reply, blobs = answers.run(header, payload)
+            reply, blobs = answers.measure(header, payload)
         try:
             codec.send(outbox, reply, blobs)
         except codec.FrameError:
