@@ -208,6 +208,71 @@ def test_learners_whose_names_differ_in_case_alone_have_a_page_each(tmp_path):
     assert len(list((tmp_path / "pages").iterdir())) == 2
 
 
+# -- a private seed ---------------------------------------------------------------------------
+
+PRIVATE = """
+import numpy as np
+from companion.checking import exercise
+
+@exercise()
+def line(xs):
+    \"\"\"Return 2x + 1 for each of `xs`, shape (4,).\"\"\"
+    return 2 * xs + 1
+
+@line.cases
+def _(rng):
+    yield rng.normal(size=4)
+    yield rng.normal(size=4)
+
+line.mistakes("You left the 1 out.", lambda xs: 2 * xs)
+"""
+WRONG = {  # each is told in a way of its own
+    "named": "2 * xs",
+    "unnamed": "xs**3 + 7",
+    "unnamed, too": "7 + xs * xs * xs",
+    "observed": "-2 * xs - 1",
+    "misshapen": "(2 * xs + 1)[None]",
+    "nothing": "None",
+    "a text": "'none'",
+    "too many": "xs, xs",
+    "not finite": "xs / 0",
+    "in float32": "np.float32(1) * (2 * xs + 1).astype('f') ** 1.0001",
+}
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_at_a_private_seed_neither_groups_nor_pages_nor_tables_show_what_was_expected(
+    companion, school, seed
+):
+    for file in school.iterdir():
+        file.unlink()
+    for learner, value in WRONG.items():
+        (school / f"{learner}.py").write_text(f"{HEAD}def line(xs):\n    return {value}\n")
+    own = school.parent / "private.py"
+    own.write_text(PRIVATE)
+    folder, texts = school.parent / "graded", {}
+    for format in reports.Format:
+        output = folder / format.value
+        call = ("grade", school, "--output", output, "--format", format, "--exercises", own)
+        code, out, err = companion(*call, "--seed", seed)
+        assert code == 0, err
+        texts["terminal"] = out
+        for file in sorted(output.iterdir()) if output.is_dir() else [output]:
+            texts[f"{format}: {file.stem}"] = file.read_text()
+    groups = json.loads(texts["json: json"])["exercises"][0]["unnamed"]
+    assert ["unnamed", "unnamed, too"] in [group["learners"] for group in groups]
+    assert all("received" in texts[f"html: {learner}"] for learner in WRONG)
+    cases = exercises_named(str(own))[0].answer_key(seed).cases
+    values = {f"{value:.4f}" for case in cases for value in case.expected}
+    told = {
+        name
+        for name, text in texts.items()
+        if "expected" in text or (name == "html: unnamed" and any(one in text for one in values))
+    }
+    open_to_all = {"terminal", "csv: csv", "json: json", "junit: junit"}
+    assert told == (set() if seed else open_to_all | {f"html: {learner}" for learner in WRONG})
+
+
 # -- marks ------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras import Input, Model, Sequential, layers
 
 from companion.checking.authoring.cases import Returned
+from companion.checking.authoring.fingerprint import fingerprint
 from companion.checking.authoring.mistakes import Mistakes
 from companion.checking.authoring.rebuilding import measured
 from companion.checking.classroom.discovery import all_exercises
@@ -495,6 +496,27 @@ def test_every_way_of_writing_the_same_network_passes(exercise):
                 failed[rewrite.__name__] = said
     assert failed == {}
     assert count >= 8
+
+
+# ---- groups -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.no_cover
+@each_model
+def test_wrong_models_are_grouped_by_their_mistake_and_not_by_how_they_are_written(exercise):
+    case = last_case(exercise)
+
+    def group(model):
+        return fingerprint([case.computed(case.run(lambda *_, **__: model).value)])
+
+    kinds = {}
+    for name, key, wrong in wrong_models(reference(exercise)):
+        if key in ("use_bias", "trainable", "bias_initializer") and name not in kinds:
+            kinds[name] = group(wrong)
+            assert group(other_names(wrong)) == kinds[name], name
+            assert group(nested(wrong)) == kinds[name], name
+    assert len(set(kinds.values())) > 1
 
 
 # ---- through the sandbox ------------------------------------------------------------------------
