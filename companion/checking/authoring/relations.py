@@ -15,6 +15,7 @@ from companion.checking.authoring.comparison import as_array, upper
 
 Array = np.ndarray[Any, Any]
 MAX_TURNED = 4
+EXACT = 2.0**53  # the whole numbers below it are exact as floats
 WHAT = "the part"
 Relation = tuple[str, Callable[[Array], Array]]
 
@@ -147,19 +148,21 @@ def _of_arrays(
     for name, lengths in _lengths([given for _, given in cases]):
         if whole or (len(set(lengths)) == 1 and lengths[0] <= 2):
             continue
-        several = [array * length for array, length in zip(known, lengths, strict=True)]
+        pairs = list(zip(known, lengths, strict=True))
+        several = [_changed(lambda right, by=length: right * by, array) for array, length in pairs]
         yield f"Every value of {what} is too large by {name}: is a mean asked for?", several
-        shares = [array / length for array, length in zip(known, lengths, strict=True)]
+        shares = [_changed(lambda right, by=length: right / by, array) for array, length in pairs]
         yield f"Every value of {what} is divided by {name}: is a sum asked for?", shares
 
 
 def _changed(change: Callable[[Array], Array], right: Array) -> Array | None:
+    """Return what a relation makes of a right value; None where that is not finite."""
     with np.errstate(all="ignore"):
         value = np.asarray(change(right.astype(float) if right.dtype.kind in "iu" else right))
     if not np.isfinite(value).all():
         return None
-    same = right.dtype.kind in "iu" and (value == np.round(value)).all()
-    return value.astype(right.dtype) if same else value
+    whole = (value == np.round(value)) & (abs(value) < EXACT)
+    return value.astype(right.dtype) if right.dtype.kind in "iu" and whole.all() else value
 
 
 def _differs(value: Array | None, right: Array) -> bool:
