@@ -6,7 +6,9 @@ holds in every case.
 """
 
 import itertools
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -149,9 +151,11 @@ def _of_arrays(
         if whole or (len(set(lengths)) == 1 and lengths[0] <= 2):
             continue
         pairs = list(zip(known, lengths, strict=True))
-        several = [_changed(lambda right, by=length: right * by, array) for array, length in pairs]
+        several = [_changed(partial(operator.mul, length), array) for array, length in pairs]
         yield f"Every value of {what} is too large by {name}: is a mean asked for?", several
-        shares = [_changed(lambda right, by=length: right / by, array) for array, length in pairs]
+        shares = [
+            _changed(partial(operator.mul, 1 / max(length, 1)), array) for array, length in pairs
+        ]
         yield f"Every value of {what} is divided by {name}: is a sum asked for?", shares
 
 
