@@ -7,7 +7,7 @@ their comparison; the diagnosis, by the known mistakes; the verdict.
 import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from companion.checking.authoring.cases import Case, Outcome, Raised, Returned, entry
@@ -50,6 +50,10 @@ class AnswerKey:
 
     def verdict(self, outcomes: Sequence[Outcome], seconds: float = 0.0) -> Verdict:
         """Return the verdict on what an answer returned or raised, case by case."""
+        outcomes = [
+            replace(one, value=case.compact(one.value)) if isinstance(one, Returned) else one
+            for case, one in zip(self.cases, outcomes, strict=True)
+        ]
         faults = {
             index: fault
             for index, (case, outcome) in enumerate(zip(self.cases, outcomes, strict=True))

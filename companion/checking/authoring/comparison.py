@@ -20,6 +20,8 @@ NUMBER = (bool, int, float, np.generic)
 SHOWN_NUMBERS = 1000
 SHOWN_PARTS = 20
 LONGEST_INTEGER = 256  # bits
+# A result of more parts than this is made an array, or not looked into.
+MANY_PARTS = 1000
 
 
 def difference(
@@ -138,6 +140,40 @@ def _numbers(
     if _kind(came) != _kind(wanted) and not whole:
         return f"{right}{_kind(came)} ({came.dtype}); expected {_kind(wanted)} ({wanted.dtype})."
     return None
+
+
+def compact(value: Any, nested: bool = True) -> Any:
+    """Return a result with its long lists of numbers as arrays, other long lists as their length.
+
+    A result is compared with many: so each time costs as little as what is expected.
+
+    >>> compact([[1.0, 2.0]] * 1000).shape, compact([[1.0], []] * 1000)
+    ((1000, 2), a list of 2,000 values)
+    """
+    if _parts_up_to(value, MANY_PARTS + 1) <= MANY_PARTS:
+        return value
+    if (array := as_array(value)) is not None:
+        return array
+    if nested and len(value) <= MANY_PARTS:
+        if isinstance(value, dict):
+            less: Any = {key: compact(one, nested=False) for key, one in value.items()}
+        else:
+            less = type(value)(compact(one, nested=False) for one in value)
+        if _parts_up_to(less, MANY_PARTS + 1) <= MANY_PARTS:
+            return less
+    return Opaque(f"{type(value).__name__} of {len(value):,} values")
+
+
+def _parts_up_to(value: Any, limit: int) -> int:
+    """Return how many values lie in one, at any depth, or `limit` if there are more."""
+    if not isinstance(value, (list, tuple, dict)):
+        return 1
+    count = 1
+    for one in value.values() if isinstance(value, dict) else value:
+        if count >= limit:
+            break
+        count += _parts_up_to(one, limit - count)
+    return min(count, limit)
 
 
 def is_finite(value: Any) -> bool:

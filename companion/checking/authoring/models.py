@@ -77,6 +77,10 @@ class ModelCase(Case):
                 break
         return first or only
 
+    def compact(self, value: Any) -> Any:
+        """Return a description as it is: it is read as a whole."""
+        return value
+
     def difference(self, expected: Any, received: Any) -> str | None:
         """Return a sentence on what sets two models apart, or None if nothing does."""
         return model_difference(expected, received, rtol=self.rtol, atol=self.atol)

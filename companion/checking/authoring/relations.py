@@ -165,8 +165,9 @@ def _changed(change: Callable[[Array], Array], right: Array) -> Array | None:
         value = np.asarray(change(right.astype(float) if right.dtype.kind in "iu" else right))
     if not np.isfinite(value).all():
         return None
-    whole = (value == np.round(value)) & (abs(value) < EXACT)
-    return value.astype(right.dtype) if right.dtype.kind in "iu" and whole.all() else value
+    if right.dtype.kind in "iu" and ((value == np.round(value)) & (abs(value) < EXACT)).all():
+        return value.astype(right.dtype)
+    return value
 
 
 def _differs(value: Array | None, right: Array) -> bool:
