@@ -238,7 +238,7 @@ STRANGE = {
     "opaque": Opaque("generator"),
     "ragged": [[1], [2, 3], "x"],
     "lists": [[[[]]]] * 10_000,
-    "lists in lists": [[[1.0, []]] * 100] * 1_000,
+    "lists in lists": [[[1.0, []]] * 50] * 200,
     "bool": True,
     "NaN": float("nan"),
     "infinity": [float("inf")],
