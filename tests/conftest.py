@@ -63,16 +63,12 @@ ARITHMETIC = textwrap.dedent(
 
 
 def pytest_collection_modifyitems(config, items):
-    """With ``COMPANION_DRAW=SEED``, run a third of the cases of long lists.
-
-    These are those that train large networks, and those marked `drawn`.
-    """
+    """With ``COMPANION_DRAW=SEED``, run a third of the cases that train large networks."""
     if not DRAW:
         return
     cases = defaultdict(list)
     for item in items:
-        marks = {mark.name for mark in item.iter_markers()}
-        if {"slow", "no_cover", "parametrize"} <= marks or {"drawn", "parametrize"} <= marks:
+        if {"slow", "no_cover", "parametrize"} <= {mark.name for mark in item.iter_markers()}:
             cases[item.nodeid.partition("[")[0]].append(item)
     left_out = {
         item
