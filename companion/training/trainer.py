@@ -72,7 +72,8 @@ def train(
         svm: Whether to judge a support vector machine on the trained features, too:
             ``metrics["svm_accuracy"]``.
         examine: Whether to keep what `Run.examine` reads: gradients, activations and more. By
-            default where the run is kept in a folder, or shows its progress to somebody.
+            default where the run is kept in a folder, or shows its progress to somebody. Only
+            runs on one device keep it.
         callbacks: Keras callbacks of your own.
         show_progress: Whether to draw a progress bar on stderr.
         **changes: Fields of the recipe to change, e.g. ``epochs=5, batch_size=64``.
