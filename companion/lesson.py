@@ -36,6 +36,8 @@ from chapters.\1.exercises import \2 as asked
 
 asked.check(\2)
 ```"""
+# Where a page shows an exercise.
+PLACE = re.compile(r"\bpages\.exercise\(\s*[\"'](?:\w+\.)?(\w+)")
 # What stands around listings and exercises on the site.
 AROUND = re.compile(r"^</?div\b[^>]*>\n*", re.MULTILINE)
 
@@ -81,6 +83,22 @@ def sections(chapter: str) -> Iterator[Section]:
             slides = " ".join(SLIDES.findall(match["body"])).split()
             line = prose.count("\n", 0, match.start()) + 1
             yield Section(file, line, match["title"], match["anchor"] or "", tuple(slides))
+
+
+def places(chapter: str) -> dict[str, Section]:
+    """Return the section in which each exercise of a chapter stands, by the exercise's name.
+
+    Args:
+        chapter: The chapter's name.
+    """
+    headings = list(sections(chapter))
+    found: dict[str, Section] = {}
+    for file in page_files(chapter):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            above = [one for one in headings if one.file == file and one.line <= number]
+            if above:
+                found |= dict.fromkeys(PLACE.findall(line), above[-1])
+    return found
 
 
 def without_code(markdown: str) -> str:

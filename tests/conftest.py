@@ -63,12 +63,16 @@ ARITHMETIC = textwrap.dedent(
 
 
 def pytest_collection_modifyitems(config, items):
-    """With ``COMPANION_DRAW=SEED``, run a third of the cases that train large networks."""
+    """With ``COMPANION_DRAW=SEED``, run a third of the cases of long lists.
+
+    These are those that train large networks, and those marked `drawn`.
+    """
     if not DRAW:
         return
     cases = defaultdict(list)
     for item in items:
-        if {"slow", "no_cover", "parametrize"} <= {mark.name for mark in item.iter_markers()}:
+        marks = {mark.name for mark in item.iter_markers()}
+        if {"slow", "no_cover", "parametrize"} <= marks or {"drawn", "parametrize"} <= marks:
             cases[item.nodeid.partition("[")[0]].append(item)
     left_out = {
         item

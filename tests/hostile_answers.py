@@ -121,6 +121,91 @@ HOSTILE = {
         def double(x): return Bomb()
         """,
     ),
+    # What follows is of a size, or a kind, that the judge must not touch before it has looked.
+    "array of 32 dimensions": (
+        "fail",
+        """
+        import numpy as np
+        def double(x): return np.full((1,) * 31 + (2**25,), np.nan, np.float16)
+        """,
+    ),
+    "largest array of NaN": (
+        "fail",
+        """
+        import numpy as np
+        def double(x): return np.full((1,) * 7 + (2**25,), np.nan, np.float16)
+        """,
+    ),
+    "four to the eleventh": (
+        "fail",
+        """
+        import numpy as np
+        def double(x): return np.ones((4,) * 11, np.float16)
+        """,
+    ),
+    "seven to the eighth": (
+        "fail",
+        """
+        import numpy as np
+        def double(x): return np.ones((7,) * 8, np.int8)
+        """,
+    ),
+    "array larger than the pipe": (
+        "fail",
+        """
+        import numpy as np
+        def double(x): return np.ones(2**24)
+        """,
+    ),
+    "long text among numbers": ("fail", "def double(x): return ['x' * 3_500_000] + [1] * 3000"),
+    "long text deep among numbers": (
+        "fail",
+        "def double(x): return [[1, 'x' * 3_000_000]] * 2 + [[1, 2]] * 30_000",
+    ),
+    "long keys": ("fail", "def double(x): return {'k' * 1_000_000: 1, 'l' * 1_000_000: 2}"),
+    "many lists": ("fail", "def double(x): return [[[[]]]] * 20_000"),
+    "number of 4,300 digits": ("fail", "def double(x): return 10**4299"),
+    "number of 400 digits": ("fail", "def double(x): return [10**399, 1]"),
+    "line of 200 kB of imports": ("not_attempted", "# " + "import " * 30_000),
+    "file named main": ("pass", HONEST.decode()),
+    "folders nested deeper than any recursion": (
+        "pass",
+        "import os\nfor _ in range(1100): os.mkdir('d'); os.chdir('d')\n" + HONEST.decode(),
+    ),
+    "folders that are closed": (
+        "pass",
+        "import os\nos.makedirs('a/b/c')\nopen('a/b/c/d', 'w')\nos.symlink('/', 'a/root')\n"
+        "os.mkdir('closed', 0)\n" + HONEST.decode(),
+    ),
+    "changed inputs, hidden by the worker's own encoder": (
+        "fail",
+        """
+        import sys
+        codec = sys.modules["codec"]
+        encode, sent = codec.encode, []
+        def hiding(value, blobs, depth=0):
+            if isinstance(value, list) and len(value) == 2 and value[1] == {}:
+                return sys._getframe(1).f_locals.get("sent") or encode(value, blobs, depth)
+            return encode(value, blobs, depth)
+        codec.encode = hiding
+        def double(x):
+            x *= 2
+            return x
+        """,
+    ),
+    "changed inputs, hidden in a copy": (
+        "fail",
+        """
+        import sys
+        def double(x):
+            frame = sys._getframe(1)
+            for name, value in list(frame.f_locals.items()):
+                if name in ("before", "blobs", "payload") and value:
+                    frame.f_locals[name] = value
+            x[...] = 2 * x
+            return x.copy()
+        """,
+    ),
     "endless repr": (
         "timeout",
         """
@@ -183,6 +268,19 @@ HOSTILE_TO_PROCESSES = {
         resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)
         """,
     ),
+    "hundreds of threads": (
+        "error",
+        """
+        import threading, time
+        threading.stack_size(65536)
+        for _ in range(300): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        raise OSError("300 were started")  # root, where it stays root, is not limited
+        """,
+    ),
+    "outlive the parent": (
+        "error",
+        "import ctypes\nif ctypes.CDLL(None).prctl(1, 0, 0, 0, 0): raise OSError('refused')",
+    ),
     "slow the parent": ("error", "import os; os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)"),
     "tie the parent": ("error", "import os; os.sched_setaffinity(os.getppid(), {0})"),
     "memory without a name": ("error", "import os; os.memfd_create('mine')"),
@@ -230,8 +328,11 @@ def grade(names, box, private, mark):
     with Judge(box) as judge:
         judge.check(HONEST, [double])
         for name in names:
-            limit = 0.5 if SOURCES[name][0] == "timeout" else 8
-            report = judge.check(source_of(name, private, mark), [double], time_limit=limit)
+            limit = 0.5 if SOURCES[name][0] == "timeout" else 30
+            file = "__main__.py" if name == "file named main" else "answer.py"
+            report = judge.check(
+                source_of(name, private, mark), [double], path=file, time_limit=limit
+            )
             neighbour = judge.check(HONEST, [double])
             verdict = report.verdicts[0]
             found[name] = [verdict.status, neighbour.verdicts[0].status, verdict.message]

@@ -222,9 +222,19 @@ def test_what_grade_writes_is_no_learner_and_a_learners_work_always_is(tmp_path,
         assert where != output or len(found) == 2
 
 
-def test_names_that_differ_only_in_case_are_one_learner(tmp_path):
-    (tmp_path / "Ada.py").write_text(RIGHT)
-    zipped(tmp_path / "ada.zip", {"a.py": RIGHT})
+def test_learners_are_told_apart_by_what_is_written(tmp_path):
+    names = ["weiss", "weiß", "Ada", "ada", "a\x01", "a\x02", "a\u202eb", "ab", "a\nb", "a\\nb"]
+    for name in names:
+        (tmp_path / f"{name}.py").write_text(RIGHT)
+    found = hand_ins.submissions(tmp_path)
+    assert len({one.learner for one in found}) == len(found) == len(names)
+    assert all(one.source for one in found)
+    assert all(one.learner.isprintable() for one in found)
+
+
+def test_one_name_composed_in_two_ways_is_one_learner(tmp_path):
+    (tmp_path / "zoë.py").write_text(RIGHT)
+    zipped(tmp_path / "zoe\u0308.zip", {"a.py": RIGHT})
     (found,) = hand_ins.submissions(tmp_path)
     assert "Two submissions" in found.problem
 
@@ -369,19 +379,23 @@ def test_a_damaged_journal_costs_no_more_than_the_damaged_line(
     assert last[:1] == first
 
 
-def test_our_own_failure_is_tried_again(tmp_path, arithmetic, counted, monkeypatch):
+def test_our_own_failure_stays_in_its_row_and_is_kept_like_any_other(
+    tmp_path, arithmetic, counted, monkeypatch
+):
     right = grading.grade_one
 
-    def fail(*arguments):
-        report = right(*arguments)
-        verdicts = tuple(replace(v, status=Status.CHECKER_ERROR) for v in report.verdicts)
-        return replace(report, verdicts=verdicts)
+    def fail(submission, *others):
+        if submission.learner == "ada":
+            raise ArithmeticError("of ours")
+        return right(submission, *others)
 
     monkeypatch.setattr(grading, "grade_one", fail)
-    graded(hand_in(ada=RIGHT), arithmetic, tmp_path / "j")
-    monkeypatch.setattr(grading, "grade_one", right)
-    (report,) = graded(hand_in(ada=RIGHT), arithmetic, tmp_path / "j")
-    assert statuses(report) == ["pass", "pass"]
+    class_ = hand_in(ada=RIGHT, bob=RIGHT)
+    first = graded(class_, arithmetic, tmp_path / "j")
+    assert [statuses(report) for report in first] == [["checker_error"] * 2, ["pass"] * 2]
+    assert "ArithmeticError: of ours" in first[0].notes[0]
+    assert graded(class_, arithmetic, tmp_path / "j") == first
+    assert counted == ["bob"]
 
 
 def children(pid):
@@ -446,16 +460,35 @@ def test_killed_half_way_and_started_again_it_grades_only_the_rest(tmp_path, ari
     assert results[0] == results[1]
 
 
-def test_a_grading_process_that_is_killed_is_named_and_the_rest_kept(tmp_path, arithmetic):
-    (tmp_path / "killer.py").write_text(
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ("os._exit(9)", "checker_error"),
+        ("bytearray(4 << 30)", "fail"),
+        ("time.sleep(1000)", "checker_error"),
+        ("re.match('(a|aa)+$', 'a' * 90 + 'b')", "checker_error"),  # never lets go of Python
+    ],
+)
+def test_a_process_that_dies_or_hangs_costs_the_hand_in_that_it_graded(
+    tmp_path, arithmetic, fault, status
+):
+    """What no answer may do in the judge is done by an exercise that looks at the hand-in."""
+    (tmp_path / "fault.py").write_text(
         Path(arithmetic).read_text()
-        + "\nimport multiprocessing, os\n"
-        + "if multiprocessing.parent_process(): os._exit(9)\n"
+        + "\nimport os, re, time\nfrom companion.checking.classroom import grading\n"
+        + "grading.SECONDS = 4\n"
+        + "@total.why\ndef _(xs, received):\n"
+        + f"    if received == 'fault': {fault}\n"
     )
-    with pytest.raises(UserError, match="A grading process was killed"):
-        grading.grade(
-            hand_in(ada=RIGHT), str(tmp_path / "killer.py"), journal_file=tmp_path / "j", workers=1
-        )
+    culprit = "def total(xs): return 'fault'\n"
+    found = grading.grade(
+        hand_in(ada=RIGHT, bob=culprit, cyd=RIGHT),
+        str(tmp_path / "fault.py"),
+        journal_file=tmp_path / "j",
+        workers=1,
+    )
+    assert [statuses(report)[1] for report in found] == ["pass", status, "pass"]
+    assert len(journal.read(tmp_path / "j")) == 3
 
 
 def test_a_learners_file_named_like_a_library_is_not_imported_by_the_grader(

@@ -181,14 +181,18 @@ def as_ordinary_user():
         return become
     # Python lies in root's own folder: show it to the ordinary user, and nothing else of there.
     bubblewrap = isolation.best().bubblewrap
-    home, python = Path.home(), Path(sys.base_prefix)
-    if bubblewrap is None or not python.is_relative_to(home):
+    home = Path.home()
+    parts = {Path(part) for part in (sys.base_prefix, sys.prefix, *sys.path) if os.path.isdir(part)}
+    parts = sorted(part for part in parts if part.is_relative_to(home))
+    if bubblewrap is None or not parts:
         pytest.skip("an ordinary user cannot run this Python")
     view = [bubblewrap, "--dev-bind", "/", "/", "--perms", "0755", "--tmpfs", str(home)]
-    for parent in reversed(python.parents):
-        if parent.is_relative_to(home) and parent != home:
+    for parent in sorted({parent for part in parts for parent in part.parents}):
+        if parent.is_relative_to(home) and parent != home and parent not in parts:
             view += ["--perms", "0755", "--dir", str(parent)]
-    become = [*view, "--ro-bind", str(python), str(python), "--", *become]
+    for part in parts:
+        view += ["--ro-bind", str(part), str(part)]
+    become = [*view, "--", *become]
     if subprocess.run([*become, *trial], capture_output=True, check=False).returncode != 0:
         pytest.skip("an ordinary user cannot reach this Python or this clone")
     return become

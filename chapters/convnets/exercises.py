@@ -288,6 +288,7 @@ def class_activation_map(maps, weights, label):
 @class_activation_map.cases
 def _(rng):
     yield rng.integers(0, 5, size=(2, 2, 3)).astype(float), np.array([[1, -1], [0, 2], [2, 1]]), 1
+    yield np.array([[[3.0, 1.0], [0.0, 2.0]]]), np.array([[-2.0, 1.0], [1.0, 0.0]]), 0
     yield rng.uniform(size=(7, 6, 4)), rng.normal(size=(4, 4)), 2
     yield rng.uniform(size=(4, 5, 8)), rng.normal(size=(8, 10)), 7
 

@@ -56,6 +56,10 @@ output_size.mistakes(
     lambda size, kernel, padding, stride: size + 2 * padding - kernel + 1,
     "You gave the size for padding 'same': the kernel's length must count.",
     lambda size, kernel, padding, stride: -(-size // stride),
+    "You left the kernel's length out: it has to fit in, too.",
+    lambda size, kernel, padding, stride: (size + 2 * padding) // stride,
+    "You divided the size by the stride: kernel and padding count as well.",
+    lambda size, kernel, padding, stride: size // stride,
 )
 
 
@@ -216,7 +220,8 @@ receptive_field.mistakes(
     lambda kernels, strides: (
         1 + sum((k - 1) * s for k, s in zip(kernels, [1, *strides], strict=False))
     ),
-    "You walked from the last layer to the first: begin at the input.",
+    "You took the layers in the wrong order: r + (k − 1) · step begins at the input, "
+    "s · (r − 1) + k at the last layer.",
     lambda kernels, strides: receptive_field(kernels[::-1], strides[::-1]),
 )
 

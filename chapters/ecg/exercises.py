@@ -56,6 +56,14 @@ class_weights.mistakes(
     lambda labels, classes: rarities(labels, classes) / rarities(labels, classes).sum(),
     "You scaled the weights to a mean of 1 over the classes; it is the examples that count.",
     lambda labels, classes: rarities(labels, classes) / rarities(labels, classes).mean(),
+    "You gave each class its share: a class that comes seldom needs the larger weight.",
+    lambda labels, classes: np.bincount(labels, minlength=classes) / len(labels),
+    "You gave the commonest class a weight of 1; the mean over all examples is to be 1.",
+    lambda labels, classes: (
+        np.bincount(labels, minlength=classes).max() / np.bincount(labels, minlength=classes)
+    ),
+    "You took 1 − the share: the weights are in proportion to 1 / count.",
+    lambda labels, classes: 1 - np.bincount(labels, minlength=classes) / len(labels),
 )
 
 

@@ -281,6 +281,20 @@ count_parameters.mistakes(
     ),
     "You counted one layer for each cell: an LSTM has four, a GRU three.",
     lambda cell, features, units: counted(features, units, lstm=1, gru=1)[cell],
+    "You counted the gates and left the candidate out: it has weights of its own.",
+    lambda cell, features, units: (
+        {"SimpleRNN": 1, "LSTM": 3, "GRU": 2}[cell] * units * (units + features + 1)
+    ),
+    "You counted one set of weights: an LSTM has four, a GRU three.",
+    lambda cell, features, units: units * (units + features + 1),
+    "You left the state out: each gate reads it, too.",
+    lambda cell, features, units: (
+        {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}[cell] * units * (features + 1)
+    ),
+    "You gave the state as many numbers as an input: a gate has `units` outputs.",
+    lambda cell, features, units: (
+        {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}[cell] * features * (units + features + 1)
+    ),
 )
 
 
@@ -313,6 +327,7 @@ def _(rng):
     yield 100, 3, 2
     yield 101, 3, 2
     yield 12, 1, 3
+    yield 163, 4, 3
     for _ in range(5):
         reduction = int(rng.integers(2, 5))
         yield int(rng.integers(200, 400)) * reduction + 1, int(rng.integers(2, 5)), reduction

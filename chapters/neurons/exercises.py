@@ -29,6 +29,7 @@ def _(rng):
     yield np.array([1.0, 2.0]), np.array([1.0, 0.5]), -1.0
     yield np.array([3.0, -1.0]), np.array([-1.0, -1.0]), 0.0
     yield np.array([1.0, 0.0]), np.array([0.5, 3.0]), -2.0
+    yield np.array([1.0, 0.0]), np.array([0.5, 3.0]), 2.0
     for _ in range(6):
         yield rng.normal(size=3), rng.normal(size=3), float(rng.normal())
 
@@ -729,6 +730,10 @@ hinge.mistakes(
     lambda scores, targets: float(np.mean(np.maximum(0, 1 - targets * scores) ** 2)),
     "You cut off after the mean: each example's loss is cut off by itself.",
     lambda scores, targets: float(max(0, np.mean(1 - targets * scores))),
+    "You returned a loss for each example: take their mean.",
+    lambda scores, targets: np.maximum(0, 1 - targets * scores),
+    "You took the sign of z first: how far z lies from the line counts.",
+    lambda scores, targets: float(np.mean(np.maximum(0, 1 - targets * np.sign(scores)))),
 )
 
 

@@ -67,6 +67,8 @@ gradient_descent.mistakes(
     lambda start, curvatures, rate, steps: gradient_descent(
         start, np.full_like(curvatures, curvatures.mean()), rate, steps
     ),
+    "You returned where the walk ends: every place on the way is asked for.",
+    lambda start, curvatures, rate, steps: gradient_descent(start, curvatures, rate, steps)[-1],
 )
 
 
@@ -728,6 +730,8 @@ moving_averages.mistakes(
     lambda batches, momentum: (batches[-1].mean(axis=0), batches[-1].var(axis=0)),
     "You gave plain means over all batches: older batches fade.",
     lambda batches, momentum: (batches.mean(axis=(0, 1)), batches.var(axis=1).mean(axis=0)),
+    "You averaged all batches alike: the moving averages forget what is long ago.",
+    lambda batches, momentum: (batches.mean(axis=(0, 1)), batches.var(axis=(0, 1))),
 )
 
 

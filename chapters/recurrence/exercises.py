@@ -324,6 +324,12 @@ last_state.mistakes(
     lambda h, mask: h[:, mask.sum(axis=1).max() - 1],
     "All sequences ended where the shortest one does: each has its own length.",
     lambda h, mask: h[:, mask.sum(axis=1).min() - 1],
+    "You set the padding to zero: pick one state of each sequence, shape (batch, units).",
+    lambda h, mask: h * mask[..., None],
+    "You averaged over all steps, padding included: the task asks for the last real one.",
+    lambda h, mask: h.mean(axis=1),
+    "You picked every sequence's last step in all sequences: pair the n-th with its own step.",
+    lambda h, mask: h[:, mask.sum(axis=1) - 1],
 )
 
 

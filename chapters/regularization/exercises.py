@@ -99,6 +99,12 @@ soft_threshold.mistakes(
     lambda weights, threshold: np.maximum(np.abs(weights) - threshold, 0),
     "You scaled the weights: that is how L2 shrinks them. L1 subtracts the same amount from each.",
     lambda weights, threshold: weights / (1 + 2 * threshold),
+    "You took the threshold off every weight: a negative one moves up, towards zero.",
+    lambda weights, threshold: weights - threshold,
+    "You cut the weights off at the threshold: they move by it, and the large ones stay large.",
+    lambda weights, threshold: np.clip(weights, -threshold, threshold),
+    "You shrank every weight by a share: all move by the same amount.",
+    lambda weights, threshold: weights * (1 - threshold),
 )
 
 
@@ -135,6 +141,9 @@ def adam_with_decay(weights, gradient, first, second, step, learning_rate, decay
 def _(rng):
     zeros = np.zeros(3)
     yield np.array([4.0, 0.4, -2.0]), np.array([0.5, -0.1, 0.2]), zeros, zeros, 1, 0.01, 0.006
+    # Where a gradient is as small as ε, it shows where ε stands.
+    tiny = 1e-6 * rng.normal(size=4)
+    yield rng.normal(size=4), tiny, 0.3 * tiny, 1e-13 * rng.uniform(0.1, 1, size=4), 3, 0.05, 0.01
     for step in (2, 7):
         yield (
             rng.normal(size=(2, 3)),
@@ -188,6 +197,20 @@ adam_with_decay.mistakes(
 def _(weights, gradient, first, second, step, learning_rate, decay):
     first = 0.9 * first + 0.1 * gradient
     second = 0.999 * second + 0.001 * gradient**2
+    return weights - learning_rate * first / (np.sqrt(second) + 1e-7) - decay * weights
+
+
+@adam_with_decay.mistake("You put ε inside the root: it is added outside, √(…) + ε.")
+def _(weights, gradient, first, second, step, learning_rate, decay):
+    first = (0.9 * first + 0.1 * gradient) / (1 - 0.9**step)
+    second = (0.999 * second + 0.001 * gradient**2) / (1 - 0.999**step)
+    return weights - learning_rate * first / np.sqrt(second + 1e-7) - decay * weights
+
+
+@adam_with_decay.mistake("You exchanged β and 1 − β: 0.9 and 0.999 are the shares that are kept.")
+def _(weights, gradient, first, second, step, learning_rate, decay):
+    first = (0.1 * first + 0.9 * gradient) / (1 - 0.9**step)
+    second = (0.001 * second + 0.999 * gradient**2) / (1 - 0.999**step)
     return weights - learning_rate * first / (np.sqrt(second) + 1e-7) - decay * weights
 
 
@@ -308,11 +331,12 @@ early_stopping.hints(
 )
 
 
-def _stop(losses, patience, *, slack=0, equal=False, rises=False):
+def _stop(losses, patience, *, slack=0, equal=False, rises=False, falls=False):
     """Return where a rule that is wrong in one way stops, and its best epoch."""
     best, waited = 1, 0
     for epoch, loss in enumerate(losses[1:], start=2):
-        if loss < losses[best - 1] or (equal and loss == losses[best - 1]):
+        lowest = losses[epoch - 2 if falls else best - 1]
+        if loss < lowest or (equal and loss == lowest):
             best, waited = epoch, 0
         elif rises:
             waited = waited + 1 if loss > losses[epoch - 2] else 0
@@ -340,6 +364,20 @@ early_stopping.mistakes(
     "You looked for the lowest loss of the whole curve. Training has stopped before it got there: "
     "what comes after the stop is never seen.",
     lambda losses, patience: [_stop(losses, patience)[0], int(np.argmin(losses)) + 1],
+    "You took every fall since the last epoch for an improvement: it has to be the lowest so far.",
+    partial(_stop, falls=True),
+    "You never stopped: training ends once `patience` epochs in a row brought nothing new.",
+    lambda losses, patience: [len(losses), int(np.argmin(losses)) + 1],
+    "You counted the last epoch from 1 and the best one from 0: both are counted from 1.",
+    lambda losses, patience: [
+        early_stopping(losses, patience)[0],
+        early_stopping(losses, patience)[1] - 1,
+    ],
+    "You went `patience` epochs back from the end, though training may have run out before.",
+    lambda losses, patience: [
+        early_stopping(losses, patience)[0],
+        early_stopping(losses, patience)[0] - patience,
+    ],
 )
 
 

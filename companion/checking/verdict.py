@@ -27,9 +27,13 @@ class Verdict:
         status: How the answer came out.
         message: One sentence: the recognised mistake where there is one.
         details: The first failing case, small enough to read: inputs, expected, received.
-        mistake: The sentence of the recognised mistake, or None.
+        mistake: The sentence of the recognised mistake, or what was seen of the result, or None.
         points: Points the exercise is worth.
         seconds: Time the answer took.
+        computed: A digest of what a wrong answer computes that no mistake of the exercise explains:
+            equal for equal mistakes.
+        marked: The points that an instructor gave by hand, or None.
+        remark: What the instructor wrote beside it.
     """
 
     exercise: str
@@ -40,10 +44,15 @@ class Verdict:
     mistake: str | None = None
     points: float = 1.0
     seconds: float = 0.0
+    computed: str = ""
+    marked: float | None = None
+    remark: str = ""
 
     @property
     def score(self) -> float:
-        """Points earned: all of them or none."""
+        """Points earned: all of them or none, where no instructor said otherwise."""
+        if self.marked is not None:
+            return self.marked
         return self.points if self.status is Status.PASS else 0.0
 
 

@@ -8,7 +8,7 @@ from companion.console import Answer, table
 
 @command
 def chapters(json: Json = False) -> Answer:
-    """List the book: number, models, exercises and how many you have passed, and the question."""
+    """List the book: number, models, exercises passed (and solutions seen before), the question."""
     shown = table(">", "chapter", "models", ">passed", "question")
     rows = []
     standings = progress.standings()
@@ -16,6 +16,7 @@ def chapters(json: Json = False) -> Answer:
         card, exercises = entry.card, entry.exercise_names()
         known = {name: standings.get(f"{entry.name}/{name}") for name in exercises}
         passed = [name for name, standing in known.items() if standing and standing.passed]
+        seen = [name for name, standing in known.items() if standing and standing.solution]
         names = [model.name for model in card.models]
         rows.append(
             {
@@ -27,13 +28,15 @@ def chapters(json: Json = False) -> Answer:
                 "models": names,
                 "exercises": list(exercises),
                 "passed": passed,
+                "solutions_seen": seen,
             }
         )
         shown.add_row(
             str(card.number),
             entry.name,
             ", ".join(names),
-            f"{len(passed)} of {len(exercises)}" if exercises else "",
+            (f"{len(passed)} of {len(exercises)}" if exercises else "")
+            + (f" ({len(seen)} seen)" if seen else ""),
             card.question,
         )
     return Answer({"chapters": rows}, shown)

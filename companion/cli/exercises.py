@@ -1,30 +1,31 @@
 """Exercises: to start, check and be helped with one; to grade a class on them."""
 
-import time
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.progress import Progress
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from companion import catalogue, lesson
 from companion.checking.authoring.exercise import Exercise, find_exercise
 from companion.checking.authoring.proof import prove as faults_of
 from companion.checking.classroom import autograder as gradescope
 from companion.checking.classroom import grading, hand_ins, progress, reports
 from companion.checking.classroom.discovery import all_exercises, exercises_named, is_path
+from companion.checking.classroom.marks import marked, read_marks
 from companion.checking.verdict import Report, Status
-from companion.cli import Json, command
+from companion.cli import Json, command, learning
 from companion.console import Answer, err, out, table
 from companion.errors import UserError
-
-COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.NOT_ATTEMPTED: "yellow"}
-STUCK = (Status.FAIL, Status.ERROR, Status.TIMEOUT)
 
 Exercises = Annotated[
     str | None,
@@ -90,44 +91,135 @@ def check(
     json: Json = False,
 ) -> Answer:
     """Say which answers are right, and why the others are not; exit code 1 if any is not."""
+    asked: dict[str, Exercise] = {}
+    before: dict[str, progress.Standing] = {}
 
     def once() -> Report:
         report = grading.check_path(path, exercises, only=only, seed=seed, again=watch)
-        if not progress.record(report):
+        chapter = exercises or report.verdicts[0].chapter
+        asked.update({one.name: one for one in exercises_named(chapter)})
+        before.clear()
+        before.update(progress.standings())
+        told = str(Path(chapter).resolve()) if is_path(chapter) else chapter
+        if not (progress.record(report) and progress.checked(told)):
             err.print("Your progress could not be written down.", style="yellow")
         return report
 
     if watch and json:
         raise UserError("--watch goes on and --json prints one object: they do not go together.")
     if watch:
-        return Answer({}, "", _code(_watch(path, once)))
+        return Answer({}, "", _code(_watch(path, once, asked, before)))
     report = once()
-    shown: list[Group | Text] = [_shown(report)]
-    wrong = [verdict.exercise for verdict in report.verdicts if verdict.status in STUCK]
+    shown: list[RenderableType] = [learning.shown(report, _seen(report))]
+    wrong = [verdict.exercise for verdict in report.verdicts if verdict.status in learning.STUCK]
     if wrong and not exercises:
         shown.append(Text(f"Stuck? companion hint {wrong[0]}", style="dim"))
+    shown += _celebrated(report, asked, before)
     return Answer(report.to_json(), Group(*shown), _code(report))
 
 
-def _watch(path: Path, once: Callable[[], Report]) -> Report:
-    """Check `path` whenever it changes, until Ctrl-C, and return the last report."""
+def _watch(
+    path: Path,
+    once: Callable[[], Report],
+    asked: Mapping[str, Exercise] | None = None,
+    before: Mapping[str, progress.Standing] | None = None,
+) -> Report:
+    """Check `path` whenever it changes, until Ctrl-C or q, and return the last report.
+
+    It shows the first exercise that is not done, and the others in a line for each status.
+
+    Args:
+        path: The learner's file.
+        once: Checks it.
+        asked: The exercises by name, once it was checked.
+        before: Where the learner stood before the check.
+    """
+    asked, before = {} if asked is None else asked, {} if before is None else before
     report = once()
-    out.print(_shown(report))
-    try:
-        stamp = _stamp(path)
-        while True:
-            err.print(f"Watching {path}. Save it to check again; Ctrl-C ends.", style="dim")
-            # An editor may take the old file away before the new one is there.
-            while _stamp(path) in (stamp, None):
-                time.sleep(0.2)
+    current = _show_next(report, asked, before)
+    with learning.Keys() as keys:
+        try:
             stamp = _stamp(path)
-            try:
-                report = once()
-                out.print(_shown(report))
-            except (UserError, OSError) as error:
-                err.print(Text(str(error), style="yellow"))
-    except KeyboardInterrupt:
-        return report
+            while True:
+                keyed = f" Keys: {learning.KEYS}." if keys.restore else ""
+                err.print(
+                    f"Watching {path}. Save it to check again; Ctrl-C ends.{keyed}", style="dim"
+                )
+                # An editor may take the old file away before the new one is there.
+                while _stamp(path) in (stamp, None):
+                    key = keys.read(0.2)
+                    if key == "q":
+                        return report
+                    current = _press(key, report, current, asked)
+                stamp = _stamp(path)
+                try:
+                    report = once()
+                    current = _show_next(report, asked, before)
+                except (UserError, OSError) as error:
+                    err.print(Text(str(error), style="yellow"))
+        except KeyboardInterrupt:
+            return report
+
+
+def _show_next(
+    report: Report, asked: Mapping[str, Exercise], before: Mapping[str, progress.Standing]
+) -> str | None:
+    """Print what is next, and return its name."""
+    if out.is_terminal:
+        out.clear()
+    current = learning.unfinished(report)
+    out.print(learning.next_shown(report, current))
+    for text in _celebrated(report, asked, before):
+        out.print(text)
+    return current
+
+
+def _press(
+    key: str, report: Report, current: str | None, asked: Mapping[str, Exercise]
+) -> str | None:
+    """Do what a key stands for, and return the exercise that is shown then."""
+    exercise = asked.get(current or "")
+    if key == "a":
+        out.print(learning.shown(report, _seen(report)))
+    elif exercise is None:
+        return current
+    elif key == "h" and exercise.hints:
+        out.print(learning.give_hint(exercise, _key(exercise))[0])
+    elif key == "h":
+        out.print(f"{exercise.name} has no hints. Its task: {exercise.__doc__}")
+    elif key == "s":
+        code, note, _ = learning.give_solution(exercise, _key(exercise))
+        out.print(Text(code), soft_wrap=True)
+        out.print(note, style="dim")
+    elif key == "n":
+        current = learning.unfinished(report, after=current)
+        out.print(learning.next_shown(report, current))
+    return current
+
+
+def _celebrated(
+    report: Report, asked: Mapping[str, Exercise], before: Mapping[str, progress.Standing]
+) -> list[RenderableType]:
+    """Return what is said of exercises that have passed for the first time."""
+    nothing = progress.Standing()
+    right = {one.exercise for one in report.verdicts if one.status is Status.PASS} & asked.keys()
+    known = {one.name for one in asked.values() if before.get(_key(one), nothing).passed}
+    fresh = [name for name in asked if name in right - known]
+    if not fresh:
+        return []
+    if asked.keys() <= known | right:
+        return [learning.occasion(list(asked.values()), asked[fresh[-1]])]
+    return [Text(f"Another way to write it: companion solution {fresh[-1]}", style="dim")]
+
+
+def _seen(report: Report) -> set[str]:
+    """Return the exercises of a report whose solution was looked at before they passed."""
+    known = progress.standings()
+    return {
+        one.exercise
+        for one in report.verdicts
+        if known.get(f"{one.chapter}/{one.exercise}", progress.Standing()).solution
+    }
 
 
 def _stamp(path: Path) -> object:
@@ -143,56 +235,18 @@ def _code(report: Report) -> int:
     return 0 if all(verdict.status is Status.PASS for verdict in report.verdicts) else 1
 
 
-def _shown(report: Report) -> Group:
-    """Return a report as a person reads it; learners' own words are text, never markup."""
-    lines: list[Text | Padding] = []
-    for verdict in report.verdicts:
-        status = f"{verdict.status.replace('_', ' '):<15}"
-        colour = COLOURS.get(verdict.status, "red")
-        lines.append(Text.assemble((status, colour), verdict.exercise))
-        if verdict.status is not Status.PASS and verdict.message:
-            lines.append(Padding(Text(verdict.message, style="bold"), (0, 0, 0, 15)))
-        if verdict.details:
-            lines.append(Padding(Text(verdict.details), (0, 0, 0, 15)))
-    lines.append(Text())
-    lines += [Text(note) for note in report.notes]
-    right = sum(verdict.status is Status.PASS for verdict in report.verdicts)
-    lines.append(
-        Text(
-            f"{right} of {len(report.verdicts)} passed, "
-            f"{report.score:g} of {report.max_score:g} points. Isolation: {report.isolation}",
-            style="dim",
-        )
-    )
-    return Group(*lines)
-
-
 @command
 def hint(
     name: Annotated[str, typer.Argument(help="The exercise's name.")],
     exercises: Exercises = None,
     json: Json = False,
 ) -> Answer:
-    """Give the next hint on an exercise: one at a time, the gentlest first."""
-    exercise, key, standing = _exercise(name, exercises)
-    hints = exercise.hints
-    if not hints:
+    """Give the next hint on an exercise of the chapter last checked: the gentlest first."""
+    exercise = _exercise(name, exercises)
+    if not exercise.hints:
         raise UserError(f"{name} has no hints. Its task: {exercise.__doc__}")
-    given = min(standing.hints, len(hints))
-    if given < len(hints):
-        given += 1
-        progress.remember([(key, progress.HINT)])
-    lines = [Text(f"{number}. {hints[number - 1]}") for number in range(1, given + 1)]
-    for line in lines[:-1]:
-        line.stylize("dim")
-    left = len(hints) - given
-    more = (
-        f"{left} more" if left else f"That was the last; there is also: companion solution {name}"
-    )
-    return Answer(
-        {"exercise": name, "hint": hints[given - 1], "number": given, "of": len(hints)},
-        Group(*lines, Text(more, style="dim")),
-    )
+    shown, data = learning.give_hint(exercise, _key(exercise))
+    return Answer(data, shown)
 
 
 @command
@@ -202,20 +256,39 @@ def solution(
     json: Json = False,
 ) -> Answer:
     """Show a solution; unless you had passed the exercise, it is marked as one you have seen."""
-    exercise, key, standing = _exercise(name, exercises)
-    progress.remember([(key, progress.SOLUTION)])
-    note = "" if standing.passed else f"\n{name} is now marked: solution seen."
-    return Answer(
-        {"exercise": name, "solution": exercise.solution, "passed_before": standing.passed},
-        Group(Syntax(exercise.solution, "python"), Text(note, style="dim")),
-    )
+    exercise = _exercise(name, exercises)
+    code, note, data = learning.give_solution(exercise, _key(exercise))
+    if not json:
+        # Whole, whatever the terminal's width: somebody may copy it.
+        out.print(Syntax(code, "python").highlight(code.rstrip()), soft_wrap=True)
+    return Answer(data, Text(f"\n{note}", style="dim"))
 
 
-def _exercise(name: str, exercises: str | None) -> tuple[Exercise, str, progress.Standing]:
-    """Return an exercise, the name that progress knows it by, and where the learner stands."""
-    exercise = find_exercise(name, exercises_named(exercises) if exercises else all_exercises())
-    key = f"{exercise.chapter}/{exercise.name}"
-    return exercise, key, progress.standings().get(key, progress.Standing())
+def _key(exercise: Exercise) -> str:
+    """Return the name that progress knows an exercise by."""
+    return f"{exercise.chapter}/{exercise.name}"
+
+
+def _exercise(name: str, exercises: str | None) -> Exercise:
+    """Return the exercise of that name: in `exercises`, else in what was checked last, else any.
+
+    Raises:
+        UnknownNameError: With the nearest name, if there is none.
+        UserError: If several chapters have one and none of them was checked last.
+    """
+    if exercises:
+        return find_exercise(name, exercises_named(exercises))
+    if last := progress.last_checked():
+        with contextlib.suppress(UserError):  # a file of exercises may be gone
+            return find_exercise(name, exercises_named(last))
+    known = all_exercises()
+    chapters = [one.chapter for one in known if one.name == name]
+    if len(chapters) > 1:
+        raise UserError(
+            f"{name} is an exercise of {', '.join(chapters)}. Say which: "
+            f"--exercises {chapters[0]}. (After a check, it is the chapter that was checked.)"
+        )
+    return find_exercise(name, known)
 
 
 @command
@@ -241,7 +314,8 @@ def grade(
         Path, typer.Argument(help="The class: one .py file, folder or .zip for each learner.")
     ],
     output: Annotated[
-        Path, typer.Option(help="The file to write; for gradescope, a folder with one each.")
+        Path,
+        typer.Option(help="The file to write; for gradescope and html, a folder with one each."),
     ],
     format: Annotated[
         reports.Format | None,
@@ -249,6 +323,13 @@ def grade(
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one a core by default.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, instead of workers.")
+    ] = None,
+    marks: Annotated[
+        Path | None,
+        typer.Option(help="Points and remarks of your own: learner,exercise,points,remark."),
     ] = None,
     seed: Seed = 0,
     exercises: Exercises = None,
@@ -262,8 +343,12 @@ def grade(
     format = format or reports.FORMATS.get(output.suffix, reports.Format.CSV)
     handed_in = hand_ins.submissions(folder, hand_ins.usual_names(exercises), output)
     exercises = exercises or hand_ins.chapter_of(handed_in)
+    own = read_marks(marks) if marks else []  # what is wrong in it is better found before
     try:
-        with Progress(console=err, transient=True) as bar:
+        with (
+            _cluster(scheduler, workers) as executor,
+            Progress(console=err, transient=True) as bar,
+        ):
             task = bar.add_task(f"Grading {exercises}", total=len(handed_in))
             graded = grading.grade(
                 handed_in,
@@ -271,17 +356,22 @@ def grade(
                 journal_file=hand_ins.journal_of(output),
                 seed=seed,
                 workers=workers,
+                executor=executor,
                 on_report=lambda report: bar.advance(task),
             )
     except OSError as error:
         raise UserError(
             f"The grading stopped: {error}. What was graded is kept: run the same command again."
         ) from error
+    # What an exercise is worth, and what an instructor wrote, needs no answer to be run again.
+    graded = marked(reports.repointed(graded, exercises_named(exercises)), own)
+    sources = {one.learner: one.source or b"" for one in handed_in}
+    reading = _reading(exercises) if format is reports.Format.HTML else {}
     try:
-        reports.write_class(output, graded, format)
+        reports.write_class(output, graded, format, sources=sources, reading=reading)
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
-    summaries = reports.by_exercise(graded)
+    summaries = reports.by_exercise(graded, sources)
     problems = {report.learner: list(report.notes) for report in graded if report.notes}
     isolation = sorted({report.isolation for report in graded if report.isolation})
     data = {
@@ -289,7 +379,14 @@ def grade(
         "format": str(format),
         "learners": len(graded),
         "exercises": [
-            {"exercise": row.exercise, "statuses": row.counts, "mistakes": dict(row.mistakes)}
+            {
+                "exercise": row.exercise,
+                "statuses": row.counts,
+                "mistakes": dict(row.mistakes),
+                "wrong": row.wrong,
+                "named": row.named,
+                "unnamed": [asdict(group) for group in row.unnamed],
+            }
             for row in summaries
         ],
         "problems": problems,
@@ -297,12 +394,26 @@ def grade(
     }
     notes = [Text(f"{name}: {' '.join(said)}", style="yellow") for name, said in problems.items()]
     done = Text(f"{len(graded)} learners in {output}. Isolation: {' / '.join(isolation)}")
-    return Answer(data, Group(_class_table(summaries), *notes, done))
+    return Answer(data, Group(_class_table(summaries), *_without_name(summaries), *notes, done))
+
+
+@contextlib.contextmanager
+def _cluster(scheduler: str | None, workers: int | None) -> Iterator[Executor | None]:
+    """Yield what runs on a Dask cluster, or None where there is none."""
+    if scheduler is None:
+        yield None
+        return
+    if workers is not None:
+        raise UserError("A scheduler brings its own workers: leave --workers out.")
+    from companion.studies.workers import cluster
+
+    with cluster(scheduler) as (client, _):
+        yield client.get_executor()
 
 
 def _class_table(summaries: list[reports.ExerciseSummary]) -> Table:
     """Return how a class did as a table: a row an exercise, with its commonest mistakes."""
-    shown = table("exercise", ">passed", ">of", "otherwise", "commonest mistakes")
+    shown = table("exercise", ">passed", ">of", "otherwise", ">named", "commonest mistakes")
     for row in summaries:
         others = [f"{n} {s.replace('_', ' ')}" for s, n in row.counts.items() if s != Status.PASS]
         shown.add_row(
@@ -310,9 +421,40 @@ def _class_table(summaries: list[reports.ExerciseSummary]) -> Table:
             str(row.counts.get(Status.PASS, 0)),
             str(row.learners),
             ", ".join(others),
+            f"{row.named} of {row.wrong}" if row.wrong else "",
             Text("\n".join(f"{n} × {mistake}" for mistake, n in row.mistakes[:3])),
         )
     return shown
+
+
+def _without_name(summaries: Sequence[reports.ExerciseSummary]) -> list[RenderableType]:
+    """Return the mistakes that several learners share and that no sentence names yet."""
+    lines: list[RenderableType] = []
+    for row in summaries:
+        for group in row.unnamed:
+            if len(group.learners) > 1:
+                lines.append(
+                    Text(
+                        f"{len(group.learners)} learners share one mistake in `{row.exercise}` "
+                        f"that has no name yet: {group.message}",
+                        style="bold",
+                    )
+                )
+                lines.append(Padding(Text(group.answer), (0, 0, 1, 4)))
+    return lines
+
+
+def _reading(exercises: str) -> dict[str, str]:
+    """Return where the book explains each exercise; nothing for a file of an instructor's own."""
+    if is_path(exercises):
+        return {}
+    title = catalogue.find_chapter(exercises).card.title
+    places = lesson.places(exercises)
+    return {
+        name: f"chapter {title}, section “{section.title}” (chapters/{exercises}/"
+        f"{section.file.name}{f'#{section.anchor}' if section.anchor else ''})"
+        for name, section in places.items()
+    }
 
 
 @command

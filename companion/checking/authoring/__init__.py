@@ -35,21 +35,32 @@ lists, tuples and dicts (with string keys) of these. Draw arrays from the given 
 same seed must give the same cases. Keep the first case small, a learner reads it. Choose cases
 that tell every mistake from the reference and from every other mistake: the proof asks for it.
 
-**The reference** must not change its arguments and must return finite numbers. An answer is close
-when ``|received − expected| <= atol + rtol·|expected|``; it must also have the reference's shape
-and kind of number (integer, float, ...). Use only what the exercise's own body imports or what its
-file has at the top, and import no Keras there: import it within the body of a model exercise.
+**The reference** must not change its arguments and must return finite numbers. Integers are
+compared exactly. A float is close when ``|received − expected| <= atol + rtol·|expected| +
+allowed``, where `allowed` is what working in float32 may cost (`rounding`). An answer must also
+have the reference's shape, which lists and tuples have as arrays do, and its kind of number
+(integer, float, ...). Use only what the exercise's own body imports or what its file has at the
+top, and import no Keras there: import it within the body of a model exercise.
 
 **A mistake** has the exercise's signature and returns what a learner who makes it would return;
-its sentence names the mistake and what to do instead. Those of one expression are the rows of a
+its sentence names the mistake and what to do instead, and is true of every answer that returns
+that, however it was written. Those of one expression are the rows of a
 table, each a sentence and its function; a function of several lines stands under a decorator of its
 own, ``@cross_correlate.mistake("You …")``.
+
+Where none fits, three things are looked at before an answer goes unexplained: what the result has
+to do with the right one (`relations`), whether it is right for other inputs (`elsewhere`), and what
+comes out of the reference with one thing changed (`variants`). A file with a ``while`` loop is not
+changed: it might never end.
 
 **Why not?** Where an exercise asks for one name out of a few, ``@my_exercise.why`` takes a function
 of a case's values and a wrong result that says what speaks against that result, or None.
 
-**A model exercise** returns a Keras model; it is compared layer by layer, and by its outputs under
-the same weights. Without cases it is built once, with no arguments::
+**A model exercise** returns a Keras model. What it computes under the same weights decides, in use
+and in training: dropout, penalties, constraints, what is frozen, how weights start. How it is
+written does not; the layers only explain a difference. (Any random start is as good as Keras's own,
+unless the reference asks for another.) Use layers of Keras and ``keras.ops``, no ``Lambda`` and no
+layer with weights of your own. Without cases the model is built once, with no arguments::
 
     @model_exercise(points=3)
     def lenet5():

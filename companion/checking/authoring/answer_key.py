@@ -5,16 +5,25 @@ their comparison; the diagnosis, by the known mistakes; the verdict.
 """
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from companion.checking.authoring.cases import Case, Outcome, Raised, Returned, entry
-from companion.checking.authoring.comparison import size
+from companion.checking.authoring.comparison import is_finite, size
+from companion.checking.authoring.elsewhere import elsewhere, results
+from companion.checking.authoring.fingerprint import fingerprint
 from companion.checking.authoring.mistakes import Mistake
+from companion.checking.authoring.relations import relation
+from companion.checking.authoring.variants import variants
 from companion.checking.verdict import Status, Verdict
 
 READABLE = 60
+# Faults that tell what was done in every case alike.
+OTHER_SHAPE = re.compile("The values are right, but .* has the shape ")
+FACTOR = re.compile(r"The gradient of `\w+` (has the wrong sign|is wrong by the factor)")
+MISSHAPEN = "The values are right, but not in the shape that is asked for."
 
 
 @dataclass(eq=False)
@@ -26,12 +35,14 @@ class AnswerKey:
         mistakes: The known mistakes.
         call: The function's name and signature, for messages.
         make: Makes a verdict of a status, a message, details, a mistake and seconds.
+        related: Whether a wrong result may be explained by the right one, and by other inputs.
     """
 
     cases: Sequence[Case]
     mistakes: Sequence[Mistake]
     call: str
     make: Callable[..., Verdict]
+    related: bool = True
 
     def outcomes(self, function: Callable[..., Any]) -> list[Outcome]:
         """Return what a function of this very process makes of every case."""
@@ -39,27 +50,44 @@ class AnswerKey:
 
     def verdict(self, outcomes: Sequence[Outcome], seconds: float = 0.0) -> Verdict:
         """Return the verdict on what an answer returned or raised, case by case."""
+        outcomes = [
+            replace(one, value=case.compact(one.value)) if isinstance(one, Returned) else one
+            for case, one in zip(self.cases, outcomes, strict=True)
+        ]
         faults = {
             index: fault
             for index, (case, outcome) in enumerate(zip(self.cases, outcomes, strict=True))
             if (fault := self._fault(case, outcome))
         }
         if not faults:
-            return self.make(Status.PASS, "Right.", seconds=seconds)
+            right = zip(self.cases, outcomes, strict=True)
+            remarks = [case.remark(one.value) for case, one in right if isinstance(one, Returned)]
+            message = " ".join(["Right.", *list(filter(None, remarks))[:1]])
+            printed = next(filter(None, map(_printed, outcomes)), "")
+            return self.make(Status.PASS, message, printed, seconds=seconds)
         sizes = {index: size(list(self.cases[index].given.values())) for index in faults}
         short = [index for index in faults if sizes[index] <= READABLE]
         index = short[0] if short else min(faults, key=lambda index: sizes[index])
-        outcome, mistake = outcomes[index], self.diagnose(outcomes)
-        details = self._details(index, outcome)
+        outcome = outcomes[index]
         status = Status.FAIL
         if isinstance(outcome, Raised):
             if outcome.unwritten:
                 return self.make(Status.NOT_ATTEMPTED, "Not written yet.", seconds=seconds)
             status = Status.MEMORY if outcome.memory else Status.ERROR
-        if mistake:
-            details = f"{faults[index]}\n{details}"
-            return self.make(status, mistake.sentence, details, mistake.sentence, seconds)
-        return self.make(status, faults[index], details, seconds=seconds)
+        message, details = faults[index], self._details(index, outcome)
+        mistake = self.diagnose(outcomes)
+        sentence = mistake.sentence if mistake else self.observed(outcomes, faults.values())
+        if sentence and sentence not in (message, MISSHAPEN):
+            message, details = sentence, f"{message}\n{details}"
+        computed = "" if mistake else self._fingerprint(outcomes)
+        return self.make(status, message, details, sentence, seconds, computed)
+
+    def _fingerprint(self, outcomes: Sequence[Outcome]) -> str:
+        """Return a digest of what a wrong answer makes of the cases."""
+        return fingerprint(
+            case.computed(one.value) if isinstance(one, Returned) else f"raised {one.kind}"
+            for case, one in zip(self.cases, outcomes, strict=True)
+        )
 
     @functools.cached_property
     def mistaken(self) -> list[tuple[Mistake, list[Outcome]]]:
@@ -70,6 +98,50 @@ class AnswerKey:
         """Return the one known mistake that explains every case, if there is exactly one."""
         fitting = [mistake for mistake, made in self.mistaken if self.agree(made, outcomes)]
         return fitting[0] if len(fitting) == 1 else None
+
+    @functools.cached_property
+    def nearby(self) -> list[tuple[str, list[Any]]]:
+        """What comes out for other inputs and of a changed reference, each with its sentence."""
+        first = self.cases[0]
+        if first.reference is None:
+            return []
+        inputs, by_name = [case.given for case in self.cases], tuple(first.keywords)
+        found = list(elsewhere(first.reference, inputs, by_name))
+        for words, variant in variants(first.reference):
+            values = results(variant, inputs, by_name)
+            if values is not None:
+                found.append((f"Your result is what comes out with {words}.", values))
+        return [
+            (sentence, values)
+            for sentence, values in found
+            if is_finite(values)
+            and any(case.fault(value) for case, value in zip(self.cases, values, strict=True))
+        ]
+
+    def observed(self, outcomes: Sequence[Outcome], faults: Iterable[str]) -> str | None:
+        """Return what every wrong result has to do with a right one, where that can be seen."""
+        told = set(faults)
+        if not self.related or not all(
+            isinstance(one, Returned) and not one.changed for one in outcomes
+        ):
+            return None
+        if all(map(OTHER_SHAPE.match, told)):
+            return MISSHAPEN
+        if len(told) == 1 and all(map(FACTOR.match, told)):
+            return told.pop()
+
+        def agrees(index: int, value: Any) -> bool:
+            outcome = outcomes[index]
+            assert isinstance(outcome, Returned)
+            return self.cases[index].difference(value, outcome.value) is None
+
+        found = relation([(case.plain, case.given) for case in self.cases], agrees)
+        nearby = (
+            sentence
+            for sentence, values in self.nearby
+            if all(agrees(index, value) for index, value in enumerate(values))
+        )
+        return found or next(nearby, None)
 
     def agree(self, outcomes: Sequence[Outcome], others: Sequence[Outcome]) -> bool:
         """Return whether the second answer comes out as the first does, in every case."""
@@ -89,6 +161,8 @@ class AnswerKey:
                 text += f". Keep the signature: {self.call}."
             return text
         fault = case.fault(outcome.value)
+        if fault and outcome.value is None:
+            return f"Is a `return` missing? {fault}"
         if fault is None and outcome.changed:
             return (
                 "The result is right, but your function changes its arguments, which its caller "
@@ -105,4 +179,10 @@ class AnswerKey:
             lines += case.shown(outcome.value)
         elif outcome.line:
             lines.append(f"line {outcome.line}: {outcome.code}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *filter(None, [_printed(outcome)])])
+
+
+def _printed(outcome: Outcome) -> str:
+    """Return what an answer printed, for its learner."""
+    text = outcome.printed.rstrip().replace("\n", "\n  ")
+    return f"printed: {text}" if text else ""

@@ -1,15 +1,17 @@
 """A case: what an answer is given, what is right, and what the answer made of it."""
 
 import copy
+import functools
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from companion.checking.authoring.codec import copied
-from companion.checking.authoring.comparison import difference, show
+from companion.checking.authoring.codec import copied, encode
+from companion.checking.authoring.comparison import compact, difference, show
+from companion.checking.authoring.rounding import allowance
 
 Array = np.ndarray[Any, Any]
 
@@ -21,10 +23,12 @@ class Returned:
     Attributes:
         value: The result.
         changed: Whether the answer changed its arguments.
+        printed: The beginning of what the answer printed.
     """
 
     value: Any
     changed: bool = False
+    printed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Raised:
         missing: The module that could not be imported.
         memory: Whether memory ran out.
         unwritten: Whether the stub was still there.
+        printed: The beginning of what the answer printed.
     """
 
     kind: str
@@ -48,6 +53,7 @@ class Raised:
     missing: str | None = None
     memory: bool = False
     unwritten: bool = False
+    printed: str = ""
 
 
 Outcome = Returned | Raised
@@ -58,7 +64,7 @@ class Case:
     """One case of an exercise: it knows what is right, and how a result is compared and shown.
 
     This is the case of plain values. Another kind of exercise has a kind of case of its own, which
-    overrides what it does otherwise: `comparable`, `difference`, `fault` or `shown`.
+    overrides what it does otherwise: `comparable`, `difference`, `fault`, `remark` or `shown`.
 
     Attributes:
         given: The values under the names of the parameters that they go to.
@@ -67,9 +73,8 @@ class Case:
         expected: What is right.
         rtol: Relative tolerance.
         atol: Absolute tolerance.
-        weights: What a model is run with, where the answer builds one.
-        inputs: What it is run on.
         why: Says of a wrong result what speaks against it, where the exercise knows.
+        reference: The trusted function, which shows how far rounding carries.
     """
 
     given: dict[str, Any]
@@ -78,23 +83,48 @@ class Case:
     expected: Any
     rtol: float
     atol: float
-    weights: Sequence[Array] = ()
-    inputs: Sequence[Array] = ()
     why: Callable[..., str | None] | None = None
+    reference: Callable[..., Any] | None = None
+
+    @property
+    def plain(self) -> Any:
+        """What is right, as plain values."""
+        return self.expected
 
     def comparable(self, value: Any) -> Any:
         """Return a result as it is compared: as the worker would send it."""
         return copied(value)
 
+    def compact(self, value: Any) -> Any:
+        """Return a result that is quickly compared, however long its lists are."""
+        return compact(value)
+
     def difference(self, expected: Any, received: Any) -> str | None:
         """Return a sentence on how two results differ, or None if they do not."""
-        return difference(expected, received, rtol=self.rtol, atol=self.atol)
+        compare = functools.partial(difference, expected, received, rtol=self.rtol, atol=self.atol)
+        # What rounding may do costs some runs of the reference, and is asked where it matters.
+        return compare() and compare(allowed=self.allowed)
+
+    @functools.cached_property
+    def allowed(self) -> Any:
+        """How far a right result may be off because it was worked out in float32."""
+        if self.reference is None:
+            return 0.0
+        return allowance(self.reference, self.arguments, self.keywords)
 
     def fault(self, received: Any) -> str | None:
         """Return a sentence on what is wrong with a result, or None if it is right."""
         found = self.difference(self.expected, received)
         known = self.why(*self.given.values(), received) if found and self.why else None
         return known or found
+
+    def computed(self, value: Any) -> Any:
+        """Return what of a result tells whether two wrong answers make the same mistake."""
+        return value
+
+    def remark(self, received: Any) -> str:
+        """Return what is to be said of a result that is right, or an empty text."""
+        return ""
 
     def shown(self, received: Any) -> list[str]:
         """Return what is right and what came, for a reader."""
@@ -103,7 +133,7 @@ class Case:
     def run(self, function: Callable[..., Any]) -> Outcome:
         """Call a function of this very process."""
         arguments, keywords = copy.deepcopy((self.arguments, self.keywords))
-        sent = copied([arguments, keywords])
+        sent = _bytes([arguments, keywords])
         try:
             value = self.comparable(function(*arguments, **keywords))
         except (Exception, SystemExit) as error:
@@ -114,8 +144,13 @@ class Case:
                 memory=isinstance(error, MemoryError),
                 unwritten=isinstance(error, NotImplementedError),
             )
-        changed = difference(sent, copied([arguments, keywords]), rtol=0, atol=0) is not None
-        return Returned(value, changed)
+        return Returned(value, _bytes([arguments, keywords]) != sent)
+
+
+def _bytes(values: Any) -> tuple[Any, list[bytes]]:
+    """Return values as they would be sent: equal only if no byte of them was changed."""
+    blobs: list[bytes] = []
+    return encode(values, blobs), blobs
 
 
 def entry(name: str, value: Any) -> str:

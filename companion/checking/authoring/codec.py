@@ -18,6 +18,10 @@ LENGTHS = struct.Struct(">II")
 MAX_HEADER = 4 << 20
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 20
+MAX_DIMENSIONS = 8
+MAX_ITEMS = 10_000
+# Every integer of so many bits is a finite float, and is quickly written down.
+MAX_BITS = 1000
 PLAIN_DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16)")
 
 
@@ -85,8 +89,12 @@ def encode(value: Any, blobs: list[bytes], depth: int = 0) -> Tree:
 
     if depth > MAX_DEPTH:
         return ["opaque", "value nested too deeply"]
+    if type(value) is int and value.bit_length() > MAX_BITS:
+        return ["opaque", "huge number"]
     if value is None or type(value) in (bool, int, float, str):
         return ["plain", value]
+    if isinstance(value, (Mapping, list, tuple)) and len(value) > MAX_ITEMS:
+        return ["opaque", f"{type(value).__name__[:100]} of {len(value):,} values"]
     if isinstance(value, Mapping):
         items = [[str(key), encode(one, blobs, depth + 1)] for key, one in value.items()]
         return ["dict", items]
@@ -96,6 +104,8 @@ def encode(value: Any, blobs: list[bytes], depth: int = 0) -> Tree:
     if isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__"):
         # A subclass, or a tensor, arrives as the plain numbers that it holds.
         array = np.asarray(value)
+        if array.ndim > MAX_DIMENSIONS:
+            return ["opaque", f"{type(value).__name__[:100]} of {array.ndim} dimensions"]
         if PLAIN_DTYPE.fullmatch(array.dtype.str):
             blobs.append(array.tobytes())
             scalar = isinstance(value, np.generic)
@@ -125,13 +135,15 @@ def _decode(tree: Tree, payload: memoryview, depth: int) -> tuple[Any, memoryvie
     kind, content, *shape = tree
     if depth > MAX_DEPTH + 1:
         raise FrameError("Nested too deeply.")
+    if type(content) is int and content.bit_length() > MAX_BITS:
+        raise FrameError("A number is too large.")
     if kind == "plain" and (content is None or type(content) in (bool, int, float, str)):
         return content, payload
     if kind == "opaque":
         return Opaque(str(content)[:100]), payload
     if kind in ("array", "scalar") and PLAIN_DTYPE.fullmatch(content):
         dtype, sizes = np.dtype(content), shape[0]
-        if any(type(size) is not int or size < 0 for size in sizes) or len(sizes) > 32:
+        if any(type(size) is not int or size < 0 for size in sizes) or len(sizes) > MAX_DIMENSIONS:
             raise FrameError("No shape.")
         count = dtype.itemsize
         for size in sizes:
@@ -152,6 +164,15 @@ def _decode(tree: Tree, payload: memoryview, depth: int) -> tuple[Any, memoryvie
             values.append(value)
         return (tuple(values) if kind == "tuple" else values), payload
     raise FrameError(f"No kind of value: {kind!r:.40}")
+
+
+def nbytes(value: Any) -> int:
+    """Return how many bytes the arrays of a decoded value take."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return sum(map(nbytes, value))
+    return int(getattr(value, "nbytes", 0))
 
 
 def copied(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """Comparison: how a result differs from the expected one, said in words."""
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -14,91 +16,164 @@ KINDS = {
     "c": "a complex number",
 }
 NUMBER = (bool, int, float, np.generic)
+# What a message shows of a value is cut before it is made into text.
+SHOWN_NUMBERS = 1000
+SHOWN_PARTS = 20
+LONGEST_INTEGER = 256  # bits
+# A result of more parts than this is made an array, or not looked into.
+MANY_PARTS = 1000
 
 
 def difference(
-    expected: Any, received: Any, *, rtol: float, atol: float, what: str = "The result"
+    expected: Any,
+    received: Any,
+    *,
+    rtol: float,
+    atol: float,
+    allowed: Any = 0.0,
+    what: str = "The result",
 ) -> str | None:
     """Return a sentence on the first difference, or None if `received` is right.
 
-    A right result has the same structure (lists and tuples count as one), the same shapes, the same
-    kind of number, is finite, and lies within ``atol + rtol·|expected|``.
+    A right result has the same structure (lists, tuples and arrays count as one), the same shapes
+    and the same kind of number, and is finite. Integers and bools are compared exactly, floats
+    within ``atol + rtol·|expected| + allowed``; a whole number is a float to anyone who reads it.
+
+    Whatever is received, the time and memory of a comparison are bounded by the size of what is
+    expected: shapes are compared before any element.
 
     Args:
         expected: What is right: arrays, numbers, strings, and lists, tuples and dicts of them.
         received: What came.
         rtol: Relative tolerance.
         atol: Absolute tolerance.
+        allowed: What rounding may add, as `rounding.allowance` has it: a number, or arrays in the
+            structure of `expected`.
         what: How the sentence calls the result.
     """
     if isinstance(expected, (list, tuple)):
-        if not isinstance(received, (list, tuple)):
+        several = received.ndim > 0 if isinstance(received, np.ndarray) else None
+        if not (several or isinstance(received, (list, tuple))):
             return f"{what} is {name(received)}; expected {name(expected)}."
         if len(expected) != len(received):
             return f"{what} has {len(received)} parts; expected {len(expected)}."
-        parts: list[tuple[str, Any, Any]] = [
-            (f"part {number} of {lower(what)}", one, received[number - 1])
-            for number, one in enumerate(expected, 1)
+        parts: list[tuple[str, Any, Any, Any]] = [
+            (f"part {index + 1} of {lower(what)}", one, received[index], _part(allowed, index))
+            for index, one in enumerate(expected)
         ]
     elif isinstance(expected, dict):
         if not isinstance(received, dict):
             return f"{what} is {name(received)}; expected {name(expected)}."
         if expected.keys() != received.keys():
-            return f"{what} has the keys {sorted(received)}; expected {sorted(expected)}."
+            keys = [key[:100] for key in sorted(received)[:SHOWN_PARTS]]
+            return f"{what} has the keys {keys}; expected {sorted(expected)}."
         parts = [
-            (f"[{key!r}] of {lower(what)}", one, received[key]) for key, one in expected.items()
+            (f"[{key!r}] of {lower(what)}", one, received[key], _part(allowed, key))
+            for key, one in expected.items()
         ]
     elif isinstance(expected, (np.ndarray, *NUMBER)):
-        return _numbers(expected, received, rtol, atol, what)
+        return _numbers(expected, received, rtol, atol, allowed, what)
     elif type(expected) is not type(received) or expected != received:
         return f"{what} is {show(received)}; expected {show(expected)}."
     else:
         return None
-    for label, one, other in parts:
-        fault = difference(one, other, rtol=rtol, atol=atol, what=upper(label))
+    for label, one, other, room in parts:
+        fault = difference(one, other, rtol=rtol, atol=atol, allowed=room, what=upper(label))
         if fault:
             return fault
     return None
 
 
-def _numbers(expected: Any, received: Any, rtol: float, atol: float, what: str) -> str | None:
+def _part(allowed: Any, key: Any) -> Any:
+    """Return what is allowed of one part; a mistake's parts may be others than the reference's."""
+    try:
+        return allowed[key] if isinstance(allowed, (list, dict)) else allowed
+    except LookupError:
+        return _largest(allowed)
+
+
+def _largest(allowed: Any) -> float:
+    parts = allowed.values() if isinstance(allowed, dict) else allowed
+    nested = isinstance(allowed, (list, dict))
+    return max(map(_largest, parts), default=0.0) if nested else float(np.max(allowed, initial=0))
+
+
+def _numbers(
+    expected: Any, received: Any, rtol: float, atol: float, allowed: Any, what: str
+) -> str | None:
     wanted = np.asarray(expected)
-    came = as_array(received)
-    if came is None:
+    shape = shape_of(received)
+    # The shape first: an array of 32 dimensions is never looked into.
+    fits = shape is not None and math.prod(shape) == wanted.size
+    came = as_array(received) if fits else None
+    if shape is None or (fits and came is None):
         return f"{what} is {name(received)}; expected {name(expected)}."
-    endless = ~np.isfinite(came)
+    if came is None or shape != wanted.shape:
+        same = came is not None and _close(wanted.ravel(), came.ravel(), rtol, atol, 0.0).all()
+        right = f"The values are right, but {lower(what)}" if same else what
+        return f"{right} has the shape {shape}; expected {wanted.shape}."
+    endless = ~(np.isfinite(came) & np.isfinite(wanted))
     if endless.any():
         # NaN is in no order with a tolerance: it is looked for before anything is compared. What is
         # right is finite, but a mistake may make NaN, and is known by making it in the same places.
-        alike = came.shape == wanted.shape
-        if not alike or not np.array_equal(wanted[endless], came[endless], equal_nan=True):
+        if not np.array_equal(wanted[endless], came[endless], equal_nan=True):
             index = first(endless)
             return f"{what} holds {came[index]}{at(index)}: every value must be a finite number."
         wanted, came = np.where(endless, 0, wanted), np.where(endless, 0, came)
-    if came.shape != wanted.shape:
-        same = came.size == wanted.size and _close(wanted.ravel(), came.ravel(), rtol, atol).all()
-        what = f"The values are right, but {lower(what)}" if same else what
-        return f"{what} has the shape {came.shape}; expected {wanted.shape}."
-    close = _close(wanted, came, rtol, atol)
+    if isinstance(allowed, (list, dict)) or np.shape(allowed) not in ((), wanted.shape):
+        allowed = _largest(allowed)
+    close = _close(wanted, came, rtol, atol, allowed)
     if not close.all():
-        if wanted.dtype == np.float64 and came.dtype == np.float32:
-            rounding = 100 * float(np.finfo(np.float32).eps)
-            if _close(wanted, came, rounding, rounding * float(abs(wanted).max())).all():
-                return f"{what} is right as far as float32 goes: compute in float64."
+        single = came.dtype in (np.float16, np.float32) and wanted.dtype == np.float64
+        rounding = 100 * float(np.finfo(came.dtype).eps) if single else 0.0
+        if single and _close(wanted, came, rounding, rounding * float(abs(wanted).max()), 0).all():
+            return f"{what} is right as far as {came.dtype} goes: compute in float64."
         index = first(~close)
         share = f"{np.count_nonzero(~close)} of {close.size} values differ" if close.ndim else ""
         where = f"; the first{at(index)} is" if share else f"{what} is"
-        return f"{_of(share, what)}{where} {show(came[index])}, expected {show(wanted[index])}."
+        pair = show(came[index]), show(wanted[index])
+        if pair[0] == pair[1]:  # they differ beyond the digits that are shown
+            pair = str(came[index]), str(wanted[index])
+        return f"{_of(share, what)}{where} {pair[0]}, expected {pair[1]}."
     right = f"The values are right, but {lower(what)} is "
-    if not isinstance(received, np.ndarray if wanted.ndim else (np.ndarray, *NUMBER)):
-        return f"{right}{name(received)}; expected {name(expected)}."
-    if _kind(came) != _kind(wanted):
-        whole = _kind(wanted) == "a float" and _kind(came) == "an integer" and wanted.ndim == 0
-        if not whole:  # a whole number is a float to anyone who reads it
-            return (
-                f"{right}{_kind(came)} ({came.dtype}); expected {_kind(wanted)} ({wanted.dtype})."
-            )
+    whole = _kind(wanted) == "a float" and _kind(came) == "an integer"
+    if _kind(came) != _kind(wanted) and not whole:
+        return f"{right}{_kind(came)} ({came.dtype}); expected {_kind(wanted)} ({wanted.dtype})."
     return None
+
+
+def compact(value: Any, nested: bool = True) -> Any:
+    """Return a result with its long lists of numbers as arrays, other long lists as their length.
+
+    A result is compared with many: so each time costs as little as what is expected.
+
+    >>> compact([[1.0, 2.0]] * 1000).shape, compact([[1.0], []] * 1000)
+    ((1000, 2), a list of 2,000 values)
+    """
+    if _parts_up_to(value, MANY_PARTS + 1) <= MANY_PARTS:
+        return value
+    if (array := as_array(value)) is not None:
+        return array
+    if nested and len(value) <= MANY_PARTS:
+        if isinstance(value, dict):
+            less: Any = {key: compact(one, nested=False) for key, one in value.items()}
+        else:
+            less = type(value)(compact(one, nested=False) for one in value)
+        if _parts_up_to(less, MANY_PARTS + 1) <= MANY_PARTS:
+            return less
+    return Opaque(f"{type(value).__name__} of {len(value):,} values")
+
+
+def _parts_up_to(value: Any, limit: int) -> int:
+    """Return how many values lie in one, at any depth, or `limit` if there are more."""
+    if not isinstance(value, (list, tuple, dict)):
+        return 1
+    count = 1
+    for one in value.values() if isinstance(value, dict) else value:
+        if count >= limit:
+            break
+        count += _parts_up_to(one, limit - count)
+    return min(count, limit)
 
 
 def is_finite(value: Any) -> bool:
@@ -109,9 +184,27 @@ def is_finite(value: Any) -> bool:
     return array is None or bool(np.isfinite(array).all())
 
 
+def shape_of(value: Any) -> tuple[int, ...] | None:
+    """Return the shape of a number, an array, or nested lists of them; None for anything else.
+
+    Nothing is copied, so that lists of huge arrays cost nothing.
+    """
+    if isinstance(value, np.ndarray):
+        return value.shape if value.dtype.kind in KINDS else None
+    if isinstance(value, NUMBER):
+        return ()
+    if not isinstance(value, (list, tuple)):
+        return None
+    inner = shape_of(value[0]) if value else ()
+    # The first is not asked again: that would double the time with every level.
+    if inner is None or any(shape_of(one) != inner for one in itertools.islice(value, 1, None)):
+        return None
+    return (len(value), *inner)
+
+
 def as_array(value: Any) -> np.ndarray[Any, Any] | None:
     """Return numbers, or nested lists of them, as an array; None for anything else."""
-    if isinstance(value, (Opaque, str, dict)) or value is None:
+    if shape_of(value) is None:
         return None
     try:
         array = np.asarray(value)
@@ -121,12 +214,19 @@ def as_array(value: Any) -> np.ndarray[Any, Any] | None:
 
 
 def _close(
-    wanted: np.ndarray[Any, Any], came: np.ndarray[Any, Any], rtol: float, atol: float
+    wanted: np.ndarray[Any, Any],
+    came: np.ndarray[Any, Any],
+    rtol: float,
+    atol: float,
+    allowed: Any,
 ) -> np.ndarray[Any, Any]:
+    if wanted.dtype.kind not in "fc":
+        # As Python's own numbers, which are compared exactly whatever their sizes.
+        return np.asarray(wanted.astype(object) == came.astype(object), bool)
     number = complex if "c" in (wanted.dtype.kind, came.dtype.kind) else float
     wanted, came = wanted.astype(number), came.astype(number)
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(abs(came - wanted) <= atol + rtol * abs(wanted))
+        return np.asarray(abs(came - wanted) <= atol + rtol * abs(wanted) + allowed)
 
 
 def _kind(array: np.ndarray[Any, Any]) -> str:
@@ -173,25 +273,36 @@ def name(value: Any) -> str:
 
 
 def show(value: Any, room: int = 600) -> str:
-    """Return a value as text that fits into `room` characters."""
+    """Return a value as text that fits into `room` characters, made of no more than is shown."""
     if isinstance(value, np.ndarray):
-        body = np.array2string(
-            value, precision=4, suppress_small=True, threshold=81, edgeitems=2, separator=", "
-        )
+        printed = math.prod(min(length, 5) for length in value.shape)
+        if value.size > 81 and printed > SHOWN_NUMBERS:
+            body = f"{', '.join(show(one) for one in value.flat[:8])}, …"
+        else:
+            body = np.array2string(
+                value, precision=4, suppress_small=True, threshold=81, edgeitems=2, separator=", "
+            )
         text = f"{value.dtype} array of shape {value.shape}\n{body}"
     elif isinstance(value, (float, np.floating)):
         text = f"{value:.7g}"
+    elif isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
+        text = f"an integer of {value.bit_length():,} bits"
     elif isinstance(value, np.generic):
         text = str(value)
-    elif isinstance(value, (list, tuple)) and not all(isinstance(one, NUMBER) for one in value):
-        text = "\n".join(f"({index}) {show(one, room // 2)}" for index, one in enumerate(value, 1))
     elif isinstance(value, (list, tuple)):
-        text = f"{', '.join(show(one) for one in value)}"
-        text = f"[{text}]" if isinstance(value, list) else f"({text}{',' * (len(value) == 1)})"
+        shown = value[:SHOWN_PARTS] if room > 20 else ()
+        more = "…" if len(shown) < len(value) else ""
+        if all(isinstance(one, NUMBER) for one in shown):
+            text = ", ".join([*map(show, shown), *filter(None, [more])])
+            text = f"[{text}]" if isinstance(value, list) else f"({text}{',' * (len(value) == 1)})"
+        else:
+            lines = [f"({index}) {show(one, room // 2)}" for index, one in enumerate(shown, 1)]
+            text = "\n".join([*lines, *filter(None, [more])])
     elif isinstance(value, dict):
-        text = "\n".join(f"{key!r}: {show(one, room // 2)}" for key, one in value.items())
+        items = list(value.items())[: SHOWN_PARTS if room > 20 else 0]
+        text = "\n".join(f"{str(key)[:100]!r}: {show(one, room // 2)}" for key, one in items)
     else:
-        text = repr(value)
+        text = repr(value[:room] if isinstance(value, str) else value)
     return text if len(text) <= room else f"{text[: room - 1]}…"
 
 

@@ -1,116 +1,330 @@
-"""A Keras model described in plain values: a row a layer, and its outputs under given weights.
+"""A Keras model described in plain values: its layers, and the graph of their calls.
 
-The worker has this file beside it as a module of its own, so it imports nothing of the book.
+Models within models, `Sequential` ones and subclasses come out as one flat graph of Keras's own
+layers and operations, however they were written down. The worker has this file beside it as a
+module of its own, so it imports nothing of the book.
 """
 
+import inspect
 import json
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
-
-def describe(model: Any) -> list[dict[str, Any]]:
-    """Return a Keras model as rows, one a layer: class, config, output shape, parameters.
-
-    A function of ``keras.ops`` on the tensors themselves is a row, too.
-    """
-    import keras
-
-    rows = []
-    for layer in getattr(model, "operations", model.layers):
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        if isinstance(layer, keras.Model):
-            rows += describe(layer)
-            continue
-        rows.append(
-            {
-                "name": layer.name[:100],
-                "layer": type(layer).__name__[:100],
-                "lambda": isinstance(layer, keras.layers.Lambda),
-                "config": _config(layer),
-                "shape": _shape(layer),
-                "parameters": int(layer.count_params()) if getattr(layer, "built", False) else 0,
-            }
-        )
-        inner = getattr(layer, "layer", None)
-        if isinstance(inner, keras.layers.Layer):
-            rows[-1]["layer"] += f"({type(inner).__name__[:100]})"
-            rows[-1]["config"] |= _config(inner)
-    return rows
+MAX_TEXT = 1 << 20
+MAX_CALLS = 2000
+MAX_DEPTH = 20
+MAX_CONSTANT = 10_000
+# Layers that do the same at every step anyway: TimeDistributed adds nothing to them.
+POINTWISE = {"Dense", "Dropout", "Activation", "ReLU", "LeakyReLU", "Softmax"}
 
 
-def _config(layer: Any) -> dict[str, Any]:
-    """Return the plain values of a layer's config, its penalties, and its activation's name."""
-    import keras
-
-    try:
-        with warnings.catch_warnings(action="ignore"):  # a lambda cannot be saved, nor is it here
-            config = layer.get_config()
-    except NotImplementedError:
-        return {}
-    kept: dict[str, Any] = {}
-    for key, value in config.items():
-        if key in ("name", "dtype", "trainable", "batch_shape", "build_config", "seed"):
-            continue
-        function = getattr(layer, key, None) if key.endswith("activation") else None
-        if isinstance(function, keras.layers.Layer):
-            kept |= {**_config(function), key: type(function).__name__[:100]}
-        elif callable(function):
-            called = getattr(function, "__name__", type(function).__name__)
-            kept[key] = called.removesuffix("_v2")[:100]  # as TensorFlow calls its softmax
-        elif key.endswith(("_regularizer", "_constraint")) and isinstance(value, dict):
-            kept[key] = f"{value.get('class_name')} {value.get('config')}"[:200]
-        elif isinstance(value, (list, tuple)):
-            if all(isinstance(one, (bool, int, float, str)) for one in value):
-                kept[key] = list(value)
-        elif value is None or isinstance(value, (bool, int, float, str)):
-            kept[key] = value
-    return kept
+class HiddenError(TypeError):
+    """Code that nothing can look into stands in the model; the message names it."""
 
 
-def _shape(layer: Any) -> list[int | None] | None:
-    try:
-        return [None if size is None else int(size) for size in layer.output.shape]
-    except (AttributeError, ValueError, TypeError):
-        return None
+class ForeignError(HiddenError):
+    """What is neither a tensor nor a plain value is given to a layer."""
 
 
-def outputs(model: Any, weights: Sequence[Any], inputs: Sequence[Any]) -> list[Any] | None:
-    """Return the model's outputs under these weights, or None where they do not fit it."""
-    import keras
+def described(model: Any, inputs: Sequence[Any] = ()) -> dict[str, str]:
+    """Return what the judge reads of a model: its graph, as JSON, or why it is hidden.
 
-    if [tuple(one.shape) for one in model.weights] != [one.shape for one in weights]:
-        return None
-    model.set_weights(list(weights))
-    with warnings.catch_warnings():
-        # Whether one input is given alone or in a list is the builder's choice.
-        warnings.filterwarnings("ignore", message="The structure of `inputs`")
-        tensors = model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
-    tensors = tensors if isinstance(tensors, (list, tuple)) else [tensors]
-    return [keras.ops.convert_to_numpy(one) for one in tensors]
-
-
-def described(model: Any) -> dict[str, Any]:
-    """Return what the judge compares of a model before it is run: its rows, its weights' shapes.
+    Args:
+        model: A Keras model. One that was built of tensors is read; a subclass is called.
+        inputs: Shape and dtype of each input, to call a subclass with.
 
     Raises:
         TypeError: If it is no Keras model.
-        ValueError: If it has no shapes.
+        ValueError: If it has no shapes, or is too large.
     """
     import keras
 
     if not isinstance(model, keras.Model):
         raise TypeError(f"A Keras model is to be returned. Received: a {type(model).__name__}.")
-    if not model.built:
-        raise ValueError("The model has no shapes yet: begin it with keras.Input(shape).")
-    return {
-        "rows": json.dumps(describe(model)),
-        "shapes": json.dumps([list(one.shape) for one in model.weights]),
+    graph = _Graph()
+    try:
+        text = json.dumps(graph.whole(model, inputs))
+    except HiddenError as hidden:
+        return {"hidden": str(hidden)[:300]}
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"The model's description is too long: {len(text):,} characters.")
+    return {"graph": text}
+
+
+class _Graph:
+    """The layers and calls that are met on the way from a model's inputs to its outputs."""
+
+    def __init__(self) -> None:
+        self.layers: list[dict[str, Any]] = []
+        self.calls: list[dict[str, Any]] = []
+        self.places: dict[int, int] = {}  # of a layer, by identity, in `layers`
+        self.alive: list[Any] = []  # what is known by its identity must not be freed
+
+    def whole(self, model: Any, shapes: Sequence[Any]) -> dict[str, Any]:
+        """Return the description of a model."""
+        import keras
+
+        if _is_graph(model):
+            inputs = model.inputs
+        elif isinstance(model, keras.Sequential) or not shapes:
+            raise ValueError("The model has no shapes yet: begin it with keras.Input(shape).")
+        else:
+            inputs = [keras.Input(tuple(shape), dtype=dtype) for shape, dtype in shapes]
+        known = {id(tensor): {"input": index} for index, tensor in enumerate(inputs)}
+        given = inputs[0] if len(inputs) == 1 else list(inputs)
+        if not model.built:
+            model(given)
+        outputs = self.within(model, (given,), {}, known, None, 0)
+        return {
+            "inputs": [[_shape(one), keras.backend.standardize_dtype(one.dtype)] for one in inputs],
+            "layers": self.layers,
+            "calls": self.calls,
+            "outputs": outputs,
+        }
+
+    def within(
+        self,
+        model: Any,
+        args: Any,
+        kwargs: dict[str, Any],
+        known: dict[int, Any],
+        training: Any,
+        depth: int,
+    ) -> list[Any]:
+        """Add the calls of a model, or of a layer that consists of others; return its outputs.
+
+        Args:
+            model: The model or layer.
+            args: What it is called with, by position.
+            kwargs: What it is called with, by name.
+            known: Where tensors come from, by their identity.
+            training: With what `training` it was called, if with any.
+            depth: How many models lie around it.
+        """
+        import keras
+
+        if depth > MAX_DEPTH:
+            raise ValueError("The models are nested too deeply.")
+        tensors = [one for one in keras.tree.flatten([args, kwargs]) if _is_tensor(one)]
+        if _is_graph(model):
+            inputs, outputs = model.inputs, model.outputs
+        else:
+            inputs = [keras.KerasTensor(one.shape, one.dtype) for one in tensors]
+            fresh = {id(old): new for old, new in zip(tensors, inputs, strict=True)}
+            args, kwargs = keras.tree.map_structure(
+                lambda one: fresh.get(id(one), one), (args, kwargs)
+            )
+            try:
+                outputs = model.call(*args, **kwargs)
+            except Exception as error:  # whatever the learner's own code makes of symbols
+                raise HiddenError(_own(model)) from error
+        outputs = keras.tree.flatten(outputs)
+        if not all(map(_is_tensor, outputs)):
+            raise HiddenError(_own(model))
+        self.alive += [inputs, outputs]
+        inner = {id(tensor): known[id(old)] for tensor, old in zip(inputs, tensors, strict=True)}
+        try:
+            for node in _in_order(outputs, inner):
+                self._call(node, inner, training, depth)
+        except ForeignError as error:
+            raise HiddenError(_own(model)) from error
+        return [inner[id(one)] for one in outputs]
+
+    def _call(self, node: Any, known: dict[int, Any], training: Any, depth: int) -> None:
+        """Add one call, and the places of its outputs to what is `known`."""
+        import keras
+
+        layer, (args, kwargs) = node.operation, _arguments(node)
+        if isinstance(layer, keras.layers.Lambda):
+            raise HiddenError(
+                f"{layer.name} is a Lambda layer: code in a box that cannot be compared, saved or "
+                "read. Use a layer of Keras, or keras.ops on the tensors themselves."
+            )
+        if parameter := inspect.signature(layer.call).parameters.get("training"):
+            # What is passed along for lack of another word is no choice of the model's.
+            if kwargs.get("training") == parameter.default:
+                kwargs.pop("training", None)
+            if training is not None:
+                kwargs.setdefault("training", training)
+        made: list[Any]
+        if _is_graph(layer) or not type(layer).__module__.startswith("keras.src."):
+            inner = kwargs.pop("training", training)
+            made = self.within(layer, args, kwargs, known, inner, depth + 1)
+        else:
+            call = {
+                "layer": self._place(layer),
+                "args": [_tree(one, known) for one in args],
+                "kwargs": {name: _tree(value, known) for name, value in kwargs.items()},
+                "shape": _shape(node.outputs[0]),
+            }
+            self.calls.append(call)
+            made = [{"call": [len(self.calls) - 1, index]} for index in range(len(node.outputs))]
+        if len(self.calls) > MAX_CALLS:
+            raise ValueError(f"The model has more than {MAX_CALLS:,} layers.")
+        known |= {id(one): ref for one, ref in zip(node.outputs, made, strict=True)}
+
+    def _place(self, layer: Any) -> int:
+        """Return where a layer stands in `layers`; it is added where it is new."""
+        import keras
+
+        if id(layer) not in self.places:
+            self.places[id(layer)] = len(self.layers)
+            self.alive.append(layer)
+            is_layer = isinstance(layer, keras.layers.Layer)
+            self.layers.append(
+                {
+                    "name": layer.name[:100],
+                    "kind": "layer" if is_layer else "operation",
+                    **_serialized(layer),
+                    "parameters": int(layer.count_params()) if is_layer and layer.built else 0,
+                }
+            )
+        return self.places[id(layer)]
+
+
+def _is_graph(model: Any) -> bool:
+    """Say whether a model was built of tensors, so that its own graph can be read."""
+    built_of_tensors = ("keras.src.models.functional", "keras.src.models.sequential")
+    return type(model).call.__module__ in built_of_tensors and bool(getattr(model, "outputs", None))
+
+
+def _own(layer: Any) -> str:
+    return (
+        f"{layer.name} is code of your own ({type(layer).__name__}) that cannot be looked into: "
+        "build it of Keras's layers, with keras.ops on the tensors."
+    )
+
+
+def _in_order(outputs: Sequence[Any], known: dict[int, Any]) -> list[Any]:
+    """Return the nodes that `outputs` depend on, each behind those that it depends on itself."""
+    order: list[Any] = []
+    done: set[int] = set()
+    waiting = [_node(one) for one in reversed(outputs) if id(one) not in known]
+    while waiting:
+        node = waiting[-1]
+        before = [] if id(node) in done else _before(node, known, done)
+        if before:
+            waiting += reversed(before)
+            continue
+        waiting.pop()
+        if id(node) not in done:
+            done.add(id(node))
+            order.append(node)
+    return order
+
+
+def _before(node: Any, known: dict[int, Any], done: set[int]) -> list[Any]:
+    import keras
+
+    tensors = [one for one in keras.tree.flatten(_arguments(node)) if _is_tensor(one)]
+    nodes = [_node(one) for one in tensors if id(one) not in known]
+    return [one for one in nodes if id(one) not in done]
+
+
+def _node(tensor: Any) -> Any:
+    import keras
+
+    history = tensor._keras_history
+    if history.operation is None or isinstance(history.operation, keras.layers.InputLayer):
+        raise ValueError("The model's outputs depend on a keras.Input that is none of its inputs.")
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def _arguments(node: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return what a layer was called with, but for the masks that go along with its tensors."""
+    import keras
+
+    args, kwargs = node.arguments.args, node.arguments.kwargs
+    masks = {id(getattr(one, "_keras_mask", None)) for one in keras.tree.flatten([args, kwargs])}
+    return args, {
+        name: value
+        for name, value in kwargs.items()
+        if not (
+            name.endswith("mask")
+            and all(one is None or id(one) in masks for one in keras.tree.flatten(value))
+        )
+        and value is not None
     }
 
 
-def built(model: Any, weights: Sequence[Any], inputs: Sequence[Any]) -> dict[str, Any]:
-    """Return what the judge compares of a model: its description, and its outputs."""
-    ran = outputs(model, weights, inputs) if weights or inputs else None
-    return {**described(model), "outputs": ran}
+def _is_tensor(value: Any) -> bool:
+    import keras
+
+    return isinstance(value, keras.KerasTensor)
+
+
+def _tree(value: Any, known: dict[int, Any]) -> Any:
+    """Return an argument of a call in plain values, its tensors by where they come from."""
+    if _is_tensor(value):
+        return known[id(value)]
+    if value is Ellipsis:
+        return {"ellipsis": True}
+    if isinstance(value, slice):
+        return {"slice": [_tree(one, known) for one in (value.start, value.stop, value.step)]}
+    if isinstance(value, (list, tuple)):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [_tree(one, known) for one in value]}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if hasattr(value, "__array__") and not hasattr(value, "assign"):
+        import numpy as np
+
+        array = np.asarray(value)
+        if array.size <= MAX_CONSTANT and array.dtype.kind in "biuf":
+            return {"array": array.tolist(), "dtype": array.dtype.name}
+    raise ForeignError(type(value).__name__)
+
+
+def _serialized(layer: Any) -> dict[str, Any]:
+    """Return a layer as Keras would save it, in plain values; what is none is named."""
+    inner = getattr(layer, "layer", None) or getattr(layer, "forward_layer", None)
+    if type(layer).__name__ == "TimeDistributed" and type(inner).__name__ in POINTWISE:
+        return _serialized(inner)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # a lambda cannot be saved, nor is it here
+            config = layer.get_config()
+    except Exception:  # Keras reads the source of a lambda, where there is one
+        config = {"activation": None} if hasattr(layer, "activation") else {}
+    return {
+        "module": "keras.layers",
+        "class_name": type(layer).__name__[:100],
+        "config": {str(key)[:100]: _value(layer, key, value) for key, value in config.items()},
+    }
+
+
+def _value(layer: Any, key: str, value: Any) -> Any:
+    """Return one value of a layer's config; a layer, or a function, is asked for itself."""
+    import keras
+
+    if key.endswith("dtype"):
+        return keras.backend.standardize_dtype(getattr(layer, "compute_dtype", "float32"))
+    held = getattr(layer, "forward_layer" if key == "layer" else key, None)
+    held = held if held is not None else getattr(layer, key, None)
+    if isinstance(held, keras.layers.Layer):
+        return _serialized(held)
+    if callable(held) and key.endswith("activation"):
+        name = str(getattr(held, "__name__", type(held).__name__))[:100].removesuffix("_v2")
+        module = str(getattr(held, "__module__", "") or "")
+        usual = module.startswith(("keras.", "tensorflow.")) and hasattr(keras.activations, name)
+        return name if usual else {"function": name}
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get("class_name") in ("function", "__lambda__"):
+            return {"function": str(value.get("config"))[:100]}
+        return {str(key)[:100]: _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if hasattr(value, "item") and getattr(value, "size", 0) == 1:
+        return value.item()
+    return {"function": type(value).__name__[:100]}
+
+
+def _shape(tensor: Any) -> list[int | None]:
+    """Return a tensor's shape without the batch."""
+    return [None if size is None else int(size) for size in tensor.shape[1:]]

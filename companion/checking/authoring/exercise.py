@@ -137,7 +137,8 @@ class Exercise:
     def answer_key(self, seed: int) -> AnswerKey:
         """Return the cases with what is right; the author's code runs here, for it is trusted."""
         cases = [self.case(values, seed) for values in self.draw(seed)]
-        return AnswerKey(cases, self.mistakes, f"{self.name}{self.signature}", self.verdict)
+        call = f"{self.name}{self.signature}"
+        return AnswerKey(cases, self.mistakes, call, self.verdict, not self.builds_model)
 
     def bind(self, values: Sequence[Any]) -> dict[str, Any]:
         """Return what every kind of case has: values by name, as they are passed, tolerances."""
@@ -157,14 +158,21 @@ class Exercise:
             "rtol": self.rtol,
             "atol": self.atol,
             "why": self._why,
+            "reference": self.reference,
         }
 
     def verdict(
-        self, status: Status, message: str, details: str = "", mistake: str = "", seconds: float = 0
+        self,
+        status: Status,
+        message: str,
+        details: str = "",
+        mistake: str = "",
+        seconds: float = 0,
+        computed: str = "",
     ) -> Verdict:
         """Return a verdict on this exercise; what came from the learner is made printable."""
         said = _printable(message[:1000]), _printable(details[:6000]), mistake or None
-        return Verdict(self.name, self.chapter, status, *said, self.points, seconds)
+        return Verdict(self.name, self.chapter, status, *said, self.points, seconds, computed)
 
     @property
     def stub(self) -> str:

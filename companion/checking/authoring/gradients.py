@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from companion.checking.authoring.cases import Case, entry
-from companion.checking.authoring.comparison import as_array, at, difference, first, name, show
+from companion.checking.authoring.comparison import (
+    as_array,
+    at,
+    difference,
+    first,
+    name,
+    shape_of,
+    show,
+)
 from companion.checking.authoring.exercise import Exercise
 from companion.checking.authoring.mistakes import Function
 
@@ -38,15 +46,24 @@ class Gradient:
 class GradientCase(Case):
     """A case of a gradient exercise: what is expected are central differences."""
 
+    @property
+    def plain(self) -> Any:
+        """The gradients that are right: one array, or a tuple of them."""
+        values = tuple(one.value for one in self.expected)
+        return values[0] if len(values) == 1 else values
+
     def fault(self, received: Any) -> str | None:
         """Return a sentence on the first wrong gradient, or None if all are right."""
-        return gradient_difference(self.expected, received, rtol=self.rtol, atol=self.atol)
+        fault = gradient_difference(self.expected, received, rtol=self.rtol, atol=self.atol)
+        if fault is None:
+            return None
+        return gradient_difference(
+            self.expected, received, rtol=self.rtol, atol=self.atol, allowed=self.allowed
+        )
 
     def shown(self, received: Any) -> list[str]:
         """Return the gradients that are right, and what came."""
-        values = tuple(one.value for one in self.expected)
-        expected = values[0] if len(values) == 1 else values
-        return [entry("expected", expected), entry("received", received)]
+        return [entry("expected", self.plain), entry("received", received)]
 
 
 class GradientExercise(Exercise):
@@ -164,35 +181,45 @@ def central_differences(loss: Callable[[Array], float], tensor: Array) -> tuple[
 
 
 def gradient_difference(
-    expected: Sequence[Gradient], received: Any, *, rtol: float, atol: float
+    expected: Sequence[Gradient], received: Any, *, rtol: float, atol: float, allowed: Any = 0.0
 ) -> str | None:
-    """Return a sentence on the first wrong gradient, or None if all are right."""
+    """Return a sentence on the first wrong gradient, or None if all are right.
+
+    Args:
+        expected: The central differences.
+        received: What came.
+        rtol: Relative tolerance.
+        atol: Absolute tolerance.
+        allowed: What rounding may add, as `rounding.allowance` has it for the reference's result.
+    """
     parts = _parts(expected, received)
     if parts is None:
         count = f"{len(expected)} gradients ({', '.join(one.tensor for one in expected)})"
         wanted = "one array" if len(expected) == 1 else count
         return f"The result is {name(received)}; expected {wanted}."
-    for one, part in zip(expected, parts, strict=True):
-        came = as_array(part)
-        if came is not None and came.shape == one.value.shape:
+    rooms = _parts(expected, allowed) or [allowed] * len(expected)
+    for one, part, room in zip(expected, parts, rooms, strict=True):
+        came = as_array(part) if shape_of(part) == one.value.shape else None
+        if came is not None:
             # At a kink every slope between the two sides is right, and none is asked for.
             part = np.where(one.smooth | ~np.isfinite(came), came, one.value)
         what = f"The gradient of `{one.tensor}`"
         value = one.value if one.value.ndim else float(one.value)
-        wrong = difference(value, part, rtol=rtol, atol=atol, what=what)
+        wrong = difference(value, part, rtol=rtol, atol=atol, allowed=room, what=what)
         if wrong is None:
             continue
-        if came is None or came.shape != one.value.shape or came.dtype.kind not in "iuf":
+        if came is None or came.dtype.kind not in "iuf":
             return wrong
         if not np.isfinite(came).all():
             return wrong
-        off = factor(one, came, rtol=rtol, atol=atol)
-        if off is not None:
-            kind = "has the wrong sign" if off == -1 else f"is wrong by the factor {ratio(off)}"
-            return f"{what} {kind}: every value is {ratio(off)} times what it should be."
+        times = factor(one, came, rtol=rtol, atol=atol)
+        if times is not None:
+            kind = "has the wrong sign" if times == -1 else f"is wrong by the factor {ratio(times)}"
+            return f"{what} {kind}: every value is {ratio(times)} times what it should be."
         if not came.ndim:
             return wrong
-        index = first(one.smooth & (abs(came - one.value) > atol + rtol * abs(one.value)))
+        off = abs(came - one.value) > atol + rtol * abs(one.value) + room
+        index = first(one.smooth & off)
         return (
             f"{what} has a wrong term{at(index)}: {show(float(came[index]))}, "
             f"expected {show(float(one.value[index]))}."

@@ -9,6 +9,7 @@ import argparse
 import importlib.metadata
 import re
 import stat
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import chapters
 import companion
 from companion import catalogue
 from companion.checking.classroom.discovery import exercises_named, is_path
-from companion.checking.classroom.grading import grade_one
+from companion.checking.classroom.grading import grade
 from companion.checking.classroom.hand_ins import collect, usual_names
 from companion.checking.classroom.reports import dumps, to_gradescope
 from companion.errors import UserError
@@ -47,7 +48,9 @@ RUN = """\
 set -euo pipefail
 root="${{AUTOGRADER_ROOT:-/autograder}}"
 export PYTHONPATH="$root/source"
-exec "${{AUTOGRADER_PYTHON:-$root/python/bin/python}}" -m companion.checking.classroom.autograder \\
+python="${{AUTOGRADER_PYTHON:-$root/python/bin/python}}"
+# -P: no module is looked for in the current folder, where a submission may bring its own.
+exec "$python" -s -P -m companion.checking.classroom.autograder \\
   "$root/submission" "$root/results/results.json" --exercises {exercises} --seed {seed}
 """
 
@@ -115,7 +118,7 @@ def _requirements(wanted: set[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Check one learner's folder and write results.json."""
+    """Check one learner's folder and write results.json, whatever is in it."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("submission", type=Path)
     parser.add_argument("results", type=Path)
@@ -123,7 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)
     handed_in = collect([asked.submission], usual_names(asked.exercises))
-    report = grade_one(handed_in, asked.exercises, asked.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        (report,) = grade(
+            [handed_in],
+            asked.exercises,
+            journal_file=Path(folder) / "journal",
+            seed=asked.seed,
+            workers=1,
+        )
     write(asked.results, dumps(to_gradescope(report)))
 
 

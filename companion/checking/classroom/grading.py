@@ -1,20 +1,35 @@
-"""Grading: every hand-in of a class gets a report, on processes, and again only where need be."""
+"""Grading: every hand-in of a class gets a report, on processes, and again only where need be.
+
+Whatever happens around a hand-in stays in its learner's row. The processes that grade are bounded
+in time and memory, and each grades one hand-in at a time: of one that dies it is known whose.
+"""
 
 import atexit
 import contextlib
+import faulthandler
 import hashlib
 import multiprocessing
 import os
+import queue
+import re
+import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from companion import catalogue, checking
+from companion import catalogue, checking, files
 from companion.checking.classroom import journal
 from companion.checking.classroom.discovery import exercises_named, is_path
 from companion.checking.classroom.hand_ins import (
@@ -24,10 +39,19 @@ from companion.checking.classroom.hand_ins import (
     read_submission,
     usual_names,
 )
+from companion.checking.classroom.progress import state_file
 from companion.checking.classroom.reports import cleaned, printable
+from companion.checking.judging import isolation, lockdown
 from companion.checking.judging.judge import Judge
 from companion.checking.verdict import Report, Status, Verdict
 from companion.errors import UserError
+
+T = TypeVar("T")
+# What a process that grades may take for one hand-in. Its answers run elsewhere, and have bounds of
+# their own, so whoever comes here met a fault of ours.
+SECONDS = 400
+MEMORY, KERAS_MEMORY = 768 << 20, 24 << 30  # of addresses, of which TensorFlow reserves many
+POINTS = re.compile(rb"\bpoints\s*=\s*[0-9.]+")
 
 
 def check_path(
@@ -97,7 +121,7 @@ def grade(
 
     Each one is written to the journal the moment it is known, under a digest of all it depends
     on: started again after it was killed, or after a learner handed in anew, `grade` runs only
-    what the journal does not hold.
+    what the journal does not hold. A journal that cannot be written costs that, and no more.
 
     Args:
         handed_in: The class.
@@ -109,14 +133,17 @@ def grade(
         on_report: Called with each report when it is there.
 
     Raises:
-        UserError: If a grading process was killed, by the system for its memory or by hand, or
-            the journal cannot be written.
+        UserError: If there are no such exercises.
     """
     if is_path(exercises):
         exercises = str(Path(exercises).resolve())
-    exercises_named(exercises)  # a wrong name is better found before anything is started
-    digest = _digest(exercises)
-    known = {str(entry.get("key")): entry.get("report") for entry in journal.read(journal_file)}
+    # A wrong name is better found before anything is started.
+    keras = any(one.builds_model for one in exercises_named(exercises))
+    isolation.sweep()
+    digest, seal = _digest(exercises), _seal()
+    known = {
+        str(entry.get("key")): entry.get("report") for entry in journal.read(journal_file, seal)
+    }
     reports: dict[int, Report] = {}
     keys: dict[int, str] = {}
     for index, submission in enumerate(handed_in):
@@ -132,62 +159,152 @@ def grade(
     if not keys:
         return list(reports.values())
 
-    pool = executor or ProcessPoolExecutor(
-        min(workers or os.cpu_count() or 1, len(keys)),
-        # Forking a process that has threads, as a notebook has, can deadlock.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_end_with_parent,
-    )
+    pool = executor or Graders(min(workers or os.cpu_count() or 1, len(keys)), keras)
     try:
         indices = {
             pool.submit(grade_one, handed_in[index], exercises, seed): index for index in keys
         }
         for future in as_completed(indices):
             index = indices[future]
-            reports[index] = report = future.result()
-            # Our own failure is worth another try, so it is not kept.
-            if all(verdict.status is not Status.CHECKER_ERROR for verdict in report.verdicts):
-                _keep(journal_file, {"key": keys[index], "report": asdict(report)})
+            try:
+                report = future.result()
+            except Exception as error:
+                report = _lost(handed_in[index], exercises, seed, error)
+            reports[index] = report
+            with contextlib.suppress(OSError):
+                journal.append(journal_file, [{"key": keys[index], "report": asdict(report)}], seal)
             on_report(report)
-    except BrokenProcessPool as error:
-        raise UserError(
-            "A grading process was killed, perhaps for want of memory. What was graded is kept: "
-            "run the same command again, with fewer --workers."
-        ) from error
     finally:
         if executor is None:
             pool.shutdown(cancel_futures=True)
     return [reports[index] for index in range(len(handed_in))]
 
 
-def _keep(journal_file: Path, entry: dict[str, Any]) -> None:
-    try:
-        journal.append(journal_file, [entry])
-    except OSError as error:
-        raise UserError(f"{journal_file} cannot be written: {error.strerror}.") from error
+class Graders(Executor):
+    """Processes that grade, each one call at a time; one that dies costs only the call it ran.
+
+    A call whose process dies is tried once more, in a new one: perhaps the system killed it for
+    what others had taken.
+
+    Args:
+        count: How many processes.
+        keras: Whether they load Keras, and so need more memory.
+    """
+
+    def __init__(self, count: int, keras: bool = False) -> None:
+        self._keras = keras
+        self._threads = ThreadPoolExecutor(count)
+        self._free: queue.SimpleQueue[ProcessPoolExecutor] = queue.SimpleQueue()
+        for _ in range(count):
+            self._free.put(self._process())
+
+    def submit(self, function: Callable[..., T], /, *args: Any, **named: Any) -> "Future[T]":
+        """Call a function in the next process that is free.
+
+        Its future raises `BrokenProcessPool` if two processes died of it, one after the other.
+        """
+        return self._threads.submit(self._call, function, args, named)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes when their calls are done."""
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        while not self._free.empty():
+            self._free.get().shutdown(wait, cancel_futures=cancel_futures)
+
+    def _call(self, function: Callable[..., T], args: Any, named: Any) -> T:
+        process = self._free.get()
+        try:
+            started, tried = time.monotonic(), False
+            while True:
+                try:
+                    return process.submit(_bounded, function, args, named).result()
+                except (BrokenProcessPool, BlockingIOError):  # it died, or was not let start
+                    process.shutdown(wait=False)
+                    process = self._process()
+                    if tried or time.monotonic() - started > SECONDS / 2:
+                        raise
+                    time.sleep(1)
+                    tried = True
+        finally:
+            self._free.put(process)
+
+    def _process(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            1,
+            # Forking a process that has threads, as a notebook has, can deadlock.
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(self._keras,),
+        )
+
+
+def _bounded(function: Callable[..., T], args: Any, named: Any) -> T:
+    """Call a function; whoever takes too long is ended, even if it never lets go of Python."""
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(SECONDS, exit=True, file=nowhere)
+        try:
+            return function(*args, **named)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _begin(keras: bool) -> None:
+    """Bound a process that grades, and let it end with the one that started it."""
+    _end_with_parent()
+    # Workers are started from here, and set a limit of their own: this one is not handed on.
+    lockdown.memory_limiter(KERAS_MEMORY if keras else MEMORY, for_good=False)()
+
+
+def _seal() -> bytes:
+    """Return this user's key to journals; no hand-in knows it, wherever the journal lies."""
+    with contextlib.suppress(OSError, RuntimeError):  # a user without a home
+        file = state_file().with_name("journal.key")
+        if not file.exists():
+            files.publish(file, secrets.token_bytes(32))
+            file.chmod(0o600)
+        return file.read_bytes()
+    return secrets.token_bytes(32)
 
 
 def grade_one(submission: Submission, exercises: str, seed: int) -> Report:
     """Return the report on one submission; runs in a process, or on a machine, of its own."""
-    asked = exercises_named(exercises)
     if submission.source is None:
-        verdicts = tuple(
-            Verdict(one.name, one.chapter, submission.status, submission.problem, points=one.points)
-            for one in asked
-        )
-        return Report(
-            submission.learner,
-            submission.path,
-            verdicts,
-            "",  # nothing was run
-            seed,
-            notes=(submission.problem,),
-        )
+        said = submission.status, submission.problem
+        return _alike(submission, exercises, seed, *said, notes=(submission.problem,))
     return cleaned(
         _judge().check(
-            submission.source, asked, path=submission.path, learner=submission.learner, seed=seed
+            submission.source,
+            exercises_named(exercises),
+            path=submission.path,
+            learner=submission.learner,
+            seed=seed,
         )
     )
+
+
+def _alike(
+    submission: Submission,
+    exercises: str,
+    seed: int,
+    status: Status,
+    message: str,
+    notes: tuple[str, ...] = (),
+) -> Report:
+    """Return a report that says the same of every exercise; nothing was run."""
+    verdicts = tuple(
+        Verdict(one.name, one.chapter, status, message, points=one.points)
+        for one in exercises_named(exercises)
+    )
+    return Report(submission.learner, submission.path, verdicts, "", seed, notes=notes)
+
+
+def _lost(submission: Submission, exercises: str, seed: int, error: Exception) -> Report:
+    """Return the report on a hand-in whose grading itself was lost."""
+    said = str(error)[:300] or "no more is known"
+    if isinstance(error, BrokenProcessPool):
+        said = "the process that graded it was ended, for its time or its memory"
+    text = printable(f"The checker failed at this hand-in ({type(error).__name__}: {said}).")
+    return _alike(submission, exercises, seed, Status.CHECKER_ERROR, text, notes=(text,))
 
 
 _of_this_thread = threading.local()
@@ -223,7 +340,8 @@ def _digest(exercises: str) -> str:
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in [*files, *sorted(Path(checking.__path__[0]).rglob("*.py"))]:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+        # What an exercise is worth changes no verdict.
+        digest.update(hashlib.sha256(POINTS.sub(b"", file.read_bytes())).digest())
     return digest.hexdigest()
 
 

@@ -1,8 +1,10 @@
 """Hand-ins: one file, folder or zip for each learner, read within bounds whatever is in it."""
 
+import io
 import os
 import re
 import stat
+import unicodedata
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -17,6 +19,12 @@ from companion.errors import UserError
 # A learner's file of exercises has a few kilobytes.
 MAX_BYTES = 1_000_000
 MAX_MEMBERS = 1_000
+# What is read of a zip in all: its list of files, and one of them.
+MAX_ZIP_BYTES = 4_000_000
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+MAX_ENTRIES = 20_000
+MAX_DEPTH = 40
+MAX_TEXT = 500
 
 
 class SubmissionError(UserError):
@@ -59,11 +67,7 @@ def read_submission(path: Path, wanted: Collection[str] = ()) -> tuple[str, byte
     """
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
-        files = {
-            file.relative_to(path).as_posix(): file
-            for file in path.rglob("*.[pP][yY]")
-            if not _is_litter(file.relative_to(path).parts)
-        }
+        files = _python_files(path)
         name = _the_one(list(files), wanted)
         return name, _read_file(files[name])
     if path.suffix.lower() == ".zip":
@@ -78,29 +82,86 @@ def read_submission(path: Path, wanted: Collection[str] = ()) -> tuple[str, byte
     return path.name, _read_file(path)
 
 
-def _read_file(path: Path) -> bytes:
-    # A link could show another learner's work, and a pipe would never end.
+def _python_files(folder: Path) -> dict[str, Path]:
+    """Return the Python files below a folder by their names in it; links are not followed.
+
+    Raises:
+        SubmissionError: If more is in it, or nested deeper, than anybody hands in.
+    """
+    files: dict[str, Path] = {}
+    seen = 0
+    waiting = [(folder, "", 0)]
+    while waiting:
+        here, name, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise SubmissionError(f"The folder holds folders nested deeper than {MAX_DEPTH}.")
+        with os.scandir(here) as entries:
+            for entry in entries:
+                seen += 1
+                if seen > MAX_ENTRIES:
+                    raise SubmissionError(f"The folder holds more than {MAX_ENTRIES:,} files.")
+                if _is_litter((entry.name,)):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((Path(entry.path), f"{name}{entry.name}/", depth + 1))
+                elif entry.name.lower().endswith(".py"):
+                    files[name + entry.name] = Path(entry.path)
+    return files
+
+
+def _open_file(path: Path) -> io.FileIO:
+    """Open a regular file: a link could show another learner's work, a pipe would never end."""
     if not stat.S_ISREG(path.lstat().st_mode):
-        raise SubmissionError(f"{path.name} is a link or a device, not a file.")
-    if path.stat().st_size > MAX_BYTES:
-        raise SubmissionError(f"{path.name} is larger than {MAX_BYTES:,} bytes.")
-    return path.read_bytes()
+        raise SubmissionError(f"{_short(path.name)} is a link or a device, not a file.")
+    return io.FileIO(path)
+
+
+def _read_file(path: Path) -> bytes:
+    with _open_file(path) as file:
+        source = file.read(MAX_BYTES + 1)
+    if len(source) > MAX_BYTES:
+        raise SubmissionError(f"{_short(path.name)} is larger than {MAX_BYTES:,} bytes.")
+    return source
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which no more than so many bytes can be read in all."""
+
+    def __init__(self, file: io.FileIO, room: int) -> None:
+        super().__init__(file)
+        self.room = room
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read on.
+
+        Raises:
+            SubmissionError: If the room is used up.
+        """
+        data = super().read(self.room + 1 if size is None or size < 0 else min(size, self.room + 1))
+        self.room -= len(data)
+        if self.room < 0:
+            raise SubmissionError("The zip lists more than can be read.")
+        return data
 
 
 def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise SubmissionError(f"{path.name} is a link or a device, not a file.")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with (
+            _open_file(path) as raw,
+            _Bounded(raw, MAX_ZIP_BYTES) as bounded,
+            zipfile.ZipFile(bounded) as archive,
+        ):
             members = archive.infolist()
             if len(members) > MAX_MEMBERS:
                 raise SubmissionError(f"The zip holds more than {MAX_MEMBERS:,} files.")
             for member in members:
                 parts = PurePosixPath(member.filename.replace("\\", "/"))
                 if parts.is_absolute() or ".." in parts.parts or member.filename[1:2] == ":":
-                    raise SubmissionError(f"The zip leads out of itself: {member.filename!r}.")
+                    raise SubmissionError(
+                        f"The zip leads out of itself: {_short(member.filename)!r}."
+                    )
                 if stat.S_ISLNK(member.external_attr >> 16):
-                    raise SubmissionError(f"The zip holds a link: {member.filename!r}.")
+                    raise SubmissionError(f"The zip holds a link: {_short(member.filename)!r}.")
             names = {
                 member.filename: member
                 for member in members
@@ -108,6 +169,11 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
                 and not _is_litter(PurePosixPath(member.filename).parts)
             }
             name = _the_one(list(names), wanted)
+            if names[name].compress_type not in METHODS:  # others are expanded without a bound
+                raise SubmissionError(
+                    f"{_short(name)} is compressed in a way that is not read here: pack the zip "
+                    "anew, by the usual method (deflate)."
+                )
             # The sizes in a zip's directory are claims: read no further than the bound.
             with archive.open(names[name]) as file:
                 source = file.read(MAX_BYTES + 1)
@@ -116,8 +182,13 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
     except Exception as error:  # a damaged archive makes zipfile stumble in any way it can
         raise SubmissionError(f"The zip cannot be read: {error}") from error
     if len(source) > MAX_BYTES:
-        raise SubmissionError(f"{name} is larger than {MAX_BYTES:,} bytes.")
+        raise SubmissionError(f"{_short(name)} is larger than {MAX_BYTES:,} bytes.")
     return name, source
+
+
+def _short(text: str, room: int = 100) -> str:
+    """Return the beginning of a text that a learner chose."""
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def _is_litter(parts: tuple[str, ...]) -> bool:
@@ -134,7 +205,7 @@ def _the_one(names: list[str], wanted: Collection[str]) -> str:
         usual = {name.lower() for name in wanted}
         named = [name for name in names if PurePosixPath(name).name.lower() in usual]
         if len(named) != 1:
-            listed = ", ".join(sorted(names)[:5])
+            listed = ", ".join(map(_short, sorted(names)[:5]))
             raise SubmissionError(
                 f"There are several Python files, and one is asked for: {listed}."
             )
@@ -166,7 +237,7 @@ def submissions(
     entries: dict[str, list[Path]] = defaultdict(list)
     for entry in sorted(folder.iterdir()):
         if not _is_litter((entry.name,)) and not (output and _is_report(entry, output)):
-            entries[learner_name(entry).casefold()].append(entry)
+            entries[unicodedata.normalize("NFC", learner_name(entry))].append(entry)
     if not entries:
         raise UserError(
             f"{folder} holds no submission: no .py file, folder or .zip, one for each learner."
@@ -186,7 +257,12 @@ def _is_report(entry: Path, output: Path) -> bool:
     ours = output.parent.resolve() / output.name
     here = entry.parent.resolve() / entry.name
     if here in (ours, journal_of(ours)) or here in ours.parents:
-        return not any(entry.rglob("*.[pP][yY]")) if entry.is_dir() else not _is_work(entry)
+        if not entry.is_dir():
+            return not _is_work(entry)
+        try:
+            return not _python_files(entry)
+        except (SubmissionError, OSError):  # no report of ours is like that
+            return False
     return False
 
 
@@ -202,24 +278,45 @@ def learner_name(entry: Path) -> str:
         name = entry.stem
         if not _is_work(entry):  # emil.tar.gz, hans.py.txt
             name = name.removesuffix(".tar").removesuffix(".py")
-    # A file's name is bytes, and may be no text at all: no two learners may become one.
-    return printable(os.fsencode(name).decode(errors="backslashreplace"))
+    return _written(name)
+
+
+def _written(name: str) -> str:
+    r"""Return a file's name so that it can be read in one line, and that no two become one.
+
+    What is no text, steers a terminal or turns the direction of writing is written as its number.
+
+    >>> print(_written("weiß"), _written("a\nb"), _written("\u202etxt"))
+    weiß a\nb \u202etxt
+    """
+    return "".join(
+        one
+        if (one.isprintable() and one != "\\")
+        else f"\\x{ord(one) - 0xDC00:02x}"
+        if "\udc80" <= one <= "\udcff"  # a byte that is no text
+        else one.encode("unicode_escape").decode()
+        for one in name
+    )
 
 
 def collect(entries: Sequence[Path], wanted: Collection[str] = ()) -> Submission:
     """Return what one learner handed in: `entries` holds one path, or is the problem."""
     first = entries[0]
-    learner, where = learner_name(first), printable(first.name)
+    learner, where = learner_name(first), _written(first.name)
     if len(entries) > 1:
-        names = ", ".join(printable(entry.name) for entry in entries)
+        names = ", ".join(_short(_written(entry.name)) for entry in entries[:5])
         return Submission(learner, where, None, f"Two submissions for one learner: {names}.")
     try:
         name, source = read_submission(first, wanted)
     except (SubmissionError, OSError) as error:
-        status = getattr(error, "status", Status.ERROR)
-        return Submission(learner, where, None, printable(str(error)), status)
-    inside = printable(name)
-    return Submission(learner, where if inside == where else f"{where}/{inside}", source)
+        problem = _short(printable(str(error)), MAX_TEXT)
+        return Submission(learner, where, None, problem, getattr(error, "status", Status.ERROR))
+    except Exception as error:  # whatever lies there, the class goes on
+        problem = f"It cannot be read: {type(error).__name__}: {error}"
+        return Submission(learner, where, None, _short(printable(problem), MAX_TEXT))
+    if first.is_dir() or first.suffix.lower() == ".zip":
+        where = f"{where}/{_short(printable(name), MAX_TEXT)}"
+    return Submission(learner, where, source)
 
 
 def usual_names(exercises: str | None) -> list[str]:
@@ -231,30 +328,35 @@ def usual_names(exercises: str | None) -> list[str]:
 def chapter_of(handed_in: Sequence[Submission]) -> str:
     """Return the chapter whose exercises most of the submissions answer.
 
-    A file that bears a chapter's name answers that chapter; any other one the chapter of which it
-    defines the most functions.
+    A submission answers the chapter of which it defines the most functions. Names of files count
+    only where nobody defines any: whoever wrote nothing has no say in what the others answered.
 
     Raises:
-        UserError: If no submission answers any chapter.
+        UserError: If no submission answers any chapter, or no more than half of them the same.
     """
     names = {one.name: set(one.exercise_names()) for one in catalogue.discover()}
-    votes: Counter[str] = Counter()
+    defining: Counter[str] = Counter()
+    named: Counter[str] = Counter()
     for submission in handed_in:
         if submission.source is None:
             continue
         stem = PurePosixPath(submission.path).stem
         if names.get(stem):
-            votes[stem] += 1
-            continue
+            named[stem] += 1
         text = submission.source.decode("latin-1")
         defined = set(re.findall(r"^def (\w+)", text, flags=re.MULTILINE))
         answered = {name: len(known & defined) for name, known in names.items()}
-        best = max(answered, key=lambda name: answered[name])
-        votes[best] += answered[best] > 0
-    if not votes.total():
+        # Where chapters share a function, the file's own name tells which is meant.
+        best = max(answered, key=lambda name: (answered[name], name == stem))
+        defining[best] += answered[best] > 0
+    votes = defining if defining.total() else named
+    best, most = votes.most_common(1)[0] if votes.total() else ("", 0)
+    if 2 * most <= votes.total():
         offered = ", ".join(name for name, known in names.items() if known) or "none yet"
+        said = ", ".join(f"{name}: {n}" for name, n in votes.most_common(5) if n)
         raise UserError(
             "Which exercises are answered here? Say so with --exercises, and a chapter's name "
             f"({offered}) or the path of exercises of your own."
+            + (f" The hand-ins do not agree ({said})." if said else "")
         )
-    return votes.most_common(1)[0][0]
+    return best

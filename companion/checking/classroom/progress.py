@@ -5,11 +5,12 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from companion.checking.classroom import journal
 from companion.checking.verdict import Report, Status
 
-PASSED, HINT, SOLUTION = "passed", "hint", "solution"
+PASSED, HINT, SOLUTION, CHECKED = "passed", "hint", "solution", "checked"
 
 
 @dataclass(slots=True)
@@ -49,6 +50,8 @@ def standings() -> dict[str, Standing]:
     except RuntimeError:  # this user has no home
         return {}
     for event in events:
+        if event.get("event") == CHECKED:
+            continue
         standing = standings.setdefault(str(event.get("exercise")), Standing())
         what = event.get("event")
         if what == PASSED:
@@ -72,6 +75,24 @@ def remember(events: Iterable[tuple[str, str]]) -> bool:
     except (OSError, RuntimeError):
         return False
     return True
+
+
+def last_checked() -> str | None:
+    """Return the chapter, or the file of exercises, that was checked last."""
+    try:
+        events = journal.read(state_file())
+    except RuntimeError:  # this user has no home
+        return None
+    return next((str(one["exercise"]) for one in reversed(events) if _is_check(one)), None)
+
+
+def _is_check(event: dict[str, Any]) -> bool:
+    return event.get("event") == CHECKED and isinstance(event.get("exercise"), str)
+
+
+def checked(exercises: str) -> bool:
+    """Remember which chapter, or file of exercises, was checked; return whether it was written."""
+    return exercises == last_checked() or remember([(exercises, CHECKED)])
 
 
 def record(report: Report) -> bool:

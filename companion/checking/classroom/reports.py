@@ -1,4 +1,4 @@
-"""Reports on a class, written for machines: JSON, CSV, JUnit XML and Gradescope's results.json."""
+"""Reports on a class: JSON, CSV, JUnit XML, Gradescope's results.json, a page for each learner."""
 
 import csv
 import hashlib
@@ -7,14 +7,17 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from companion import files
+from companion.checking.authoring.exercise import Exercise
+from companion.checking.classroom.feedback import page
+from companion.checking.judging.judge import without_expected
 from companion.checking.verdict import Report, Status, Verdict
 
 
@@ -25,12 +28,20 @@ class Format(StrEnum):
     GRADESCOPE = "gradescope"
     JUNIT = "junit"
     JSON = "json"
+    HTML = "html"
 
 
 # What a file's ending asks for.
 FORMATS = {".json": Format.JSON, ".xml": Format.JUNIT}
 # What XML 1.0 cannot hold, and what could steer a terminal or break an encoder.
-UNPRINTABLE = re.compile("[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Nor what turns the direction of what follows, or breaks a line where no line feed stands.
+UNPRINTABLE = re.compile(
+    "[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+# A cell that begins so, behind any separator that a spreadsheet may take for one, is a formula.
+FORMULA = re.compile("(^|[,;|\t\r\n])(?=[=+@\t-])")
+LONGEST = {"name": 200, "note": 1000, "message": 1000, "details": 6000}
 
 
 def printable(text: str) -> str:
@@ -43,13 +54,54 @@ def printable(text: str) -> str:
 
 
 def cleaned(report: Report) -> Report:
-    """Return `report` with printable texts: messages may quote the learner's code."""
+    """Return `report` with printable texts of bounded length: they may quote the learner."""
     verdicts = tuple(
-        replace(one, message=printable(one.message), details=printable(one.details))
+        replace(
+            one,
+            message=cut(one.message, "message"),
+            details=cut(one.details, "details"),
+            remark=cut(one.remark, "message"),
+        )
         for one in report.verdicts
     )
-    learner, path, *notes = map(printable, (report.learner, report.path, *report.notes))
-    return replace(report, learner=learner, path=path, notes=tuple(notes), verdicts=verdicts)
+    learner, path = (one_line(cut(name, "name")) for name in (report.learner, report.path))
+    notes = tuple(cut(note, "note") for note in report.notes)
+    isolation = cut(report.isolation, "note")
+    return replace(
+        report, learner=learner, path=path, notes=notes, verdicts=verdicts, isolation=isolation
+    )
+
+
+def cut(text: str, kind: str) -> str:
+    """Return a text that came from a learner, printable, and no longer than its kind may be."""
+    room = LONGEST[kind]
+    return printable(text if len(text) <= room else f"{text[: room - 1]}…")
+
+
+def one_line(text: str) -> str:
+    r"""Return `text` with every tab and line feed replaced.
+
+    >>> one_line("ada\nbob")
+    'ada�bob'
+    """
+    return re.sub(r"[\t\n]", "\ufffd", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """Wrong answers to one exercise that compute the same and that no mistake of its explains.
+
+    Attributes:
+        learners: Who handed them in.
+        message: What the first of them was told.
+        details: The case that it was shown.
+        answer: The source of one of them, or nothing where it is not at hand.
+    """
+
+    learners: tuple[str, ...]
+    message: str
+    details: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +113,36 @@ class ExerciseSummary:
         counts: Learners by status.
         mistakes: The recognised mistakes with the number of learners who made them, commonest
             first.
+        named: Wrong answers that a mistake of the exercise explains.
+        unnamed: The other wrong answers, grouped by what they compute, commonest first.
     """
 
     exercise: str
     counts: dict[str, int]
     mistakes: tuple[tuple[str, int], ...]
+    named: int = 0
+    unnamed: tuple[Unnamed, ...] = ()
 
     @property
     def learners(self) -> int:
         """Learners who were asked."""
         return sum(self.counts.values())
 
+    @property
+    def wrong(self) -> int:
+        """Answers that were run and are wrong."""
+        return self.named + sum(len(group.learners) for group in self.unnamed)
 
-def by_exercise(reports: Sequence[Report]) -> list[ExerciseSummary]:
-    """Return how the class did, one row an exercise, in the exercises' own order."""
+
+def by_exercise(
+    reports: Sequence[Report], sources: Mapping[str, bytes] | None = None
+) -> list[ExerciseSummary]:
+    """Return how the class did, one row an exercise, in the exercises' own order.
+
+    Args:
+        reports: One a learner.
+        sources: What each learner handed in, to quote an answer from.
+    """
     verdicts: dict[str, list[Verdict]] = {}
     for report in reports:
         for verdict in report.verdicts:
@@ -90,13 +158,58 @@ def by_exercise(reports: Sequence[Report]) -> list[ExerciseSummary]:
                     key=lambda item: (-item[1], item[0]),
                 )
             ),
+            sum(bool(v.mistake and not v.computed) for v in given),
+            _unnamed(name, reports, sources or {}),
         )
         for name, given in verdicts.items()
     ]
 
 
-def to_json(reports: Sequence[Report]) -> dict[str, Any]:
-    """Return a class as one object; everything that a clock measured stands under ``timings``."""
+def _unnamed(
+    exercise: str, reports: Sequence[Report], sources: Mapping[str, bytes]
+) -> tuple[Unnamed, ...]:
+    groups: dict[str, list[tuple[str, Verdict]]] = {}
+    for report in reports:
+        for verdict in report.verdicts:
+            if verdict.exercise == exercise and verdict.computed:
+                groups.setdefault(verdict.computed, []).append((report.learner, verdict))
+    found = []
+    for group in groups.values():
+        learner, verdict = group[0]
+        answer = answer_in(sources.get(learner, b""), exercise)
+        who = tuple(name for name, _ in group)
+        found.append(Unnamed(who, verdict.message, verdict.details, answer))
+    return tuple(sorted(found, key=lambda one: (-len(one.learners), one.learners)))
+
+
+def answer_in(source: bytes, exercise: str, lines: int = 30, width: int = 100) -> str:
+    r"""Return the lines of a function at the top of a file, cut to `lines` and `width`.
+
+    It reads lines, not Python: nothing that a learner writes can make it slow, or make it fail.
+
+    >>> answer_in(b"x = 1\ndef double(x):\n    return x\n\ny = 2\n", "double")
+    'def double(x):\n    return x'
+    """
+    taken: list[str] = []
+    for raw in source.split(b"\n"):
+        line = printable(raw[: 4 * width].decode(errors="replace").rstrip())
+        if taken and line and not line.startswith((" ", "\t", "#", ")", "]", "}")):
+            break
+        if taken or re.match(rf"def {re.escape(exercise)}\b", line):
+            taken.append(line if len(line) <= width else f"{line[: width - 1]}…")
+    text = taken if len(taken) <= lines else [*taken[:lines], "…"]
+    return "\n".join(text).rstrip()
+
+
+def to_json(
+    reports: Sequence[Report], sources: Mapping[str, bytes] | None = None
+) -> dict[str, Any]:
+    """Return a class as one object; everything that a clock measured stands under ``timings``.
+
+    Args:
+        reports: One a learner.
+        sources: What each learner handed in, to quote an answer from.
+    """
     learners, timings = [], {}
     for report in reports:
         row = report.to_json()
@@ -114,8 +227,11 @@ def to_json(reports: Sequence[Report]) -> dict[str, Any]:
                 "mistakes": [
                     {"mistake": mistake, "learners": n} for mistake, n in summary.mistakes
                 ],
+                "wrong": summary.wrong,
+                "named": summary.named,
+                "unnamed": [asdict(group) for group in summary.unnamed],
             }
-            for summary in by_exercise(reports)
+            for summary in by_exercise(reports, sources)
         ],
         "learners": learners,
         "timings": timings,
@@ -126,7 +242,8 @@ def to_csv(reports: Sequence[Report]) -> str:
     """Return a gradebook: a row a learner, and for each exercise its points and why they are lost.
 
     Spreadsheets run a cell that begins like a formula, and a learner chooses what their code says
-    when it fails: such a cell is given a leading apostrophe.
+    when it fails: such a cell is given a leading apostrophe, behind a semicolon, too, which is
+    what separates cells in half of the world.
     """
     exercises = [summary.exercise for summary in by_exercise(reports)]
     file = io.StringIO(newline="")
@@ -142,6 +259,7 @@ def to_csv(reports: Sequence[Report]) -> str:
         for name in exercises:
             if verdict := verdicts.get(name):
                 why = "" if verdict.status is Status.PASS else _why(verdict)
+                why = " | ".join(filter(None, [why, verdict.remark]))
                 row += [verdict.score, _cell(why)]
             else:
                 row += ["", ""]
@@ -206,8 +324,9 @@ def _element(parent: ElementTree.Element, tag: str, **attributes: object) -> Ele
 def to_gradescope(report: Report) -> dict[str, Any]:
     """Return one learner's results.json, as Gradescope's autograder specification has it.
 
-    The learner reads it, so it holds no seed.
+    The learner reads it, so it holds no seed, and no value that was expected.
     """
+    shown = [without_expected(verdict) for verdict in report.verdicts]
     return {
         "score": report.score,
         "execution_time": round(report.seconds, 3),
@@ -223,29 +342,75 @@ def to_gradescope(report: Report) -> dict[str, Any]:
                 "score": verdict.score,
                 "max_score": verdict.points,
                 "status": "passed" if verdict.status is Status.PASS else "failed",
-                "output": "\n\n".join(filter(None, (_why(verdict), verdict.details))),
+                "output": "\n\n".join(
+                    filter(None, (_why(verdict), verdict.details, verdict.remark))
+                ),
                 "output_format": "text",
                 "visibility": "visible",
             }
-            for verdict in report.verdicts
+            for verdict in shown
         ],
     }
 
 
-def write_class(output: Path, reports: Sequence[Report], format: Format) -> None:
-    """Write down a class: one file, or for Gradescope a folder with one for each learner.
+def repointed(reports: Sequence[Report], exercises: Sequence[Exercise]) -> list[Report]:
+    """Return the reports with what each exercise is worth by now."""
+    points = {one.name: one.points for one in exercises}
+    return [
+        replace(
+            report,
+            verdicts=tuple(
+                replace(one, points=points.get(one.exercise, one.points)) for one in report.verdicts
+            ),
+        )
+        for report in reports
+    ]
+
+
+def write_class(
+    output: Path,
+    reports: Sequence[Report],
+    format: Format,
+    *,
+    sources: Mapping[str, bytes] | None = None,
+    reading: Mapping[str, str] | None = None,
+) -> None:
+    """Write down a class: one file, or for Gradescope and as pages a folder with one for each.
+
+    Args:
+        output: The file, or the folder.
+        reports: One a learner.
+        format: How.
+        sources: What each learner handed in, which JSON quotes wrong answers from.
+        reading: Where each exercise is explained, which the pages name.
 
     Raises:
         OSError: If it cannot be written.
     """
-    if format is Format.GRADESCOPE:
-        for report in reports:
-            file = output / file_name(report.learner, ".json")
-            files.write(file, dumps(to_gradescope(report)))
+    if format in (Format.GRADESCOPE, Format.HTML):
+        ending = ".json" if format is Format.GRADESCOPE else ".html"
+        for name, report in _names(reports).items():
+            html = format is Format.HTML
+            text = page(report, reading) if html else dumps(to_gradescope(report))
+            files.write(output / file_name(name, ending), text)
     elif format is Format.JSON:
-        files.write(output, dumps(to_json(reports)))
+        files.write(output, dumps(to_json(reports, sources)))
     else:
         files.write(output, to_csv(reports) if format is Format.CSV else to_junit(reports))
+
+
+def _names(reports: Sequence[Report]) -> dict[str, Report]:
+    """Return the reports under names that differ on disks that fold cases, too."""
+    named: dict[str, Report] = {}
+    taken: set[str] = set()
+    for report in reports:
+        name, number = report.learner, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{report.learner} ({number})"
+        taken.add(name.casefold())
+        named[name] = report
+    return named
 
 
 def file_name(learner: str, ending: str) -> str:
@@ -273,4 +438,4 @@ def _why(verdict: Verdict) -> str:
 
 
 def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+    return FORMULA.sub(r"\1'", text)

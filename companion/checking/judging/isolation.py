@@ -8,12 +8,16 @@ environment, limits on memory, processor time and files, and an end that takes i
 On macOS and Windows there is no such sandbox to be had without administering the machine: a worker
 is a process of its own with an empty environment, a scratch directory, a time limit and, on macOS,
 limits on files and new processes. `reached` says which of these hold on this machine.
+
+Nothing here starts a thread while an answer runs: one that starts as many as it may would else keep
+the judge from its clock.
 """
 
 import contextlib
 import functools
 import glob
 import importlib.util
+import itertools
 import os
 import shutil
 import signal
@@ -23,15 +27,23 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
 import chapters
 from companion.checking.authoring.codec import FrameError, Header, receive, send
+from companion.checking.judging.lockdown import THREADS
+
+if sys.platform != "win32":
+    import fcntl
 
 NOBODY = 65534
+# Users above this one have no files; every worker that root starts is another one of them.
+STRANGERS = 1 << 30
+SCRATCH_PREFIX = "companion-"
+START_PAUSES = (0.2, 1.0, 3.0)
 SCRATCH_BYTES = 64 << 20
 MEMORY = 1 << 30
 KERAS_MEMORY = 4 << 30
@@ -43,6 +55,7 @@ PROGRAM = (
     HERE / "lockdown.py",
     HERE.with_name("authoring") / "codec.py",
     HERE.with_name("authoring") / "description.py",
+    HERE.with_name("authoring") / "rebuilding.py",
 )
 SECRET = ("companion", "chapters")
 LIBRARIES = ("site-packages", "dist-packages")
@@ -114,20 +127,28 @@ class Worker:
     isolation: str = ""
     _process: "subprocess.Popen[bytes]" = field(init=False)
     _scratch: str | None = field(init=False, default=None)
+    _held: int | None = field(init=False, default=None)
     _late: bool = field(init=False, default=False)
     _hung_up: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        try:
-            self._start()
-        except OSError as error:
-            if self._scratch:
-                shutil.rmtree(self._scratch, ignore_errors=True)
-            raise LostError("crash", f"The worker cannot be started: {error}.") from error
+        for pause in (*START_PAUSES, None):
+            try:
+                self._start()
+                return
+            except BlockingIOError as error:  # too many processes just now
+                self._clear()
+                if pause is None:
+                    raise LostError("crash", f"The worker cannot be started: {error}.") from error
+                time.sleep(pause)
+            except OSError as error:
+                self._clear()
+                raise LostError("crash", f"The worker cannot be started: {error}.") from error
 
     def _start(self) -> None:
+        clock()  # its thread runs before any answer does
         command = [_python(), "-s", "-S", "-B", "-P"]
-        user = NOBODY if _is_root() else None
+        user = _stranger() if _is_root() else None
         packages = _packages()
         readable: list[str] = []
         scratch = "/scratch"
@@ -135,7 +156,8 @@ class Worker:
             shell = _bubblewrap(self.sandbox.bubblewrap, packages)
             command = [*shell, *command, "/worker/worker.py", "/worker"]
         else:
-            scratch = self._scratch = tempfile.mkdtemp(prefix="companion-")
+            self._scratch, self._held = _scratch_folder()
+            scratch = self._scratch
             program = [str(file) for file in PROGRAM]
             readable = [
                 *(
@@ -163,7 +185,8 @@ class Worker:
                 "user": user,
                 "landlock": self.sandbox.landlock and not self.sandbox.bubblewrap,
                 "seccomp": self.sandbox.seccomp,
-                "threads": self.keras,
+                "threads": 4 * THREADS + 16 * (os.cpu_count() or 1) if self.keras else THREADS,
+                "parent": None if self.sandbox.bubblewrap else os.getpid(),
             },
         }
         self._process = subprocess.Popen(
@@ -224,23 +247,18 @@ class Worker:
     def _reply(
         self, limit: float, header: Header | None = None, blobs: Sequence[bytes] = ()
     ) -> tuple[Header, bytes]:
-        clock = threading.Timer(max(limit, 0.0), self._expire)
-        clock.daemon = True
-        clock.start()
         try:
-            if header is not None:
-                send(self._pipe("stdin"), header, blobs)
-            return receive(self._pipe("stdout"))
+            with clock().until(limit, self._expire):
+                if header is not None:
+                    send(self._pipe("stdin"), header, blobs)
+                return receive(self._pipe("stdout"))
         except FrameError as error:
             self._kill()
             raise LostError("forged", str(error)) from None
         except (EOFError, OSError):
-            clock.cancel()
             self._settle()
             self._kill()
             raise self._lost(limit) from None
-        finally:
-            clock.cancel()
 
     def _lost(self, limit: float) -> LostError:
         code = self._process.wait()
@@ -292,13 +310,172 @@ class Worker:
         for name in ("stdin", "stdout", "stderr"):
             with contextlib.suppress(OSError):  # what was not sent is lost with the reader
                 self._pipe(name).close()
+        self._clear()
+
+    def _clear(self) -> None:
+        """Remove the scratch folder, or leave it to `sweep` where that takes too long."""
         if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            remove(self._scratch, 20)
+            self._scratch = None
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _pipe(self, name: str) -> BinaryIO:
         pipe: Any = getattr(self._process, name)
         assert pipe is not None
         return cast(BinaryIO, pipe)
+
+
+class Clock(threading.Thread):
+    """One thread that calls off whatever takes too long."""
+
+    def __init__(self) -> None:
+        super().__init__(name="clock", daemon=True)
+        self._changed = threading.Condition()
+        self._ends: dict[object, tuple[float, Callable[[], None]]] = {}
+        self.start()
+
+    @contextlib.contextmanager
+    def until(self, limit: float, expire: Callable[[], None]) -> Iterator[None]:
+        """Call `expire` unless the context is left within `limit` seconds."""
+        here = object()
+        with self._changed:
+            self._ends[here] = time.monotonic() + max(limit, 0.0), expire
+            self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._ends.pop(here, None)
+
+    def run(self) -> None:
+        """Wait for the nearest end, for ever."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for here, (end, expire) in list(self._ends.items()):
+                    if end <= now:
+                        del self._ends[here]
+                        expire()
+                ends = [end for end, _ in self._ends.values()]
+                self._changed.wait(min(ends) - now if ends else None)
+
+
+@functools.cache
+def clock() -> Clock:
+    """Return this process's clock."""
+    return Clock()
+
+
+def _scratch_folder() -> tuple[str, int | None]:
+    """Make a scratch folder; return it with the file that holds it against `sweep`."""
+    while True:
+        path = tempfile.mkdtemp(prefix=SCRATCH_PREFIX)
+        if sys.platform == "win32":
+            return path, None
+        with contextlib.suppress(OSError):  # swept before it was held
+            held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            if _hold(held) and os.path.exists(path):
+                return path, held
+            os.close(held)
+
+
+def _hold(file: int) -> bool:
+    """Lock an open folder for as long as this process lives, unless another one has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def sweep(limit: float = 30.0) -> None:
+    """Remove the scratch folders of processes that were killed: nobody holds these any more.
+
+    Args:
+        limit: Seconds after which the rest is left to the next one who sweeps.
+    """
+    if sys.platform == "win32":
+        return
+    end = time.monotonic() + limit
+    for path in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{SCRATCH_PREFIX}*")):
+        with contextlib.suppress(OSError):
+            held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if (_is_root() or os.fstat(held).st_uid == os.geteuid()) and _hold(held):
+                    remove(path, end - time.monotonic())
+            finally:
+                os.close(held)
+
+
+def remove(folder: str, limit: float) -> bool:
+    """Remove a folder, however deep and closed what is in it, and say whether it is gone.
+
+    It goes down and up again one step at a time: no path grows longer, and no call calls itself.
+    Links are removed, never followed.
+
+    Args:
+        folder: The folder.
+        limit: Seconds after which the rest is left.
+    """
+    if sys.platform == "win32":
+        shutil.rmtree(folder, ignore_errors=True)
+        return not os.path.exists(folder)
+    end = time.monotonic() + limit
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    with contextlib.suppress(OSError):
+        here = os.open(folder, flags)
+        try:
+            above: list[str] = []
+            left = [_emptied(here)]
+            while time.monotonic() < end and (above or left[-1]):
+                if left[-1]:
+                    above.append(left[-1].pop())
+                    os.chmod(above[-1], 0o700, dir_fd=here)
+                    below = os.open(above[-1], flags, dir_fd=here)
+                    os.close(here)
+                    here = below
+                    left.append(_emptied(here))
+                else:
+                    left.pop()
+                    up = os.open("..", flags, dir_fd=here)
+                    os.close(here)
+                    here = up
+                    os.rmdir(above.pop(), dir_fd=here)
+        finally:
+            os.close(here)
+        os.rmdir(folder)
+    return not os.path.lexists(folder)
+
+
+def _emptied(folder: int) -> list[str]:
+    """Remove the files in an open folder and return the names of the folders in it."""
+    with os.scandir(folder) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in found:
+        if not is_folder:
+            os.unlink(name, dir_fd=folder)
+    return [name for name, is_folder in found if is_folder]
+
+
+def _stranger() -> int:
+    """Return a user whom no other worker runs as, so that their limits and signals stay apart."""
+    return STRANGERS + next(_numbers) % STRANGERS if _has_strangers() else NOBODY
+
+
+_numbers = itertools.count(os.getpid() << 10)
+
+
+@functools.cache
+def _has_strangers() -> bool:
+    """Say whether this system knows users of any number: containers of ordinary users do not."""
+    try:
+        lines = Path("/proc/self/uid_map").read_text().splitlines()
+    except OSError:
+        return False
+    spans = [tuple(map(int, line.split())) for line in lines]
+    return any(first <= STRANGERS and first + count >= 2 * STRANGERS for first, _, count in spans)
 
 
 def _is_root() -> bool:

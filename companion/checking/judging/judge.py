@@ -22,21 +22,31 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, Self
 
 from companion.checking.authoring.answer_key import AnswerKey
 from companion.checking.authoring.cases import Outcome, Raised, Returned
-from companion.checking.authoring.codec import decode, encode
+from companion.checking.authoring.codec import MAX_BYTES, Header, Opaque, decode, encode, nbytes
 from companion.checking.authoring.exercise import Exercise, find_exercise, known_key
+from companion.checking.authoring.models import ModelCase
 from companion.checking.judging.isolation import LostError, Sandbox, Worker, best
-from companion.checking.judging.worker import MAX_NAMES
+from companion.checking.judging.models import Models
+from companion.checking.judging.worker import MAX_NAMES, MAX_PRINTED
 from companion.checking.verdict import Report, Status, Verdict
 
 TIME_LIMIT = 10.0
-KERAS = re.compile(rb"\b(?:import|from)\b.*\b(?:keras|tensorflow)\b")
+# Seconds that all answers of a file may take, in units of what one may take.
+PATIENCE = 6
+IMPORT = re.compile(rb"\b(?:import|from)\b")
+LIBRARY = re.compile(rb"\b(?:keras|tensorflow)\b")
+# Libraries that learners reach for, and that need more than an answer may take.
+OTHERS = re.compile(rb"^[ \t]*(?:import|from)[ \t]+(torch|jax|flax|mxnet)\b", re.MULTILINE)
+# What a reply makes happen that is none of ours.
+NO_ANSWER = (KeyError, TypeError, ValueError, RecursionError, MemoryError)
+EXPECTED = re.compile("expected = ")
 FORGED = "The process sent something that is no answer: does your file write to the judge's pipe?"
 
 
@@ -51,6 +61,7 @@ class Judge:
     def __init__(self, sandbox: Sandbox | None = None, *, spare: bool = True) -> None:
         self.sandbox = sandbox or best()
         self.spare = spare
+        self.models = Models(self.sandbox)
         self._spare: Worker | None = None
 
     def __enter__(self) -> Self:
@@ -62,12 +73,16 @@ class Judge:
     def warm(self, *, keras: bool = False) -> None:
         """Start the next worker now, so that it is ready when a file comes."""
         if self._spare is None or self._spare.keras != keras:
-            self.close()
+            self._end_spare()
             with contextlib.suppress(LostError):  # `fresh_worker` tries again, and says why
                 self._spare = Worker(self.sandbox, keras)
 
     def close(self) -> None:
-        """End the worker that is kept warm."""
+        """End the worker that is kept warm, and the process that runs models."""
+        self._end_spare()
+        self.models.close()
+
+    def _end_spare(self) -> None:
         if self._spare is not None:
             self._spare.end()
             self._spare = None
@@ -99,11 +114,11 @@ class Judge:
         """
         started = time.perf_counter()
         asked = select(exercises, only)
-        keras = bool(KERAS.search(source))
+        keras = imports_keras(source)
         self.warm(keras=keras)  # it starts while the expected results are computed
         session = _Session(self, source, asked, PurePath(path).name, keras, time_limit)
         try:
-            verdicts = tuple(session.verdict(one, seed) for one in asked)
+            verdicts = tuple(session.safe_verdict(one, seed) for one in asked)
         finally:
             session.close()
         if self.spare:
@@ -141,6 +156,7 @@ class _Session:
     isolation: str = "no answer was run"
     worker: Worker | None = None
     names: list[str] | None = None
+    spent: float = 0.0
     broken: tuple[Status, str, str] | None = None
 
     def close(self) -> None:
@@ -149,14 +165,32 @@ class _Session:
             self.worker.end()
             self.worker = None
 
+    def safe_verdict(self, exercise: Exercise, seed: int) -> Verdict:
+        """Return the verdict on one exercise, whatever happens around it."""
+        if self.spent > PATIENCE * self.time_limit:
+            text = f"Not run: what stands before it in your file took {self.spent:.0f} seconds."
+            return exercise.verdict(Status.TIMEOUT, text)
+        try:
+            verdict = self.verdict(exercise, seed)
+        except Exception as error:
+            self.close()
+            text = f"The checker itself fails: {type(error).__name__}: {error}"
+            verdict = exercise.verdict(Status.CHECKER_ERROR, text)
+        return without_expected(verdict) if seed else verdict
+
     def verdict(self, exercise: Exercise, seed: int) -> Verdict:
         """Return the verdict on one exercise, whatever the learner's code does."""
         started = time.perf_counter()
         asked = exercise.name.encode() in self.source and (self.keras or not exercise.builds_model)
+        if asked and exercise.builds_model:
+            with contextlib.suppress(LostError):  # `ready` tries again, and says why
+                self.judge.models.warm()
         # What is right is worked out while the worker starts.
         if asked and (failure := self._own_failure(exercise, seed)):
             return failure
         try:
+            if asked and exercise.builds_model:
+                self.judge.models.ready()
             self._load()
         except LostError as lost:
             self.broken = (Status.CHECKER_ERROR, str(lost), "")
@@ -172,11 +206,15 @@ class _Session:
             outcomes = self._outcomes(exercise, key)
         except LostError as lost:
             self.close()
-            status, message = self._explain(lost)
+            status, message, _ = advised((*self._explain(lost), ""), self.source)
             return exercise.verdict(status, message, seconds=time.perf_counter() - started)
         seconds = time.perf_counter() - started
         try:
             return key.verdict(outcomes, seconds)
+        except (MemoryError, OverflowError, RecursionError) as error:
+            # Our own values were compared when the exercise was proven: it lies in what came.
+            text = f"The result is too large to be compared ({type(error).__name__})."
+            return exercise.verdict(Status.FAIL, text, seconds=seconds)
         except Exception as error:
             text = f"The comparison itself fails: {type(error).__name__}: {error}"
             return exercise.verdict(Status.CHECKER_ERROR, text)
@@ -217,17 +255,19 @@ class _Session:
         self.isolation = self.worker.ready()
         # The clock on the wall ends an answer; this bounds what many threads can burn meanwhile.
         processor = self.time_limit * (len(self.asked) + 1) * (os.cpu_count() or 1)
-        header = {"ask": "load", "file": self.file, "seconds": processor}
+        header = {"ask": "load", "file": self.file, "seconds": processor, **self._computing()}
         try:
-            reply, _ = self.worker.ask(header, [self.source], limit=self.time_limit)
+            reply, _ = self._ask(header, [self.source], self.time_limit)
             if "raised" in reply:
                 self.broken = self._import_failure(_raised(reply))
             else:
                 self.names = [str(name)[:100] for name in reply["names"][:MAX_NAMES]]
         except LostError as lost:
             self.broken = (*self._explain(lost, "while your file was imported"), "")
-        except (KeyError, TypeError, ValueError):
+        except NO_ANSWER:
             self.broken = (Status.ERROR, FORGED, "")
+        if self.broken:
+            self.broken = advised(self.broken, self.source)
 
     def _outcomes(self, exercise: Exercise, key: AnswerKey) -> list[Outcome]:
         """Return what the answer makes of every case.
@@ -236,36 +276,75 @@ class _Session:
             LostError: If the worker is lost on the way.
         """
         end = time.perf_counter() + self.time_limit
-        call = {"ask": "call", "name": exercise.name, "model": exercise.builds_model}
+        room = MAX_BYTES
         outcomes: list[Outcome] = []
         for case in key.cases:
+            shapes = case.shapes if isinstance(case, ModelCase) else None
+            call = {"ask": "call", "name": exercise.name, "model": shapes, **self._computing()}
             outcome = self._outcome(call, [case.arguments, case.keywords], end)
-            shapes = json.dumps([list(one.shape) for one in case.weights])
-            # The weights' shapes are half of the answer: only a model that has them is given any.
-            if case.inputs and isinstance(outcome, Returned) and _shapes(outcome.value) == shapes:
-                ran = self._outcome({"ask": "run"}, [case.weights, case.inputs], end)
-                if isinstance(ran, Returned):
-                    outcome.value["outputs"] = ran.value
-                else:
-                    outcome = ran
+            if isinstance(case, ModelCase):
+                outcome = self._completed(case, outcome, end)
+            if isinstance(outcome, Returned):
+                room -= nbytes(outcome.value)
+                if room < 0:
+                    outcome = Returned(Opaque("value too large to be kept"))
             outcomes.append(outcome)
         return outcomes
 
-    def _outcome(self, header: dict[str, Any], values: list[Any], end: float) -> Outcome:
+    def _completed(self, case: ModelCase, outcome: Outcome, end: float) -> Outcome:
+        """Return an outcome with what its model computes, and count the time that it takes.
+
+        Raises:
+            LostError: If the model takes too much time or memory.
+        """
+        started = time.perf_counter()
+        try:
+            return self.judge.models.completed(case, outcome, end)
+        finally:
+            self.spent += time.perf_counter() - started
+
+    def _computing(self) -> Header:
+        """Return how long an answer in NumPy may compute: half as long as it may wait.
+
+        A loop without end is so found out in half the time, however busy the machine is.
+        """
+        return {} if self.keras else {"computing": self.time_limit / 2}
+
+    def _ask(self, header: Header, blobs: Sequence[bytes], limit: float) -> tuple[Header, bytes]:
+        """Ask the worker, and count the time that it takes.
+
+        Raises:
+            LostError: If the worker is lost.
+        """
+        assert self.worker is not None
+        started = time.perf_counter()
+        try:
+            return self.worker.ask(header, blobs, limit=limit)
+        finally:
+            self.spent += time.perf_counter() - started
+
+    def _outcome(self, header: Header, values: list[Any], end: float) -> Outcome:
         """Send one request with its values, until `end`, and return what came of it.
+
+        Whether the answer changed its arguments is seen in their bytes, before and after.
 
         Raises:
             LostError: If the worker is lost, or what it sends is no outcome.
         """
-        assert self.worker is not None
         blobs: list[bytes] = []
-        header = {**header, "arguments": encode(values, blobs)}
-        reply, payload = self.worker.ask(header, blobs, limit=end - time.perf_counter())
+        given = encode(values, blobs)
+        request = {**header, "arguments": given}
+        reply, payload = self._ask(request, blobs, end - time.perf_counter())
         try:
             if "raised" in reply:
                 return _raised(reply)
-            return Returned(decode(reply["value"], payload), bool(reply["changed"]))
-        except (KeyError, TypeError, ValueError) as error:
+            value = decode(reply["value"], payload)
+            if header["ask"] != "call":
+                return Returned(value)
+            left, after = self._ask({"ask": "left"}, (), end - time.perf_counter())
+            same = json.dumps(left.get("value")) == json.dumps(given) and after == b"".join(blobs)
+            return Returned(value, not same, _printed(reply))
+        except NO_ANSWER as error:
             raise LostError("forged", str(error)) from None
 
     def _explain(self, lost: LostError, when: str = "") -> tuple[Status, str]:
@@ -273,6 +352,8 @@ class _Session:
         when = f" {when}" if when else ""
         if lost.reason == "timeout":
             limit = f"{self.time_limit:.3g} seconds"
+            if not self.keras:  # the same words on a busy machine, where the clock is first
+                limit += f", {self.time_limit / 2:.3g} of them computing"
             return Status.TIMEOUT, f"No answer within {limit}{when}: is there a loop without end?"
         if lost.reason == "memory":
             return Status.MEMORY, f"The memory was used up{when}."
@@ -290,9 +371,42 @@ class _Session:
         return Status.MEMORY if raised.memory else Status.ERROR, text, details
 
 
-def _shapes(description: Any) -> str:
-    shapes = description.get("shapes") if isinstance(description, dict) else None
-    return shapes if isinstance(shapes, str) else ""
+def imports_keras(source: bytes) -> bool:
+    """Say whether a line of a file imports Keras or TensorFlow, wherever it stands in it.
+
+    It takes a time proportional to the file's length, and believes no parser with it.
+    """
+    for line in source.split(b"\n"):
+        begun = IMPORT.search(line)
+        if begun and LIBRARY.search(line, begun.end()):
+            return True
+    return False
+
+
+def without_expected(verdict: Verdict) -> Verdict:
+    """Return a verdict without the values that were expected: who collects them needs no answer.
+
+    What a recognised mistake says stays, and so do inputs and what was received.
+    """
+    lines = verdict.details.split("\n")
+    if verdict.status is not Status.FAIL or not any(map(EXPECTED.match, lines)):
+        return verdict
+    message, kept, hidden = verdict.message, [], False
+    for line in lines:
+        # Further lines of a value are indented.
+        hidden = bool(EXPECTED.match(line)) or (hidden and line.startswith(" "))
+        if not hidden:
+            kept.append(line)
+    if verdict.mistake:  # the difference stands below its sentence
+        kept[:1] = map(_until_expected, kept[:1])
+    if message != verdict.mistake:
+        message = _until_expected(message)
+    return replace(verdict, message=message, details="\n".join(kept))
+
+
+def _until_expected(sentence: str) -> str:
+    said, word, _ = sentence.partition("expected")
+    return f"{said.rstrip(' ,;')}." if word else sentence
 
 
 def _raised(reply: dict[str, Any]) -> Raised:
@@ -300,12 +414,27 @@ def _raised(reply: dict[str, Any]) -> Raised:
     return Raised(
         str(reply["raised"])[:100],
         str(reply.get("message", ""))[:500],
-        line if type(line) is int else None,
+        line if type(line) is int and 0 < line < 10**7 else None,
         str(reply.get("code", ""))[:200],
         str(missing)[:100] if missing else None,
         reply.get("memory") is True,
         reply.get("unwritten") is True,
+        _printed(reply),
     )
+
+
+def _printed(reply: dict[str, Any]) -> str:
+    return str(reply.get("printed", ""))[:MAX_PRINTED]
+
+
+def advised(broken: tuple[Status, str, str], source: bytes) -> tuple[Status, str, str]:
+    """Return what broke a file, with what to do where it imports a library that is not there."""
+    other = OTHERS.search(source)
+    if other is None:
+        return broken
+    name = other.group(1).decode()
+    advice = f"Answers use NumPy, and Keras on TensorFlow: do without {name}."
+    return broken[0], f"{broken[1]} {advice}", broken[2]
 
 
 def select(exercises: Sequence[Exercise], only: str | Sequence[str] | None) -> tuple[Exercise, ...]:

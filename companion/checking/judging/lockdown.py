@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import os
 import platform
+import re
 import signal
 import struct
 import sys
@@ -16,11 +17,16 @@ from collections.abc import Callable, Iterable, Iterator
 
 NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL = 38, 1
 MEBIBYTE = 1 << 20
+# What an answer in NumPy may start beside itself; Keras needs more.
+THREADS = 64
 
 # Landlock has the same system call numbers on every machine (Linux, uapi/linux/landlock.h).
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 EXECUTE, READ_FILE, READ_DIR = 1 << 0, 1 << 2, 1 << 3
 ON_A_FILE = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
+
+# The kernel counts threads by namespace since then, and before by the user of the whole machine.
+COUNTS_THREADS = (5, 14)
 
 # System calls that an answer has no use for, with their numbers on x86_64 and on aarch64, which has
 # no call of that name where it says -1 (Linux, syscall_64.tbl and uapi/asm-generic/unistd.h).
@@ -86,6 +92,7 @@ DENIED = {
 MACHINES = ("x86_64", "aarch64")
 ARCHITECTURE = (0xC000003E, 0xC00000B7)  # uapi/linux/audit.h
 CLONE, CLONE3, SECCOMP = (56, 220), (435, 435), (317, 277)
+PRCTL = (157, 167)
 SIGNALS = ((62, 234), (129, 131))  # kill, tgkill
 LIMITS = ((302, 203), (261, 122))  # prlimit64, sched_setaffinity
 DROP_CAPABILITIES = (126, 91)  # capset
@@ -99,7 +106,8 @@ def lock(
     user: int | None,
     landlock: bool,
     seccomp: bool,
-    threads: bool,
+    threads: int,
+    parent: int | None,
 ) -> list[str]:
     """Give up what this process can do, for good, and return what was reached, in words.
 
@@ -110,12 +118,13 @@ def lock(
         user: The user and group to become, where this process may.
         landlock: Whether to ask the kernel to close all other files.
         seccomp: Whether to ask the kernel to refuse new processes and the network.
-        threads: Whether the process goes on to start threads.
+        threads: How many threads the process may start.
+        parent: The process whose end is to be this one's, if it can be seen from here.
     """
     reached = []
+    running = _threads_of(os.getuid() if user is None else user)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
         libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
         if landlock and _close_files(libc, listed, readable, writable):
             reached.append("Landlock closes all other files")
@@ -124,13 +133,21 @@ def lock(
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
         reached.append("runs as an unprivileged user")
+    if sys.platform == "linux":
+        # Whoever becomes another user loses the signal, so it is asked for afterwards.
+        libc.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        if parent is not None and os.getppid() != parent:
+            os._exit(1)  # it ended meanwhile
     if sys.platform == "linux" and platform.machine() in MACHINES:
         # Version 3 of the capability sets, of this process, all empty (uapi/linux/capability.h).
         capset = DROP_CAPABILITIES[MACHINES.index(platform.machine())]
         libc.syscall(capset, struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", *[0] * 6))
     if sys.platform == "linux" and seccomp and _filter_calls(libc):
         reached.append("seccomp refuses new processes and the network")
-    elif not threads and _limit("RLIMIT_NPROC", 0) and os.getuid() != 0:  # root is exempt
+        if running is not None and _limit("RLIMIT_NPROC", running + threads):
+            reached.append("threads are limited")
+    # Without seccomp, threads and processes are one to the kernel: NumPy can do without either.
+    elif threads <= THREADS and _limit("RLIMIT_NPROC", 0) and os.getuid() != 0:  # root is exempt
         reached.append("the process limit is 0")
     _limit("RLIMIT_CORE", 0)
     _limit("RLIMIT_FSIZE", 64 * MEBIBYTE)
@@ -139,11 +156,31 @@ def lock(
     return reached
 
 
-def memory_limiter(budget: int) -> Callable[[], bool]:
+def _threads_of(user: int) -> int | None:
+    """Return how many threads a user of this machine has, or None where no limit could follow.
+
+    Within a namespace of its own it sees, and the kernel counts, what runs there.
+    """
+    release = re.match(r"(\d+)\.(\d+)", platform.release())
+    if sys.platform != "linux" or not release or tuple(map(int, release.groups())) < COUNTS_THREADS:
+        return None
+    count = 0
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it has ended
+            if os.stat(f"/proc/{process}").st_uid == user:
+                count += len(os.listdir(f"/proc/{process}/task"))
+    return count
+
+
+def memory_limiter(budget: int, *, for_good: bool = True) -> Callable[[], bool]:
     """Return a function that lets this process grow by `budget` bytes and no further.
 
     Ask for it before `lock`, which may close what it reads, and call it when everything is loaded:
     libraries reserve far more addresses than they use. It returns whether the limit holds.
+
+    Args:
+        budget: Bytes.
+        for_good: Whether neither this process nor those it starts may raise the limit again.
     """
     try:
         file = os.open("/proc/self/statm", os.O_RDONLY)
@@ -153,24 +190,29 @@ def memory_limiter(budget: int) -> Callable[[], bool]:
     def limit() -> bool:
         pages = int(os.read(file, 100).split()[0])
         os.close(file)
-        return _limit("RLIMIT_AS", pages * os.sysconf("SC_PAGE_SIZE") + budget)
+        return _limit("RLIMIT_AS", pages * os.sysconf("SC_PAGE_SIZE") + budget, for_good)
 
     return limit
 
 
-def limit_processor(seconds: float) -> None:
-    """Let this process compute for `seconds` more, over all its threads."""
-    _limit("RLIMIT_CPU", int(time.process_time() + seconds) + 1)
+def limit_processor(seconds: float, *, for_good: bool = True) -> None:
+    """Let this process compute for `seconds` more, over all its threads.
+
+    Args:
+        seconds: How long.
+        for_good: Whether the process may not ask for more time again.
+    """
+    _limit("RLIMIT_CPU", int(time.process_time() + seconds) + 1, for_good)
 
 
-def _limit(name: str, value: int) -> bool:
+def _limit(name: str, value: int, for_good: bool = True) -> bool:
     try:
         import resource
 
         kind = getattr(resource, name)
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+        resource.setrlimit(kind, (value, value if for_good else hard))
     except (ImportError, AttributeError, ValueError, OSError):
         return False
     return True
@@ -245,6 +287,11 @@ def _filter_calls(libc: ctypes.CDLL) -> bool:
             program += [step(equal, process, 0, 1), step(give, allow)]
         program.append(step(give, deny))
     program += [
+        step(equal, PRCTL[machine], 0, 4),
+        step(load, 16),
+        step(equal, PARENT_DEATH_SIGNAL, 0, 1),  # the end of its parent stays the end of it
+        step(give, deny),
+        step(give, allow),
         step(equal, CLONE[machine], 0, 4),
         step(load, 16),
         step(has_bits, 0x10000, 0, 1),  # CLONE_THREAD

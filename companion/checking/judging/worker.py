@@ -8,6 +8,7 @@ outputs only, and these the judge compares.
 
 import contextlib
 import importlib.util
+import io
 import linecache
 import os
 import sys
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING or __name__ != "__main__":
-    from companion.checking.authoring import codec, description
+    from companion.checking.authoring import codec, description, rebuilding
     from companion.checking.judging import lockdown
 else:
     # As a program it is told where its modules lie, and finds nothing else there afterwards.
@@ -25,12 +26,33 @@ else:
     import codec
     import description
     import lockdown
+    import rebuilding
 
     del sys.path[: len(sys.argv) - 1], sys.argv[1:]
 
 Header = dict[str, Any]
 
 MAX_NAMES = 1000
+MAX_PRINTED = 2000
+
+
+class Printed(io.TextIOBase):
+    """What an answer prints: the beginning is kept, for its learner, and the rest is dropped."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    @property
+    def buffer(self) -> Any:
+        """Bytes go nowhere."""
+        assert sys.__stdout__ is not None
+        return sys.__stdout__.buffer
+
+    def write(self, text: str) -> int:
+        """Keep what there is room for."""
+        if len(self.text) < MAX_PRINTED:
+            self.text += text[: MAX_PRINTED - len(self.text)]
+        return len(text)
 
 
 class Answers:
@@ -39,17 +61,15 @@ class Answers:
     def __init__(self) -> None:
         self.module = types.ModuleType("answers")
         self.file = ""
-        self.model: Any = None  # what was built last
+        self.given: Any = None  # the arguments that were passed last, as the answer left them
         self.nul: int | None = None  # the line of a NUL byte, which the compiler does not tell
 
     def load(self, header: Header, source: bytes) -> Header:
         """Run the file and return the names of what can be called in it."""
         self.nul = source.count(b"\n", 0, source.index(b"\0")) + 1 if b"\0" in source else None
         self.file = os.path.join(os.getcwd(), header["file"])
-        name = header["file"].rpartition(".")[0] or "answers"
-        # A file called numpy.py must not stand in for NumPy.
-        taken = not name.isidentifier() or importlib.util.find_spec(name) is not None
-        self.module = types.ModuleType("answers" if taken else name)
+        name = header["file"].rpartition(".")[0]
+        self.module = types.ModuleType(name if _is_free(name) else "answers")
         self.module.__file__ = self.file
         sys.modules[self.module.__name__] = self.module
         text = source.decode("utf-8", errors="replace")
@@ -69,28 +89,27 @@ class Answers:
 
     def call(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
         """Call one function and return its result, or what it raised."""
-        arguments, named = codec.decode(header["arguments"], payload)
-        before: list[bytes] = []
-        sent = codec.encode([arguments, named], before)
+        arguments, named = self.given = codec.decode(header.pop("arguments"), payload)
         try:
             value = getattr(self.module, header["name"])(*arguments, **named)
-            if header["model"]:
-                self.model, value = value, description.described(value)
+            if header["model"] is not None:
+                value = description.described(value, header["model"])
             blobs: list[bytes] = []
-            tree = codec.encode(value, blobs)
-            after: list[bytes] = []
-            kept = codec.encode([arguments, named], after) == sent and after == before
-            return {"value": tree, "changed": not kept}, blobs
+            return {"value": codec.encode(value, blobs)}, blobs
         except BaseException as error:
             return self.raised(error), []
 
-    def run(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
-        """Return the outputs of the model built last, or what it raised."""
-        weights, inputs = codec.decode(header["arguments"], payload)
+    def left(self) -> tuple[Header, list[bytes]]:
+        """Return the arguments of the last call as they are now: the judge knows what they were."""
+        blobs: list[bytes] = []
+        return {"value": codec.encode(self.given, blobs)}, blobs
+
+    def measure(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
+        """Return what a described model computes, or what was raised; no file is loaded then."""
         blobs: list[bytes] = []
         try:
-            tree = codec.encode(description.outputs(self.model, weights, inputs), blobs)
-            return {"value": tree, "changed": False}, blobs
+            arguments = codec.decode(header["arguments"], payload)
+            return {"value": codec.encode(rebuilding.measured(*arguments), blobs)}, blobs
         except BaseException as error:
             return self.raised(error), []
 
@@ -117,7 +136,17 @@ class Answers:
         }
 
 
-def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[[float], None]) -> None:
+def _is_free(name: str) -> bool:
+    """Say whether a module may bear a name: a file called numpy.py must not stand in for NumPy."""
+    if not name.isidentifier() or name in sys.modules:
+        return False
+    try:
+        return importlib.util.find_spec(name) is None
+    except (ImportError, ValueError):
+        return False
+
+
+def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[..., None]) -> None:
     """Answer requests until the judge hangs up."""
     answers = Answers()
     while True:
@@ -125,14 +154,23 @@ def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[[float], 
         blobs: list[bytes] = []
         if header["ask"] == "load":
             limit_processor(header["seconds"])
+        if "computing" in header:
+            limit_processor(header["computing"], for_good=False)
+        if header["ask"] == "load":
             reply = answers.load(header, payload)
         elif header["ask"] == "call":
-            reply, blobs = answers.call(header, payload)
+            with contextlib.redirect_stdout(Printed()) as printed:
+                reply, blobs = answers.call(header, payload)
+            reply["printed"] = printed.text
+        elif header["ask"] == "left":
+            reply, blobs = answers.left()
         else:
-            reply, blobs = answers.run(header, payload)
+            reply, blobs = answers.measure(header, payload)
         try:
             codec.send(outbox, reply, blobs)
-        except (codec.FrameError, ValueError, TypeError, RecursionError) as error:
+        except codec.FrameError:
+            codec.send(outbox, {"value": ["opaque", "value too large to be sent"]})
+        except (ValueError, TypeError, RecursionError) as error:
             codec.send(outbox, answers.raised(error))
 
 

@@ -1,0 +1,197 @@
+"""Elsewhere: a wrong result is often the right one for inputs that differ in one place.
+
+Who leaves the bias out computes what is right for a bias of zeros; who takes a matrix the wrong way
+round, what is right for the transposed one. The reference is run on such inputs, and a sentence is
+said only if it holds in every case; so it is true of every answer that behaves so.
+"""
+
+import ast
+import copy
+import inspect
+import itertools
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from companion.checking.authoring.codec import copied
+
+Given = Mapping[str, Any]
+Array = np.ndarray[Any, Any]
+# A value is named by the parameter, and within a dict by its key, too.
+Place = tuple[str, ...]
+Change = Callable[[Any], Any]
+
+ARRAYS: tuple[tuple[str, Change, int], ...] = (
+    ("zeros in place of {}: did you leave it out?", np.zeros_like, 1),
+    ("ones in place of {}: did you leave it out?", np.ones_like, 1),
+    ("−{}: is a sign the wrong way round?", lambda a: -a, 1),
+    ("{} without its signs.", abs, 1),
+    ("{} without what is negative.", lambda a: np.maximum(a, 0), 1),
+    ("{} transposed: are its rows and columns exchanged?", lambda a: np.swapaxes(a, -1, -2), 2),
+    ("{} in reverse order.", lambda a: a[::-1], 1),
+    ("{} with each row in reverse order.", lambda a: a[:, ::-1], 2),
+    ("{} turned by 180°: did you flip it?", lambda a: a[::-1, ::-1], 2),
+    ("{} without its last.", lambda a: a[:-1], 1),
+    ("{} without its first.", lambda a: a[1:], 1),
+    ("{} shifted by one.", lambda a: np.roll(a, 1, axis=0), 1),
+    ("{} counted from 1.", lambda a: a + 1, 1),
+    ("{} counted from 0.", lambda a: a - 1, 1),
+)
+CLASSES: tuple[tuple[str, Change], ...] = (
+    ("{} of 0 and 1 in place of −1 and 1.", lambda a: (a + 1) / 2),
+    ("{} of −1 and 1 in place of 0 and 1.", lambda a: 2 * a - 1),
+)
+MASKS: tuple[tuple[str, Change], ...] = (
+    ("True everywhere in place of {}: did you leave it out?", np.ones_like),
+    ("{} turned round: True for False.", np.logical_not),
+)
+FLOATS: tuple[tuple[str, Change], ...] = (
+    ("{} = 0: did you leave it out?", lambda number: 0.0),
+    ("{} = 1: did you leave it out?", lambda number: 1.0),
+    ("−{}: is a sign the wrong way round?", lambda number: -number),
+    ("1 − {}: did you take one for the other?", lambda number: 1 - number),
+    ("{} squared.", lambda number: number**2),
+    ("twice {}.", lambda number: 2 * number),
+    ("half of {}.", lambda number: number / 2),
+)
+INTEGERS: tuple[tuple[str, Change], ...] = (
+    ("{} = 0: did you leave it out?", lambda number: 0),
+    ("{} = 1: did you leave it out?", lambda number: 1),
+    ("a {} that is 1 larger.", lambda number: number + 1),
+    ("a {} that is 1 smaller.", lambda number: number - 1),
+    ("twice {}.", lambda number: 2 * number),
+)
+
+
+def elsewhere(
+    reference: Callable[..., Any], inputs: Sequence[Given], by_name: Sequence[str] = ()
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yield sentences, each with what the reference returns in every case if they are true.
+
+    Args:
+        reference: The trusted function.
+        inputs: The values of every case, by parameter.
+        by_name: The parameters that are passed by name.
+    """
+    for words, changed in _changes(inputs, _loops_while(reference)):
+        values = results(reference, changed, by_name)
+        if values is not None:
+            yield f"Your result is what comes out for {words}", values
+
+
+def results(
+    function: Callable[..., Any], inputs: Sequence[Given], by_name: Sequence[str] = ()
+) -> list[Any] | None:
+    """Return what a function makes of every case; None if it does not take one of them."""
+    values = []
+    for given in copy.deepcopy(list(inputs)):
+        arguments = [value for name, value in given.items() if name not in by_name]
+        keywords = {name: value for name, value in given.items() if name in by_name}
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+                values.append(copied(function(*arguments, **keywords)))
+        except Exception:
+            return None
+    return values
+
+
+def _loops_while(reference: Callable[..., Any]) -> bool:
+    """Say whether a number out of place might keep the reference busy for ever."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[reference.__module__]))
+        return any(isinstance(node, ast.While) for node in ast.walk(tree))
+    except (OSError, KeyError, TypeError, SyntaxError):
+        return True
+
+
+def _changes(inputs: Sequence[Given], careful: bool) -> Iterator[tuple[str, list[Given]]]:
+    places = list(_places(inputs))
+    for place in places:
+        name = f"`{place[-1]}`"
+        values = [_at(given, place) for given in inputs]
+        for words, change in _fitting(values, careful):
+            try:
+                with np.errstate(all="ignore"):
+                    yield (
+                        words.format(name),
+                        [
+                            _with(given, place, change(value))
+                            for given, value in zip(inputs, values, strict=True)
+                        ],
+                    )
+            except (TypeError, ValueError, IndexError):
+                continue
+    for one, other in itertools.combinations(places, 2):
+        pairs = [(_at(given, one), _at(given, other)) for given in inputs]
+        if all(_alike(*pair) for pair in pairs):
+            words = f"`{one[-1]}` and `{other[-1]}` exchanged."
+            yield (
+                words,
+                [
+                    _with(_with(given, one, second), other, first)
+                    for given, (first, second) in zip(inputs, pairs, strict=True)
+                ],
+            )
+
+
+def _places(inputs: Sequence[Given]) -> Iterator[Place]:
+    names = [name for name in inputs[0] if all(name in given for given in inputs)]
+    for name in names:
+        if all(isinstance(given[name], dict) for given in inputs):
+            yield from ((name, key) for key in inputs[0][name])
+        else:
+            yield (name,)
+
+
+def _at(given: Given, place: Place) -> Any:
+    return given[place[0]] if len(place) == 1 else given[place[0]].get(place[1])
+
+
+def _with(given: Given, place: Place, value: Any) -> Given:
+    if len(place) == 1:
+        return {**given, place[0]: value}
+    return {**given, place[0]: {**given[place[0]], place[1]: value}}
+
+
+def _fitting(values: Sequence[Any], careful: bool) -> Iterator[tuple[str, Change]]:
+    """Yield the changes that make sense of values of this kind."""
+    if all(isinstance(value, np.ndarray) and value.ndim for value in values):
+        kinds = {value.dtype.kind for value in values}
+        ranks = min(value.ndim for value in values)
+        if kinds == {"b"}:
+            yield from MASKS
+        if kinds <= {"i", "u", "f"}:
+            yield from ((words, change) for words, change, rank in ARRAYS if rank <= ranks)
+            if all(np.isin(value, (-1, 0, 1)).all() for value in values):
+                yield from CLASSES
+    elif all(isinstance(value, list) for value in values):
+        yield "{} in reverse order.", lambda value: value[::-1]
+        yield "{} without its last.", lambda value: value[:-1]
+        yield "{} without its first.", lambda value: value[1:]
+        if all(type(one) is int for value in values for one in value):
+            yield "ones in place of {}: did you leave it out?", lambda value: [1] * len(value)
+    elif all(type(value) is bool for value in values):
+        yield "{} turned round: True for False.", lambda value: not value
+    elif careful:
+        return
+    elif all(type(value) is int for value in values):
+        # A number that no case gives might be one that the reference cannot end with.
+        low, high = min(values), max(values)
+        for words, change in INTEGERS:
+            made = [change(value) for value in values]
+            # Constants are tried where some case gives them.
+            known = words.startswith(("a ", "twice")) or low <= made[0] <= high
+            if known and min(made) >= min(low, 0):
+                yield words, change
+    elif all(isinstance(value, (float, np.floating)) for value in values):
+        yield from FLOATS
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Say whether two values could be taken for each other."""
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return type(one) is type(other) and one.shape == other.shape
+    return type(one) is type(other) and isinstance(one, (int, float, list))

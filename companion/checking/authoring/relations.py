@@ -1,0 +1,196 @@
+"""Relations: what a wrong result has to do with the right one, where no known mistake explains it.
+
+A sentence here describes what can be seen (every value has the wrong sign, the order is turned
+round), so it is true of every answer that behaves so, however it was written. It is said only if it
+holds in every case.
+"""
+
+import itertools
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from companion.checking.authoring.comparison import as_array, upper
+
+Array = np.ndarray[Any, Any]
+MAX_TURNED = 4
+EXACT = 2.0**53  # the whole numbers below it are exact as floats
+WHAT = "the part"
+Relation = tuple[str, Callable[[Array], Array]]
+
+VALUES: tuple[Relation, ...] = (
+    ("Every value of {what} has the wrong sign.", lambda right: -right),
+    ("The signs of {what} are lost; its values are right otherwise.", np.abs),
+    (
+        "What should be negative in {what} is 0; the rest is right.",
+        lambda right: np.maximum(right, 0),
+    ),
+    ("Every value of {what} is the square of what it should be.", lambda right: right**2),
+    ("Every value of {what} is the square root of what it should be.", np.sqrt),
+    ("Every value of {what} is the logarithm of what it should be.", np.log),
+    ("Every value of {what} is the exponential of what it should be.", np.exp),
+    ("Every value of {what} is 1 divided by what it should be.", lambda right: 1 / right),
+    ("Every value of {what} is 1 minus what it should be.", lambda right: 1 - right),
+)
+SQUASHED: tuple[Relation, ...] = (
+    ("Every value of {what} went through tanh, which is not asked for.", np.tanh),
+    (
+        "Every value of {what} went through a sigmoid, which is not asked for.",
+        lambda right: 1 / (1 + np.exp(-right)),
+    ),
+)
+SUMS: tuple[Relation, ...] = (
+    ("{What} is added up into one number: every value by itself is asked for.", np.sum),
+    ("{What} is averaged into one number: every value by itself is asked for.", np.mean),
+)
+COUNTS: tuple[Relation, ...] = (
+    ("{What} is 1 too large, always.", lambda right: right + 1),
+    ("{What} is 1 too small, always.", lambda right: right - 1),
+)
+ORDERS: tuple[Relation, ...] = (
+    ("The values of {what} are right, but its rows and columns are exchanged.", np.transpose),
+    ("The values of {what} are right, but in reverse order.", lambda right: right[::-1]),
+    ("The values of {what} are right, but the first one is missing.", lambda right: right[1:]),
+    ("The values of {what} are right, but the last one is missing.", lambda right: right[:-1]),
+)
+PLANES: tuple[Relation, ...] = (
+    ("The values of {what} are right, but each row is in reverse order.", lambda a: a[:, ::-1]),
+    ("The values of {what} are right, but it is turned by 180°.", lambda a: a[::-1, ::-1]),
+    ("The values of {what} are right, but the last of each row is missing.", lambda a: a[:, :-1]),
+    (
+        "The values of {what} are right, but the last row and the last column are missing.",
+        lambda a: a[:-1, :-1],
+    ),
+)
+
+
+def relation(
+    cases: Sequence[tuple[Any, Mapping[str, Any]]],
+    agrees: Callable[[int, Any], bool],
+) -> str | None:
+    """Return the one sentence that tells how a wrong result follows from the right one, or None.
+
+    Args:
+        cases: For each case, what is right, and the values that were given, by name.
+        agrees: Says whether a value is what came in the case of that number.
+    """
+    found = {
+        sentence
+        for sentence, values in _candidates(cases)
+        if all(value is not None and agrees(index, value) for index, value in enumerate(values))
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _candidates(
+    cases: Sequence[tuple[Any, Mapping[str, Any]]],
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yield sentences, each with the value that every case would then have."""
+    rights = [right for right, _ in cases]
+    first = rights[0]
+    if not isinstance(first, (list, tuple)) or all(np.ndim(part) == 0 for part in first):
+        yield from _of_arrays("the result", rights, cases)
+        return
+    count = len(first)
+    if any(not isinstance(one, (list, tuple)) or len(one) != count for one in rights):
+        return
+    for order in itertools.permutations(range(count)) if count <= MAX_TURNED else ():
+        if list(order) != sorted(order):
+            turned = "The parts of the result are right, but in another order."
+            yield turned, [[right[part] for part in order] for right in rights]
+    parts = [
+        list(_of_arrays(WHAT, [right[part] for right in rights], cases)) for part in range(count)
+    ]
+    for part, found in enumerate(parts):
+        for sentence, values in found:
+            named = _named(sentence, f"part {part + 1} of the result")
+            yield (
+                f"{named} The rest is right.",
+                [
+                    None if value is None else [*right[:part], value, *right[part + 1 :]]
+                    for right, value in zip(rights, values, strict=True)
+                ],
+            )
+    # The same in every part at once.
+    for sentence, values in parts[0]:
+        others = [dict(found).get(sentence) for found in parts]
+        if all(others):
+            together = [
+                None if any(value is None for value in values) else list(values)
+                for values in zip(*filter(None, others), strict=True)
+            ]
+            yield _named(sentence, "all parts of the result"), together
+
+
+def _named(sentence: str, what: str) -> str:
+    return upper(sentence.replace(upper(WHAT), what).replace(WHAT, what))
+
+
+def _of_arrays(
+    what: str,
+    rights: Sequence[Any],
+    cases: Sequence[tuple[Any, Mapping[str, Any]]],
+) -> Iterator[tuple[str, list[Any]]]:
+    arrays = [as_array(right) for right in rights]
+    known = [array for array in arrays if array is not None]
+    if len(known) < len(arrays) or not all(array.dtype.kind in "iuf" for array in known):
+        return
+    whole = all(array.dtype.kind in "iu" for array in known)
+    ranks = min(array.ndim for array in known)
+    relations = [*VALUES, *SQUASHED, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
+    relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
+    for sentence, change in relations:
+        values = [_changed(change, array) for array in known]
+        # What changes nothing anywhere would be seen in a right answer, too.
+        if any(_differs(value, array) for value, array in zip(values, known, strict=True)):
+            yield sentence.format(what=what, What=upper(what)), values
+    for name, lengths in _lengths([given for _, given in cases]):
+        if whole or (len(set(lengths)) == 1 and lengths[0] <= 2):
+            continue
+        pairs = list(zip(known, lengths, strict=True))
+        several = [_changed(partial(operator.mul, length), array) for array, length in pairs]
+        yield f"Every value of {what} is too large by {name}: is a mean asked for?", several
+        shares = [
+            _changed(partial(operator.mul, 1 / max(length, 1)), array) for array, length in pairs
+        ]
+        yield f"Every value of {what} is divided by {name}: is a sum asked for?", shares
+
+
+def _changed(change: Callable[[Array], Array], right: Array) -> Array | None:
+    """Return what a relation makes of a right value; None where that is not finite."""
+    with np.errstate(all="ignore"):
+        value = np.asarray(change(right.astype(float) if right.dtype.kind in "iu" else right))
+    if not np.isfinite(value).all():
+        return None
+    if right.dtype.kind in "iu" and ((value == np.round(value)) & (abs(value) < EXACT)).all():
+        return value.astype(right.dtype)
+    return value
+
+
+def _differs(value: Array | None, right: Array) -> bool:
+    return value is None or value.shape != right.shape or not np.allclose(value, right)
+
+
+def _lengths(given: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[int]]]:
+    """Yield the sizes and the axes of the arrays that are given, case by case, with their words."""
+    seen: list[list[int]] = []
+    for name in given[0]:
+        shapes = [
+            np.shape(one[name]) if isinstance(one.get(name), np.ndarray) else () for one in given
+        ]
+        ranks = {len(shape) for shape in shapes}
+        if len(ranks) != 1 or ranks == {0}:
+            continue
+        for words, lengths in [
+            *(
+                (f"the length of axis {axis} of `{name}`", [s[axis] for s in shapes])
+                for axis in range(min(ranks))
+            ),
+            (f"the size of `{name}`", [int(np.prod(shape)) for shape in shapes]),
+        ]:
+            if lengths not in seen and min(lengths) >= 1 and max(lengths) > 1:
+                seen.append(lengths)
+                yield words, lengths

@@ -1,0 +1,150 @@
+"""Wrong answers of students: none passes, three of four are named, and what is said is true."""
+
+import importlib.util
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import wrong_answers
+
+from companion.checking import exercise, gradient_exercise
+from companion.checking.authoring.elsewhere import elsewhere
+from companion.checking.authoring.variants import variants
+from companion.checking.classroom.discovery import all_exercises
+
+EXERCISES = {f"{one.chapter}.{one.name}": one for one in all_exercises()}
+
+
+def verdicts(name):
+    key = EXERCISES[name].answer_key(0)
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        return [key.verdict(key.outcomes(one)) for one in wrong_answers.ANSWERS[name]]
+
+
+@pytest.mark.parametrize("name", wrong_answers.ANSWERS)
+def test_no_wrong_answer_passes(name):
+    found = verdicts(name)
+    assert len(found) == 10
+    assert {one.status for one in found} == {"fail"}
+
+
+def test_three_of_four_wrong_answers_are_named():
+    found = [one for name in wrong_answers.ANSWERS for one in verdicts(name)]
+    assert sum(bool(one.mistake) for one in found) >= 0.75 * len(found)
+
+
+# -- what is said where no known mistake fits ----------------------------------------------------
+
+
+@exercise()
+def weighted(x, w, bias, rate):
+    """Return the mean over the rows of tanh(x w + b), times a rate."""
+    return rate * np.mean(np.tanh(x @ w + bias), axis=0)
+
+
+@weighted.cases
+def _(rng):
+    for rows in (2, 3, 5):
+        yield rng.normal(size=(rows, 4)), rng.normal(size=(4, 4)), rng.normal(size=4), 0.3
+
+
+def right(x, w, bias, rate):
+    return weighted.reference(x, w, bias, rate)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda *a: -right(*a), "Every value of the result has the wrong sign."),
+        (lambda *a: right(*a)[::-1], "values of the result are right, but in reverse order."),
+        (lambda *a: right(*a)[:-1], "are right, but the last one is missing."),
+        (lambda *a: abs(right(*a)), "The signs of the result are lost"),
+        (lambda *a: np.maximum(right(*a), 0), "What should be negative in the result is 0"),
+        (lambda *a: right(*a).sum(), "The result is added up into one number"),
+        (lambda x, *a: right(x, *a) * len(x), "too large by the length of axis 0 of `x`"),
+        (lambda x, w, b, r: right(x, w, 0 * b, r), "zeros in place of `bias`: did you leave it"),
+        (lambda x, w, b, r: right(x, w, b, 1.0), "`rate` = 1: did you leave it out?"),
+        (lambda x, w, b, r: right(x, w.T, b, r), "`w` transposed"),
+        (lambda x, w, b, r: right(x, w, -b, r), "−`bias`: is a sign the wrong way round?"),
+        (lambda x, w, b, r: right(x[:-1], w, b, r), "`x` without its last."),
+        (
+            lambda x, w, b, r: r * np.mean(1 / (1 + np.exp(-(x @ w + b))), axis=0),
+            "comes out with the sigmoid in place of tanh.",
+        ),
+        (lambda x, w, b, r: r * np.mean(x @ w + b, axis=0), "comes out with tanh left out."),
+        (
+            lambda x, w, b, r: r * np.median(np.tanh(x @ w + b), axis=0),
+            "comes out with the median in place of the mean.",
+        ),
+        (
+            lambda x, w, b, r: r * np.mean(np.tanh(x @ w + b), axis=1),
+            "comes out with axis 1 in place of axis 0",
+        ),
+        (lambda x, w, b, r: r + np.mean(np.tanh(x @ w + b), axis=0), None),
+        (lambda x, w, b, r: right(x, w, b, r) + 0.125 * x[0], None),
+    ],
+)
+def test_a_wrong_result_is_told_what_it_has_to_do_with_the_right_one(answer, said):
+    for to in (np.float64, np.float32):
+        given = lambda x, w, b, r, to=to: answer(to(x), to(w), to(b), r)  # noqa: E731
+        verdict = weighted.check(given).verdict
+        assert verdict.status == "fail"
+        if said is None:
+            assert verdict.mistake is None
+        else:
+            assert said in verdict.mistake
+            assert verdict.message == verdict.mistake
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            lambda u, x, w: (2 * u * w, u * x),
+            "The gradient of `x` is wrong by the factor 2",
+        ),
+        (lambda u, x, w: (u * x, u * w), "parts of the result are right, but in another order."),
+        (lambda u, x, w: (-u * w, -u * x), "The gradient of `x` has the wrong sign"),
+    ],
+)
+def test_a_gradient_is_told_by_its_parts(answer, said):
+    @gradient_exercise(of=lambda x, w: x * w)
+    def product_gradient(upstream, x, w):
+        """Return the gradients of the product."""
+        return upstream * w, upstream * x
+
+    @product_gradient.cases
+    def _(rng):
+        for _ in range(3):
+            yield rng.normal(size=3), rng.normal(size=3), rng.normal(size=3)
+
+    assert said in product_gradient.check(answer).verdict.mistake
+
+
+def test_a_known_mistake_comes_first_and_a_right_answer_is_told_nothing():
+    @exercise()
+    def halved(x):
+        """Return half of x."""
+        return x / 2
+
+    halved.cases(lambda rng: [(rng.normal(size=3),), (rng.normal(size=5),)])
+    halved.mistakes("You turned it over.", lambda x: -x / 2)
+    assert halved.check(lambda x: -x / 2).verdict.mistake == "You turned it over."
+    assert halved.check(lambda x: x / 2).verdict.mistake is None
+
+
+def test_where_a_loop_might_never_end_no_number_and_no_line_is_changed(tmp_path):
+    source = "def counted(steps, start):\n    {}return steps + start\n"
+    found = {}
+    for name, loop in (("free", ""), ("bound", "while steps > 9:\n        steps -= 1\n    ")):
+        (tmp_path / f"{name}.py").write_text(source.format(loop))
+        spec = importlib.util.spec_from_file_location(name, tmp_path / f"{name}.py")
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        given = [{"steps": 3, "start": 0}, {"steps": 2, "start": 1}]
+        words = [words for words, _ in elsewhere(module.counted, given)]
+        found[name] = len(words), len(list(variants(module.counted)))
+        del sys.modules[name]
+    assert found["bound"] == (1, 0), "the two numbers may still be exchanged"
+    assert min(found["free"]) > 1
