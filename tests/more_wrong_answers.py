@@ -42,8 +42,10 @@ def xor(points, first=0.5, second=1.5, weights=(1, -1), bias=-1, out=above, hidd
     return out(weights[0] * hidden(total - first) + weights[1] * hidden(total - second) + bias)
 
 
-def scores(logits, labels, *, reduce=np.mean, log=np.log):
-    return reduce(-log(probabilities(logits)[np.arange(len(labels)), labels] + 1e-300))
+def scores(logits, labels, *, reduce=np.mean):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return reduce(-log_p[np.arange(len(labels)), labels])
 
 
 def told(p, q, log=np.log):
@@ -616,7 +618,7 @@ ANSWERS = {
         ),
         lambda z, y: -float(scores(z, y)),
         lambda z, y: scores(z, y, reduce=lambda one: one),
-        lambda z, y: float(scores(z, y, log=np.log2)),
+        lambda z, y: float(scores(z, y)) / np.log(2),
         lambda z, y: float(np.mean(-np.log(np.clip(probabilities(z), 1e-7, 1))[range(len(y)), y])),
         lambda z, y: float(np.mean(-z[np.arange(len(y)), y])),
         lambda z, y: -float(np.mean(probabilities(z)[np.arange(len(y)), y])),
