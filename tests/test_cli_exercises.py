@@ -422,6 +422,25 @@ def test_grade_writes_what_the_name_or_the_option_says(
     assert "cyd: The zip cannot be read" in out
 
 
+def test_grade_lists_what_is_nobodys_work_and_says_that_nothing_is_kept(
+    companion, here, school, arithmetic
+):
+    (school / "Thumbs.db").write_bytes(b"")
+    (school / "ada.txt").write_text("Here it is.")
+    Path("out.csv.journal").mkdir()
+    call = "grade", str(school), "--output", "out.csv", "--exercises", arithmetic
+    code, shown, _ = companion(*call)
+    assert code == 0
+    assert "Passed over, as nobody's work: Thumbs.db, ada.txt." in " ".join(shown.split())
+    assert "out.csv.journal cannot be written" in shown
+    assert "called again, everybody is graded anew" in " ".join(shown.split())
+    data = json.loads(companion(*call, "--json")[1])
+    assert data["passed_over"] == ["Thumbs.db", "ada.txt"]
+    assert list(data["not_kept"]) == ["out.csv.journal"]
+    Path("out.csv.journal").rmdir()
+    assert "cannot be written" not in companion(*call)[1]
+
+
 def test_grade_for_gradescope_writes_a_file_for_each_learner(companion, here, school, arithmetic):
     call = ("grade", school, "--output", "out", "--format", "gradescope", "--json")
     code, out, _ = companion(*call, "--exercises", arithmetic, "--workers", 1)

@@ -203,9 +203,21 @@ def test_a_page_says_what_to_read(companion, school):
 
 def test_learners_whose_names_differ_in_case_alone_have_a_page_each(tmp_path):
     verdict = Verdict("double", "week5", Status.PASS, "Right.")
-    found = [Report(name, name, (verdict,), "none", 0) for name in ("Ada", "ada")]
+    found = [Report(name, name, (verdict,), "none", 0) for name in ("Ada", "ada", "weiß", "WEISS")]
+    for format in (reports.Format.HTML, reports.Format.GRADESCOPE):
+        reports.write_class(tmp_path / format, found, format)
+        assert len({path.name.casefold() for path in (tmp_path / format).iterdir()}) == 4
+
+
+def test_a_name_that_no_file_may_bear_stays_in_the_folder_and_apart(tmp_path):
+    verdict = Verdict("double", "week5", Status.PASS, "Right.")
+    names = ("../Ada", "a/b", "a_b", "a:b", "CON", "nul.x", ".hidden", "a" * 400 + "/")
+    found = [Report(name, name, (verdict,), "none", 0) for name in names]
     reports.write_class(tmp_path / "pages", found, reports.Format.HTML)
-    assert len(list((tmp_path / "pages").iterdir())) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["pages"]
+    written = [path.name for path in (tmp_path / "pages").iterdir()]
+    assert len({name.casefold() for name in written}) == len(names)
+    assert not [name for name in written if re.match(r"\.|CON|nul", name) or ":" in name]
 
 
 # -- a private seed ---------------------------------------------------------------------------

@@ -311,7 +311,11 @@ def prove(
 @command
 def grade(
     folder: Annotated[
-        Path, typer.Argument(help="The class: one .py file, folder or .zip for each learner.")
+        Path,
+        typer.Argument(
+            help="The class: one .py file, notebook, folder or .zip for each learner; or what "
+            "Moodle, Canvas, Blackboard, Brightspace or Gradescope packs, unzipped."
+        ),
     ],
     output: Annotated[
         Path,
@@ -341,9 +345,11 @@ def grade(
     OUTPUT.journal: delete that file to grade everybody anew.
     """
     format = format or reports.FORMATS.get(output.suffix, reports.Format.CSV)
-    handed_in = hand_ins.submissions(folder, hand_ins.usual_names(exercises), output)
+    found = hand_ins.class_in(folder, hand_ins.usual_names(exercises), output)
+    handed_in = found.submissions
     exercises = exercises or hand_ins.chapter_of(handed_in)
     own = read_marks(marks) if marks else []  # what is wrong in it is better found before
+    journal, unkept = hand_ins.journal_of(output), dict[str, str]()
     try:
         with (
             _cluster(scheduler, workers) as executor,
@@ -353,11 +359,12 @@ def grade(
             graded = grading.grade(
                 handed_in,
                 exercises,
-                journal_file=hand_ins.journal_of(output),
+                journal_file=journal,
                 seed=seed,
                 workers=workers,
                 executor=executor,
                 on_report=lambda report: bar.advance(task),
+                on_unkept=lambda error: unkept.update({str(journal): error.strerror or str(error)}),
             )
     except OSError as error:
         raise UserError(
@@ -390,9 +397,22 @@ def grade(
             for row in summaries
         ],
         "problems": problems,
+        "passed_over": found.passed_over,
+        "not_kept": unkept,
         "isolation": isolation,
     }
     notes = [Text(f"{name}: {' '.join(said)}", style="yellow") for name, said in problems.items()]
+    notes += [
+        Text(
+            f"{file} cannot be written ({why}): called again, everybody is graded anew.",
+            style="yellow",
+        )
+        for file, why in unkept.items()
+    ]
+    if found.passed_over:
+        some = ", ".join(found.passed_over[:10])
+        more = f" and {len(found.passed_over) - 10} more" if len(found.passed_over) > 10 else ""
+        notes.append(Text(f"Passed over, as nobody's work: {some}{more}.", style="dim"))
     done = Text(f"{len(graded)} learners in {output}. Isolation: {' / '.join(isolation)}")
     return Answer(data, Group(_class_table(summaries), *_without_name(summaries), *notes, done))
 

@@ -116,6 +116,7 @@ def grade(
     workers: int | None = None,
     executor: Executor | None = None,
     on_report: Callable[[Report], None] = lambda report: None,
+    on_unkept: Callable[[OSError], None] = lambda error: None,
 ) -> list[Report]:
     """Return a report for each submission, in their order.
 
@@ -131,6 +132,7 @@ def grade(
         workers: Processes; one a core by default.
         executor: Runs the grading instead of a process pool of our own.
         on_report: Called with each report when it is there.
+        on_unkept: Called with what stood in the way when a report cannot be kept.
 
     Raises:
         UserError: If there are no such exercises.
@@ -171,8 +173,10 @@ def grade(
             except Exception as error:
                 report = _lost(handed_in[index], exercises, seed, error)
             reports[index] = report
-            with contextlib.suppress(OSError):
+            try:
                 journal.append(journal_file, [{"key": keys[index], "report": asdict(report)}], seal)
+            except OSError as error:
+                on_unkept(error)
             on_report(report)
     finally:
         if executor is None:

@@ -7,11 +7,14 @@ import stat
 import unicodedata
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from companion import catalogue
+from companion.checking.classroom import notebooks, platforms
+from companion.checking.classroom.platforms import Entry
 from companion.checking.classroom.reports import printable
 from companion.checking.verdict import Status
 from companion.errors import UserError
@@ -20,11 +23,12 @@ from companion.errors import UserError
 MAX_BYTES = 1_000_000
 MAX_MEMBERS = 1_000
 # What is read of a zip in all: its list of files, and one of them.
-MAX_ZIP_BYTES = 4_000_000
+MAX_ZIP_BYTES = notebooks.MAX_BYTES
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MAX_ENTRIES = 20_000
 MAX_DEPTH = 40
 MAX_TEXT = 500
+ANSWERS = (".py", ".ipynb")
 
 
 class SubmissionError(UserError):
@@ -52,13 +56,27 @@ class Submission:
     status: Status = Status.ERROR
 
 
-def read_submission(path: Path, wanted: Collection[str] = ()) -> tuple[str, bytes]:
-    """Return name and bytes of the one Python file that a file, folder or zip holds.
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A class: what every learner handed in, sorted by learner, and what is nobody's work.
 
-    Nothing is unpacked: the archive's one Python file is read, within bounds, and that is all.
+    Attributes:
+        submissions: One for each learner.
+        passed_over: Names of what lies in the class folder and was not read.
+    """
+
+    submissions: list[Submission]
+    passed_over: list[str]
+
+
+def read_submission(path: Path, wanted: Collection[str] = ()) -> tuple[str, bytes]:
+    """Return name and Python of the one file of answers that a file, folder or zip holds.
+
+    Nothing is unpacked: the archive's one Python file is read, within bounds, and that is all. Of
+    a notebook, the code cells are returned.
 
     Args:
-        path: A ``.py`` file, a folder or a ``.zip``.
+        path: A ``.py`` file or a notebook, or a folder or ``.zip`` with one.
         wanted: What the file may be named where there are several, e.g. ``convolution.py``.
 
     Raises:
@@ -72,18 +90,16 @@ def read_submission(path: Path, wanted: Collection[str] = ()) -> tuple[str, byte
         return name, _read_file(files[name])
     if path.suffix.lower() == ".zip":
         return _read_zip(path, wanted)
-    if path.suffix.lower() == ".ipynb":
+    if path.suffix.lower() not in ANSWERS:
         raise SubmissionError(
-            f"{path.name} is a notebook, not a Python file. Export it as a script: "
-            f"jupyter nbconvert --to script {path.name}"
+            f"{path.name} is not a Python file, nor a notebook: its name does not end in .py or "
+            ".ipynb."
         )
-    if path.suffix.lower() != ".py":
-        raise SubmissionError(f"{path.name} is not a Python file: its name does not end in .py.")
     return path.name, _read_file(path)
 
 
 def _python_files(folder: Path) -> dict[str, Path]:
-    """Return the Python files below a folder by their names in it; links are not followed.
+    """Return the files of answers below a folder by their names in it; links are not followed.
 
     Raises:
         SubmissionError: If more is in it, or nested deeper, than anybody hands in.
@@ -104,7 +120,7 @@ def _python_files(folder: Path) -> dict[str, Path]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), f"{name}{entry.name}/", depth + 1))
-                elif entry.name.lower().endswith(".py"):
+                elif entry.name.lower().endswith(ANSWERS):
                     files[name + entry.name] = Path(entry.path)
     return files
 
@@ -118,9 +134,27 @@ def _open_file(path: Path) -> io.FileIO:
 
 def _read_file(path: Path) -> bytes:
     with _open_file(path) as file:
-        source = file.read(MAX_BYTES + 1)
-    if len(source) > MAX_BYTES:
-        raise SubmissionError(f"{_short(path.name)} is larger than {MAX_BYTES:,} bytes.")
+        return _answers(path.name, file)
+
+
+def _answers(name: str, file: IO[bytes]) -> bytes:
+    """Return the Python in an open file, read no further than the bound.
+
+    Raises:
+        SubmissionError: If it is too large, or no notebook though its name says so.
+    """
+    notebook = name.lower().endswith(".ipynb")
+    bound = notebooks.MAX_BYTES if notebook else MAX_BYTES
+    source = file.read(bound + 1)
+    if len(source) > bound:
+        raise SubmissionError(f"{_short(name)} is larger than {bound:,} bytes.")
+    if notebook:
+        try:
+            source = notebooks.source_of(source)
+        except UserError as error:
+            raise SubmissionError(f"{_short(name)} cannot be read. {error}") from error
+        if len(source) > MAX_BYTES:
+            raise SubmissionError(f"{_short(name)} holds more than {MAX_BYTES:,} bytes of Python.")
     return source
 
 
@@ -165,7 +199,7 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
             names = {
                 member.filename: member
                 for member in members
-                if member.filename.lower().endswith(".py")
+                if member.filename.lower().endswith(ANSWERS)
                 and not _is_litter(PurePosixPath(member.filename).parts)
             }
             name = _the_one(list(names), wanted)
@@ -176,14 +210,11 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
                 )
             # The sizes in a zip's directory are claims: read no further than the bound.
             with archive.open(names[name]) as file:
-                source = file.read(MAX_BYTES + 1)
+                return name, _answers(name, file)
     except SubmissionError:
         raise
     except Exception as error:  # a damaged archive makes zipfile stumble in any way it can
         raise SubmissionError(f"The zip cannot be read: {error}") from error
-    if len(source) > MAX_BYTES:
-        raise SubmissionError(f"{_short(name)} is larger than {MAX_BYTES:,} bytes.")
-    return name, source
 
 
 def _short(text: str, room: int = 100) -> str:
@@ -197,29 +228,38 @@ def _is_litter(parts: tuple[str, ...]) -> bool:
 
 
 def _the_one(names: list[str], wanted: Collection[str]) -> str:
+    """Return the file that is meant: of the usual name, or the only one; scripts come first."""
     if not names:
         error = SubmissionError("There is no Python file in it.")
         error.status = Status.NOT_ATTEMPTED
         raise error
-    if len(names) > 1:
-        usual = {name.lower() for name in wanted}
-        named = [name for name in names if PurePosixPath(name).name.lower() in usual]
-        if len(named) != 1:
-            listed = ", ".join(map(_short, sorted(names)[:5]))
-            raise SubmissionError(
-                f"There are several Python files, and one is asked for: {listed}."
-            )
-        names = named
-    return names[0]
+    usual = {Path(name).stem.lower() for name in wanted}
+    kinds = [[name for name in names if name.lower().endswith(kind)] for kind in ANSWERS]
+    for some in kinds:
+        named = [name for name in some if PurePosixPath(name).stem.lower() in usual]
+        if len(named) == 1:
+            return named[0]
+    some = kinds[0] or kinds[1]
+    if len(some) > 1:
+        raise SubmissionError(
+            f"There are several Python files, and one is asked for: {_listed(some)}."
+        )
+    return some[0]
 
 
 def submissions(
     folder: Path, wanted: Collection[str] = (), output: Path | None = None
 ) -> list[Submission]:
-    """Return what every learner of the class in `folder` handed in, sorted by learner.
+    """Return what every learner of a class handed in, sorted by learner, as `class_in` does."""
+    return class_in(folder, wanted, output).submissions
+
+
+def class_in(folder: Path, wanted: Collection[str] = (), output: Path | None = None) -> Class:
+    """Return the class in `folder`, as people collect it or as a platform packs it.
 
     What cannot be read, or is of another kind, is there too, with its problem. Hidden files are
-    passed over, and so are files of other kinds of a learner who handed in one that counts.
+    passed over, and so are files of other kinds of a learner who handed in one that counts. Of
+    several attempts, the last counts.
 
     Args:
         folder: The class.
@@ -231,21 +271,88 @@ def submissions(
     """
     if not folder.is_dir():
         raise UserError(
-            f"{folder} is not a folder. A class is a folder with one .py file, folder or .zip "
-            "for each learner."
+            f"{folder} is not a folder. A class is a folder with one .py file, notebook, folder or "
+            ".zip for each learner."
         )
-    entries: dict[str, list[Path]] = defaultdict(list)
-    for entry in sorted(folder.iterdir()):
-        if not _is_litter((entry.name,)) and not (output and _is_report(entry, output)):
-            entries[unicodedata.normalize("NFC", learner_name(entry))].append(entry)
-    if not entries:
-        raise UserError(
-            f"{folder} holds no submission: no .py file, folder or .zip, one for each learner."
-        )
-    return [
-        collect(list(filter(_is_work, paths)) or paths, wanted)
-        for _, paths in sorted(entries.items())
+    there = [
+        entry
+        for entry in sorted(folder.iterdir())
+        if not _is_litter((entry.name,)) and not (output and _is_report(entry, output))
     ]
+    mine = [entry for entry in there if not platforms.is_left(entry)]
+    named = platforms.recognised(there)
+    known = {entry.path for entry in named}
+    plain = [Entry(path, "", "", learner_name(path)) for path in mine if path not in known]
+    learners: dict[str, list[Entry]] = defaultdict(list)
+    for entry in [*named, *plain]:
+        learners[unicodedata.normalize("NFC", _written(entry.learner))].append(entry)
+    if not learners:
+        raise UserError(
+            f"{folder} holds no submission: no .py file, notebook, folder or .zip, one for each "
+            "learner."
+        )
+    found, read = [], set()
+    for learner, entries in sorted(learners.items()):
+        counted = _counted(entries)
+        read |= {entry.path for entry in counted}
+        found.append(_collected(learner, counted, wanted))
+    return Class(found, [_written(path.name) for path in there if path not in read])
+
+
+def _counted(entries: list[Entry]) -> list[Entry]:
+    """Return those of one learner's entries that count: the last attempt's, and work if any is."""
+    times = {entry.attempt for entry in entries}
+    if len(times) > 1 and None not in times:
+        last = max(filter(None, times))
+        entries = [entry for entry in entries if entry.attempt == last]
+    for is_one in (_is_work, _is_notebook):
+        if some := [entry for entry in entries if is_one(entry.path)]:
+            return some
+    return entries
+
+
+def _collected(learner: str, entries: list[Entry], wanted: Collection[str]) -> Submission:
+    """Return what one learner handed in by the entries that count."""
+    paths = [entry.path for entry in entries]
+    one_attempt = {(entry.platform, entry.attempt) for entry in entries}
+    if len(entries) == 1 or len(one_attempt) > 1 or not entries[0].platform:
+        return replace(collect(paths, wanted), learner=learner)
+    if entries[0].attempt is None:
+        problem = "Several attempts, and their names do not tell which is the last: leave one."
+        return Submission(learner, _written(paths[0].name), None, problem)
+    return replace(
+        _read(paths[0], lambda: _read_several(entries, wanted), several=True), learner=learner
+    )
+
+
+def _read_several(entries: Iterable[Entry], wanted: Collection[str]) -> tuple[str, bytes]:
+    """Return name and Python of the file that is meant, of several of one attempt.
+
+    Raises:
+        SubmissionError: As `read_submission` does.
+    """
+    files: dict[str, Path] = {}
+    for entry in entries:
+        if entry.path.is_dir():
+            inside = _python_files(entry.path)
+            files |= {f"{entry.path.name}/{name}": path for name, path in inside.items()}
+        else:
+            files[f"{entry.path.name}/{entry.name}"] = entry.path
+    zips = [name for name in files if name.lower().endswith(".zip")]
+    if len(zips) == 1 == len(files):
+        return read_submission(files[zips[0]], wanted)
+    if zips:
+        raise SubmissionError(f"There are several files, and one is asked for: {_listed(files)}.")
+    name = _the_one([name for name in files if name.lower().endswith(ANSWERS)], wanted)
+    return name, _read_file(files[name])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(_short, sorted(names)[:5]))
+
+
+def _is_notebook(entry: Path) -> bool:
+    return entry.suffix.lower() == ".ipynb"
 
 
 def _is_work(entry: Path) -> bool:
@@ -276,7 +383,7 @@ def learner_name(entry: Path) -> str:
     name = entry.name
     if not entry.is_dir():
         name = entry.stem
-        if not _is_work(entry):  # emil.tar.gz, hans.py.txt
+        if not (_is_work(entry) or _is_notebook(entry)):  # emil.tar.gz, hans.py.txt
             name = name.removesuffix(".tar").removesuffix(".py")
     return _written(name)
 
@@ -306,15 +413,23 @@ def collect(entries: Sequence[Path], wanted: Collection[str] = ()) -> Submission
     if len(entries) > 1:
         names = ", ".join(_short(_written(entry.name)) for entry in entries[:5])
         return Submission(learner, where, None, f"Two submissions for one learner: {names}.")
+    return _read(first, lambda: read_submission(first, wanted))
+
+
+def _read(first: Path, read: Callable[[], tuple[str, bytes]], several: bool = False) -> Submission:
+    """Return what `read` finds, or what stood in its way, as the learner's whose `first` is."""
+    learner, where = learner_name(first), _written(first.name)
     try:
-        name, source = read_submission(first, wanted)
+        name, source = read()
     except (SubmissionError, OSError) as error:
         problem = _short(printable(str(error)), MAX_TEXT)
         return Submission(learner, where, None, problem, getattr(error, "status", Status.ERROR))
     except Exception as error:  # whatever lies there, the class goes on
         problem = f"It cannot be read: {type(error).__name__}: {error}"
         return Submission(learner, where, None, _short(printable(problem), MAX_TEXT))
-    if first.is_dir() or first.suffix.lower() == ".zip":
+    if several:
+        where = _short(printable(name), MAX_TEXT)
+    elif first.is_dir() or first.suffix.lower() == ".zip":
         where = f"{where}/{_short(printable(name), MAX_TEXT)}"
     return Submission(learner, where, source)
 

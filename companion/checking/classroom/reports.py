@@ -39,6 +39,10 @@ UNPRINTABLE = re.compile(
     "[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
     "|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 )
+# What no file may be called: separators, what Windows keeps for itself, a leading dot.
+NO_FILE_NAME = re.compile(
+    r'[<>:"/\\|?*\x00-\x1f]|^\.|^(?=(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\.|$))', re.IGNORECASE
+)
 # A cell that begins so, behind any separator that a spreadsheet may take for one, is a formula.
 FORMULA = re.compile("(^|[,;|\t\r\n])(?=[=+@\t-])")
 LONGEST = {"name": 200, "note": 1000, "message": 1000, "details": 6000}
@@ -400,14 +404,15 @@ def write_class(
 
 
 def _names(reports: Sequence[Report]) -> dict[str, Report]:
-    """Return the reports under names that differ on disks that fold cases, too."""
+    """Return the reports under names that any system takes, and tells apart if it folds cases."""
     named: dict[str, Report] = {}
     taken: set[str] = set()
     for report in reports:
-        name, number = report.learner, 1
+        learner = NO_FILE_NAME.sub("_", report.learner)
+        name, number = learner, 1
         while name.casefold() in taken:
             number += 1
-            name = f"{report.learner} ({number})"
+            name = f"{learner} ({number})"
         taken.add(name.casefold())
         named[name] = report
     return named

@@ -22,7 +22,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, Self
@@ -156,6 +156,7 @@ class _Session:
     isolation: str = "no answer was run"
     worker: Worker | None = None
     names: list[str] | None = None
+    failed: dict[str, Raised] = field(default_factory=dict)  # by a notebook's cells that raised
     spent: float = 0.0
     broken: tuple[Status, str, str] | None = None
 
@@ -196,6 +197,9 @@ class _Session:
             self.broken = (Status.CHECKER_ERROR, str(lost), "")
         if self.broken:
             return exercise.verdict(*self.broken, seconds=time.perf_counter() - started)
+        if exercise.name not in (self.names or ()) and exercise.name in self.failed:
+            raised = self.failed[exercise.name]
+            return exercise.verdict(*self._import_failure(raised, "The cell of this answer"))
         if missing := self._missing(exercise):
             return exercise.verdict(Status.NOT_ATTEMPTED, missing)
         if failure := self._own_failure(exercise, seed):
@@ -262,6 +266,10 @@ class _Session:
                 self.broken = self._import_failure(_raised(reply))
             else:
                 self.names = [str(name)[:100] for name in reply["names"][:MAX_NAMES]]
+                self.failed = {
+                    str(name)[:100]: _raised(dict(one))
+                    for name, one in dict(reply["failed"]).items()
+                }
         except LostError as lost:
             self.broken = (*self._explain(lost, "while your file was imported"), "")
         except NO_ANSWER:
@@ -362,9 +370,9 @@ class _Session:
         return Status.ERROR, f"{lost}".rstrip(".") + f"{when}."
 
     @staticmethod
-    def _import_failure(raised: Raised) -> tuple[Status, str, str]:
+    def _import_failure(raised: Raised, what: str = "Your file") -> tuple[Status, str, str]:
         where = f" in line {raised.line}" if raised.line else ""
-        text = f"Your file cannot be imported: {raised.kind}{where}: {raised.message}".rstrip(": ")
+        text = f"{what} cannot be imported: {raised.kind}{where}: {raised.message}".rstrip(": ")
         if (raised.missing or "").partition(".")[0] in ("companion", "chapters"):
             text += " (The book's own code is not there while an answer is checked.)"
         details = f"line {raised.line}: {raised.code}" if raised.line else ""

@@ -9,8 +9,10 @@ outputs only, and these the judge compares.
 import contextlib
 import importlib.util
 import io
+import itertools
 import linecache
 import os
+import re
 import sys
 import traceback
 import types
@@ -34,6 +36,8 @@ Header = dict[str, Any]
 
 MAX_NAMES = 1000
 MAX_PRINTED = 2000
+CELL = re.compile(rb"^# In \[\d+\]:$", re.MULTILINE)
+DEFINED = re.compile(r"^def (\w{1,100})\b", re.MULTILINE)
 
 
 class Printed(io.TextIOBase):
@@ -74,13 +78,21 @@ class Answers:
         sys.modules[self.module.__name__] = self.module
         text = source.decode("utf-8", errors="replace")
         linecache.cache[self.file] = (len(source), None, text.splitlines(True), self.file)
-        try:
-            exec(compile(source, self.file, "exec", dont_inherit=True), vars(self.module))
-        except BaseException as error:
-            return self.raised(error)
+        notebook = header["file"].lower().endswith(".ipynb")
+        failed: Header = {}
+        for cell in _cells(source) if notebook else [source]:
+            try:
+                exec(compile(cell, self.file, "exec", dont_inherit=True), vars(self.module))
+            except BaseException as error:
+                raised = self.raised(error)
+                if not notebook:
+                    return raised
+                # As in a notebook, the cells behind it run; whose answers it had, is told.
+                failed |= dict.fromkeys(DEFINED.findall(cell.decode(errors="replace")), raised)
         names = [name for name, value in vars(self.module).items() if callable(value)]
         names.sort(key=self._is_imported)  # what is cut off is not the learner's own
-        return {"names": [name[:100] for name in names[:MAX_NAMES]]}
+        held = [name[:100] for name in names[:MAX_NAMES]]
+        return {"names": held, "failed": dict(itertools.islice(failed.items(), MAX_NAMES))}
 
     def _is_imported(self, name: str) -> bool:
         value = vars(self.module)[name]
@@ -134,6 +146,15 @@ class Answers:
             "memory": isinstance(error, MemoryError),
             "unwritten": isinstance(error, NotImplementedError),
         }
+
+
+def _cells(source: bytes) -> list[bytes]:
+    """Return the cells of a notebook's Python, each behind so many empty lines as stood before."""
+    edges = [*(found.start() for found in CELL.finditer(source)), len(source)]
+    return [
+        b"\n" * source.count(b"\n", 0, begin) + source[begin:end]
+        for begin, end in itertools.pairwise(edges)
+    ]
 
 
 def _is_free(name: str) -> bool:
