@@ -246,6 +246,24 @@ def test_a_worker_that_cannot_start_is_our_fault_and_not_the_learners(tmp_path):
     assert "no namespaces here" in verdict.message
 
 
+FILLING = {
+    "large files": "open(str(n), 'wb').write(bytes(8 << 20))",
+    "small files": "open(str(n), 'w').close()",
+    "folders in folders": "os.mkdir('a' * 200); os.chdir('a' * 200)",
+    "unlinked files": "f.append(open('x', 'wb')); os.unlink('x'); f[-1].write(bytes(8 << 20))",
+}
+
+
+@linux
+@pytest.mark.parametrize("what", FILLING)
+def test_an_answer_that_fills_the_disk_is_ended_where_bubblewrap_is_missing(what):
+    answer = "import itertools, os\nf = []\ndef double(x):\n for n in itertools.count():\n  "
+    with Judge(Sandbox(), spare=False) as judge:
+        verdict = judge.check((answer + FILLING[what]).encode(), [double]).verdicts[0]
+    assert verdict.status is Status.ERROR
+    assert "wrote more than 64 MB or 10,000 files to the disk" in verdict.message
+
+
 def test_a_machine_without_room_for_a_worker_is_our_fault_and_leaves_nothing(
     monkeypatch, scratch_folders
 ):

@@ -14,6 +14,7 @@ the judge from its clock.
 """
 
 import contextlib
+import errno
 import functools
 import glob
 import importlib.util
@@ -45,6 +46,8 @@ STRANGERS = 1 << 30
 SCRATCH_PREFIX = "companion-"
 START_PAUSES = (0.2, 1.0, 3.0)
 SCRATCH_BYTES = 64 << 20
+SCRATCH_FILES = 10_000
+LOOK = 0.1  # seconds from one look at a scratch folder on disk to the next
 MEMORY = 1 << 30
 KERAS_MEMORY = 4 << 30
 START_LIMIT = 120.0
@@ -129,6 +132,7 @@ class Worker:
     _scratch: str | None = field(init=False, default=None)
     _held: int | None = field(init=False, default=None)
     _late: bool = field(init=False, default=False)
+    _full: bool = field(init=False, default=False)
     _hung_up: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -248,7 +252,9 @@ class Worker:
         self, limit: float, header: Header | None = None, blobs: Sequence[bytes] = ()
     ) -> tuple[Header, bytes]:
         try:
-            with clock().until(limit, self._expire):
+            # In bubblewrap the scratch folder lies in memory, and its size is bounded there.
+            look = self._look if self._scratch else None
+            with clock().until(limit, self._expire, look):
                 if header is not None:
                     send(self._pipe("stdin"), header, blobs)
                 return receive(self._pipe("stdout"))
@@ -265,6 +271,9 @@ class Worker:
         killed = -code if code < 0 else code - 128 if self.sandbox.bubblewrap and code > 128 else 0
         if self._late:
             return LostError("timeout", f"No answer within {limit:.3g} seconds.")
+        if self._full:
+            most = f"{SCRATCH_BYTES >> 20} MB or {SCRATCH_FILES:,} files"
+            return LostError("crash", f"It wrote more than {most} to the disk.")
         if killed == getattr(signal, "SIGXCPU", -1):
             return LostError("timeout", "The processor time was used up.")
         if self._hung_up:
@@ -290,6 +299,12 @@ class Worker:
     def _expire(self) -> None:
         self._late = True
         self._kill()
+
+    def _look(self) -> None:
+        """End a worker that has filled its scratch folder: a limit holds for each file alone."""
+        if self._scratch and is_over_full(self._scratch, self._process.pid):
+            self._full = True
+            self._kill()
 
     def _kill(self) -> None:
         """Send the end to the whole group, which outlives its leader where it has children."""
@@ -334,13 +349,18 @@ class Clock(threading.Thread):
         super().__init__(name="clock", daemon=True)
         self._changed = threading.Condition()
         self._ends: dict[object, tuple[float, Callable[[], None]]] = {}
+        self._looks: dict[object, Callable[[], None]] = {}
         self.start()
 
     @contextlib.contextmanager
-    def until(self, limit: float, expire: Callable[[], None]) -> Iterator[None]:
-        """Call `expire` unless the context is left within `limit` seconds."""
+    def until(
+        self, limit: float, expire: Callable[[], None], look: Callable[[], None] | None = None
+    ) -> Iterator[None]:
+        """Call `expire` unless the context is left within `limit` seconds, and `look` meanwhile."""
         here = object()
         with self._changed:
+            if look:
+                self._looks[here] = look
             self._ends[here] = time.monotonic() + max(limit, 0.0), expire
             self._changed.notify()
         try:
@@ -348,6 +368,7 @@ class Clock(threading.Thread):
         finally:
             with self._changed:
                 self._ends.pop(here, None)
+                self._looks.pop(here, None)
 
     def run(self) -> None:
         """Wait for the nearest end, for ever."""
@@ -358,8 +379,11 @@ class Clock(threading.Thread):
                     if end <= now:
                         del self._ends[here]
                         expire()
+                for look in self._looks.values():
+                    look()
                 ends = [end for end, _ in self._ends.values()]
-                self._changed.wait(min(ends) - now if ends else None)
+                ends += [now + LOOK] if self._looks else []
+                self._changed.wait(max(min(ends) - time.monotonic(), 0) if ends else None)
 
 
 @functools.cache
@@ -457,6 +481,37 @@ def _emptied(folder: int) -> list[str]:
         if not is_folder:
             os.unlink(name, dir_fd=folder)
     return [name for name, is_folder in found if is_folder]
+
+
+def is_over_full(folder: str, process: int) -> bool:
+    """Say whether more lies in a scratch folder than an answer may leave there.
+
+    What was unlinked and is still open takes room, too; on Linux it is seen.
+    """
+    room, files = SCRATCH_BYTES, SCRATCH_FILES
+    with contextlib.suppress(OSError):
+        for one in os.scandir(f"/proc/{process}/fd"):
+            with contextlib.suppress(OSError):
+                about = one.stat()
+                if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
+                    room -= about.st_blocks * 512
+    waiting = [folder]
+    while waiting and room >= 0 and files >= 0:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    files -= 1
+                    if files < 0:
+                        break
+                    with contextlib.suppress(FileNotFoundError):  # it comes and goes
+                        room -= getattr(entry.stat(follow_symlinks=False), "st_blocks", 0) * 512
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(entry.path)
+        except OSError as error:
+            # Folders too deep for a path: nobody looks behind them.
+            if error.errno == errno.ENAMETOOLONG:
+                return True
+    return room < 0 or files < 0
 
 
 def _stranger() -> int:
