@@ -322,6 +322,9 @@ def _pair(
     """Return why two paired layers differ, the difference in parameters first."""
     if wanted is None:
         assert came is not None
+        if came.layer == "Activation" and came.own.startswith(FUSED):
+            given = came.config["activation"]
+            return [Reason(f"{came.name} ({came.own}) has activation={given!r}; expected none.")]
         text = f"{_count(came.parameters)}{_title(came)} is one layer too many."
         return [_of_layer(text, came)]
     if came is None:
