@@ -505,11 +505,11 @@ def _system() -> list[str]:
 
 
 @functools.cache
-def _libraries() -> list[str]:
-    """Return the folders within `_system` where libraries, and so the book, may be installed."""
+def _libraries(system: tuple[str, ...]) -> list[str]:
+    """Return the folders within `system` where libraries, and so the book, may be installed."""
     return [
         path
-        for folder in _system()
+        for folder in system
         for name in LIBRARIES
         for path in glob.glob(os.path.join(glob.escape(folder), "*", name))
     ]
@@ -536,8 +536,8 @@ def _secrets(shown: tuple[str, ...], books: tuple[str, ...]) -> list[str]:
 
 def _shown(packages: Sequence[str]) -> Iterator[tuple[Sequence[str], list[str]]]:
     """Yield folders that the worker sees, with what is hidden of them; later ones lie on top."""
-    books = tuple(chapters.__path__)
-    yield _system(), [*_libraries(), *_secrets(tuple(_system()), books)]
+    system, books = tuple(_system()), tuple(chapters.__path__)
+    yield system, [*_libraries(system), *_secrets(system, books)]
     yield packages, _secrets(tuple(packages), books)
 
 
