@@ -36,7 +36,12 @@ class Opaque:
         self.kind = kind
 
     def __repr__(self) -> str:
-        return f"a {self.kind}"
+        return with_article(self.kind)
+
+
+def with_article(name: str) -> str:
+    """Return a noun with the article that it is read with: an array, an LSTM, a dict."""
+    return f"{'an' if name[:1] in 'AEIOaeio' or name.startswith('LSTM') else 'a'} {name}"
 
 
 def send(stream: BinaryIO, header: Header, blobs: Sequence[bytes] = ()) -> None:
