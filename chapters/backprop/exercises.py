@@ -65,6 +65,18 @@ block_gradients.mistakes(
     lambda block, a, b, upstream: tuple(
         slope + upstream for slope in with_slopes(block, a, b, 1.0)
     ),
+    "You multiplied by the inputs at a sum: in a + b both slopes are 1.",
+    lambda block, a, b, upstream: with_slopes(block, a, b, upstream, plus=(a, b)),
+    "You turned the signs of a − b round: it rises as a grows, and falls as b grows.",
+    lambda block, a, b, upstream: with_slopes(block, a, b, upstream, minus=(-1, 1)),
+    "You gave the value of `max`: its slope along the larger input is 1.",
+    lambda block, a, b, upstream: with_slopes(
+        block, a, b, upstream, max=(a * (a > b), b * (a < b))
+    ),
+    "You shared a sum's gradient out by halves: each input gets all of it.",
+    lambda block, a, b, upstream: with_slopes(block, a, b, upstream, plus=(0.5, 0.5)),
+    "You multiplied by the other input at a sum: in a + b both slopes are 1.",
+    lambda block, a, b, upstream: with_slopes(block, a, b, upstream, plus=(b, a)),
 )
 
 
@@ -186,13 +198,17 @@ graph_gradients.hints(
 )
 
 
-def walked(rows, values, output, order, *, add=True):
-    """Return the gradients of a walk over the rows in some order."""
+def walked(rows, values, output, order, *, add=True, own=False, chain=True, twice=True):
+    """Return the gradients of a walk over the rows, which may be wrong in one way or another."""
     gradients = dict.fromkeys(values, 0.0) | {output: 1.0}
     for node, block, left, right in order(rows):
-        slopes = {"+": (1, 1), "-": (1, -1), "*": (values[right], values[left])}[block]
-        for name, slope in ((left, slopes[0]), (right, slopes[1])):
-            gradients[name] = gradients[node] * slope + (gradients[name] if add else 0.0)
+        factors = (values[left], values[right]) if own else (values[right], values[left])
+        slopes = {"+": (1, 1), "-": (1, -1), "*": factors}[block]
+        arrives = gradients[node] if chain else float(gradients[node] != 0)
+        for name, slope in list(zip((left, right), slopes, strict=True))[
+            : 1 + (twice or left != right)
+        ]:
+            gradients[name] = arrives * slope + (gradients[name] if add else 0.0)
     return {name: float(gradient) for name, gradient in gradients.items()}
 
 
@@ -231,6 +247,35 @@ graph_gradients.mistakes(
     lambda rows, values, output: {
         name: 2 * gradient for name, gradient in graph_gradients(rows, values, output).items()
     },
+    "You multiplied by the input's own value: in a · b the slope along a is b.",
+    lambda rows, values, output: walked(rows, values, output, from_the_output, own=True),
+    "You left out what the output does not depend on: its gradient is 0.0, and is asked for, too.",
+    lambda rows, values, output: {
+        name: gradient
+        for name, gradient in graph_gradients(rows, values, output).items()
+        if gradient
+    },
+    "You gave the gradients of the inputs alone: those of the nodes between belong in the dict.",
+    lambda rows, values, output: {
+        name: gradient
+        for name, gradient in graph_gradients(rows, values, output).items()
+        if name not in {row[0] for row in rows}
+    },
+    "You gave the gradients of the nodes alone: those of the inputs belong in the dict.",
+    lambda rows, values, output: {
+        name: gradient
+        for name, gradient in graph_gradients(rows, values, output).items()
+        if name in {row[0] for row in rows}
+    },
+    "You began with the output's value: its gradient for itself is 1.",
+    lambda rows, values, output: {
+        name: values[output] * gradient
+        for name, gradient in graph_gradients(rows, values, output).items()
+    },
+    "You left out what arrives at a node: the chain rule multiplies each slope by it.",
+    lambda rows, values, output: walked(rows, values, output, from_the_output, chain=False),
+    "You counted a node that is used twice by one block once: each use adds its part.",
+    lambda rows, values, output: walked(rows, values, output, from_the_output, twice=False),
 )
 
 
@@ -279,6 +324,16 @@ hinge_gradient.mistakes(
     lambda w, features, y: -w * y * (np.dot(w, features) * y < 1),
     "You counted a margin of exactly 1 as too small: there the loss is 0 already.",
     lambda w, features, y: -features * y * (np.dot(w, features) * y <= 1),
+    "You turned the condition round: the loss pays where the margin is below 1.",
+    lambda w, features, y: -features * y * (np.dot(w, features) * y >= 1),
+    "You gave the loss: its gradient for w is asked for, a number for each weight.",
+    lambda w, features, y: float(max(1 - np.dot(w, features) * y, 0)),
+    "You multiplied by the loss, as for its square: where it pays, the slope is −φ y.",
+    lambda w, features, y: -features * y * max(1 - np.dot(w, features) * y, 0),
+    "You moved w by the gradient: it is asked for by itself.",
+    lambda w, features, y: w + features * y * (np.dot(w, features) * y < 1),
+    "You gave one number: each weight has a slope of its own, −φ y.",
+    lambda w, features, y: float(-y * (np.dot(w, features) * y < 1)),
 )
 
 
@@ -386,6 +441,12 @@ hidden_delta.mistakes(
     lambda delta, weights, z: (delta * (1 - np.tanh(z) ** 2)) @ weights.T,
     "You took the sigmoid's derivative: these units are tanh.",
     lambda delta, weights, z: delta @ weights.T * squash(z) * (1 - squash(z)),
+    "You left the square out: tanh′ is 1 − a², where a = tanh(z).",
+    lambda delta, weights, z: delta @ weights.T * (1 - np.tanh(z)),
+    "You took a ReLU's derivative: these units are tanh.",
+    lambda delta, weights, z: delta @ weights.T * (z > 0),
+    "You multiplied by z itself: the slope of tanh at z is asked for.",
+    lambda delta, weights, z: delta @ weights.T * z,
 )
 
 
@@ -416,13 +477,24 @@ def train_step(x, targets, hidden, output, rate):
     return hidden - rate * x.T @ delta1, output - rate * a1.T @ delta2
 
 
-def stepped(x, targets, hidden, output, rate, *, late=False, slopes=(True, True), scale=1.0):
+def stepped(
+    x,
+    targets,
+    hidden,
+    output,
+    rate,
+    *,
+    late=False,
+    slopes=(True, True),
+    slope=lambda a: a * (1 - a),
+    scale=1.0,
+):
     """Return the weights after a step, which may be wrong in one way or another."""
     a1 = squash(x @ hidden)
     a2 = squash(a1 @ output)
-    delta2 = scale * (a2 - targets) / len(x) * (a2 * (1 - a2) if slopes[1] else 1)
+    delta2 = scale * (a2 - targets) / len(x) * (slope(a2) if slopes[1] else 1)
     new_output = output - rate * a1.T @ delta2
-    delta1 = delta2 @ (new_output if late else output).T * (a1 * (1 - a1) if slopes[0] else 1)
+    delta1 = delta2 @ (new_output if late else output).T * (slope(a1) if slopes[0] else 1)
     return hidden - rate * x.T @ delta1, new_output
 
 
@@ -474,6 +546,32 @@ train_step.mistakes(
     lambda x, targets, hidden, output, rate: (
         hidden.copy(),
         stepped(x, targets, hidden, output, rate)[1],
+    ),
+    "You took σ′ of the activations: with a = σ(z) the slope is a(1 − a), squash no more.",
+    lambda x, targets, hidden, output, rate: stepped(
+        x, targets, hidden, output, rate, slope=lambda a: squash(a) * (1 - squash(a))
+    ),
+    "You gave the gradients: the weights after the step are asked for.",
+    lambda x, targets, hidden, output, rate: [
+        (old - new) / rate
+        for old, new in zip(
+            (hidden, output), train_step(x, targets, hidden, output, rate), strict=True
+        )
+    ],
+    "You averaged over the outputs as well: the loss is summed over them.",
+    lambda x, targets, hidden, output, rate: stepped(
+        x, targets, hidden, output, rate, scale=1 / targets.shape[1]
+    ),
+    "You gave the change: the weights after the step are asked for.",
+    lambda x, targets, hidden, output, rate: [
+        new - old
+        for old, new in zip(
+            (hidden, output), train_step(x, targets, hidden, output, rate), strict=True
+        )
+    ],
+    "You took the slope of tanh, 1 − a²: these units are sigmoids.",
+    lambda x, targets, hidden, output, rate: stepped(
+        x, targets, hidden, output, rate, slope=lambda a: 1 - a**2
     ),
 )
 
@@ -626,6 +724,21 @@ central_difference.mistakes(
     lambda coefficients, x, step: 3 * np.dot(coefficients, x) ** 2 * coefficients,
     "You exchanged the two sides: the slope has the other sign.",
     lambda coefficients, x, step: differences(coefficients, x, -step, step, 2 * step),
+    "You divided by 2 and multiplied by h: write `/ (2 * h)`, with the brackets.",
+    lambda coefficients, x, step: differences(coefficients, x, step, -step, 2 / step),
+    "You divided by 2 alone: between the two places lie 2h.",
+    lambda coefficients, x, step: differences(coefficients, x, step, -step, 2),
+    "You added the two values: a slope is their difference over 2h.",
+    lambda coefficients, x, step: np.array(
+        [
+            (cubed(coefficients, x + e) + cubed(coefficients, x - e)) / (2 * step)
+            for e in step * np.eye(len(x))
+        ]
+    ),
+    "You moved by 2h each way, and divided by 2h: between the two places lie 4h then.",
+    lambda coefficients, x, step: differences(coefficients, x, 2 * step, -2 * step, 2 * step),
+    "You moved up by 2h and not down: half of it up, half of it down.",
+    lambda coefficients, x, step: differences(coefficients, x, 2 * step, 0, 2 * step),
 )
 
 

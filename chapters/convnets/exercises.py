@@ -69,6 +69,16 @@ same_padding.mistakes(
     lambda size, kernel, stride: halves(max((size // stride - 1) * stride + kernel - size, 0)),
     "You let the padding become negative: where the kernel fits, it is 0.",
     lambda size, kernel, stride: halves((-(-size // stride) - 1) * stride + kernel - size),
+    "You took (kernel − 1) // 2 on both sides: right for odd kernels at stride 1.",
+    lambda size, kernel, stride: ((kernel - 1) // 2, (kernel - 1) // 2),
+    "You put all zeros after the axis: they are shared out among both sides.",
+    lambda size, kernel, stride: (0, sum(same_padding(size, kernel, stride))),
+    "You lost the zero to spare: where their number is odd, it goes after the axis.",
+    lambda size, kernel, stride: (same_padding(size, kernel, stride)[0],) * 2,
+    "You rounded up on both sides: where the number is odd, only the side after has one more.",
+    lambda size, kernel, stride: (same_padding(size, kernel, stride)[1],) * 2,
+    "You put all zeros on both sides: they are shared out among them.",
+    lambda size, kernel, stride: (sum(same_padding(size, kernel, stride)),) * 2,
 )
 
 
@@ -122,24 +132,39 @@ count_parameters.hints(
 
 
 def counted(
-    height, width, channels, convolutions, dense, *, bias=1, halve=2, deep=True, flat=1, up=False
+    height,
+    width,
+    channels,
+    convolutions,
+    dense,
+    *,
+    bias=1,
+    halve=2,
+    deep=True,
+    flat=1,
+    up=False,
+    valid=False,
+    last=1,
+    each=False,
 ):
     """Count with one thing done otherwise."""
     total, first = 0, channels
     for kernel, filters in convolutions:
-        total += filters * (kernel * kernel * (channels if deep else first) + bias)
+        below = channels if deep else first
+        total += filters * (kernel * kernel * below + bias * (below if each else 1))
+        height, width = (n - valid * (kernel - 1) for n in (height, width))
         height, width = ((n + up * (halve - 1)) // halve for n in (height, width))
         channels = filters
     features = height * width * (channels if flat else 1)
-    for units in dense:
-        total += units * (features + bias)
+    for number, units in enumerate(dense):
+        total += units * (features + (last if number == len(dense) - 1 else bias))
         features = units
     return total
 
 
 count_parameters.mistakes(
     "You left the biases out: every filter and every unit has one.",
-    partial(counted, bias=0),
+    partial(counted, bias=0, last=0),
     "You left the pooling out: it halves the maps before they are flattened.",
     partial(counted, halve=1),
     "You gave every filter the image's channels: it reads all maps of the layer below.",
@@ -152,6 +177,14 @@ count_parameters.mistakes(
     lambda height, width, channels, convolutions, dense: counted(
         height, width, channels, convolutions, []
     ),
+    "You left out the biases of the output layer: every unit has one.",
+    partial(counted, last=0),
+    "You took what a kernel hangs over off at each convolution: padding 'same' keeps the size.",
+    partial(counted, valid=True),
+    "You gave every channel of a filter a bias: a filter has one in all.",
+    partial(counted, each=True),
+    "You left out the biases of the convolutions and the hidden layers: each unit has one.",
+    partial(counted, bias=0),
 )
 
 
@@ -309,6 +342,17 @@ class_activation_map.mistakes(
     lambda maps, weights, label: np.maximum(maps @ weights[:, label], 0),
     "You divided by the number of maps: the weights already weigh them.",
     lambda maps, weights, label: maps @ weights[:, label] / maps.shape[-1],
+    "You multiplied by the maps' averages as well: the map is the sum before averaging.",
+    lambda maps, weights, label: maps @ (weights[:, label] * maps.mean(axis=(0, 1))),
+    "You scaled the map to 0 to 1: its mean is to be the score of the class.",
+    lambda maps, weights, label: (
+        (maps @ weights[:, label] - (maps @ weights[:, label]).min())
+        / max(np.ptp(maps @ weights[:, label]), 1e-12)
+    ),
+    "You kept the largest of the weighted maps: they are summed.",
+    lambda maps, weights, label: (maps * weights[:, label]).max(axis=-1),
+    "You kept the weighted maps apart: at each place they are summed.",
+    lambda maps, weights, label: maps * weights[:, label],
 )
 
 

@@ -106,6 +106,14 @@ parameter_count.mistakes(
     lambda height, width, channels, filters: filters * channels * (height * width + 1),
     "You took the kernel for a square: its height and width may differ.",
     lambda height, width, channels, filters: filters * (height * height * channels + 1),
+    "You counted one filter and a bias for each: each of them has weights of its own, too.",
+    lambda height, width, channels, filters: height * width * channels + filters,
+    "You added the kernel's sides: it has height × width weights in each channel.",
+    lambda height, width, channels, filters: filters * ((height + width) * channels + 1),
+    "You added the channels: a kernel has height × width weights in each of them.",
+    lambda height, width, channels, filters: filters * (height * width + channels + 1),
+    "You gave every channel of the input a bias: every filter has one.",
+    lambda height, width, channels, filters: filters * height * width * channels + channels,
 )
 
 
@@ -223,6 +231,14 @@ receptive_field.mistakes(
     "You took the layers in the wrong order: r + (k − 1) · step begins at the input, "
     "s · (r − 1) + k at the last layer.",
     lambda kernels, strides: receptive_field(kernels[::-1], strides[::-1]),
+    "You multiplied the kernels: a layer adds k − 1 steps.",
+    lambda kernels, strides: int(np.prod(kernels)),
+    "You used a layer's own stride, and that alone: a step is the strides of all below it.",
+    lambda kernels, strides: 1 + sum((k - 1) * s for k, s in zip(kernels, strides, strict=True)),
+    "You gave the largest kernel: each layer widens what those below it see.",
+    lambda kernels, strides: max(kernels),
+    "You added k steps for each layer: windows overlap, a layer adds k − 1.",
+    lambda kernels, strides: sum(k * int(np.prod(strides[:i])) for i, k in enumerate(kernels)),
 )
 
 
@@ -274,6 +290,14 @@ cross_correlate.mistakes(
     ),
     "You moved the kernel by its own size: windows overlap, the stride is 1.",
     lambda image, kernel: cross_correlate(image, kernel)[:: kernel.shape[0], :: kernel.shape[1]],
+    "You padded the image by one all round: here the kernel stays inside ('valid').",
+    lambda image, kernel: cross_correlate(np.pad(image, 1), kernel),
+    "You took the largest product: the window's products are summed.",
+    lambda image, kernel: (sliding_window_view(image, kernel.shape) * kernel).max(axis=(2, 3)),
+    "You let the kernel hang over the edges ('full'): here it stays inside ('valid').",
+    lambda image, kernel: cross_correlate(
+        np.pad(image, [(side - 1, side - 1) for side in kernel.shape]), kernel
+    ),
 )
 
 
@@ -422,6 +446,16 @@ dilated_correlate.mistakes(
     lambda signal, kernel, dilation: dilated_correlate(signal, kernel[::-1], dilation),
     "You also strode by the dilation: the kernel still moves by 1.",
     lambda signal, kernel, dilation: dilated_correlate(signal, kernel, dilation)[::dilation],
+    "You let the kernel hang over the end: count only where the whole kernel fits.",
+    lambda signal, kernel, dilation: dilated_correlate(
+        np.pad(signal, (0, dilation * (len(kernel) - 1))), kernel, dilation
+    ),
+    "You repeated the weights: between two of them the kernel reads nothing.",
+    lambda signal, kernel, dilation: dilated_correlate(signal, kernel.repeat(dilation), 1),
+    "You went on at the beginning when the signal ended: count only where the whole kernel fits.",
+    lambda signal, kernel, dilation: dilated_correlate(
+        np.append(signal, signal[: dilation * (len(kernel) - 1)]), kernel, dilation
+    ),
 )
 
 
@@ -633,6 +667,16 @@ max_pool.mistakes(
     lambda maps, size: np.where(
         max_pool(maps, size) >= max_pool(-maps, size), max_pool(maps, size), -max_pool(-maps, size)
     ),
+    "You kept the first number of each window: the largest is asked for.",
+    lambda maps, size: maps[::size, ::size][
+        : maps.shape[0] // size, : maps.shape[1] // size
+    ].copy(),
+    "You dropped what is left over at the near edges: the windows begin at the first row.",
+    lambda maps, size: max_pool(maps[maps.shape[0] % size :, maps.shape[1] % size :], size),
+    "You added each window up: max pooling keeps the largest.",
+    lambda maps, size: sliding_window_view(maps, (size, size), axis=(0, 1))[::size, ::size].sum(
+        axis=(-2, -1)
+    ),
 )
 
 
@@ -717,6 +761,12 @@ image_gradient.hints(
 image_gradient.mistakes(
     "You flipped the kernel: laid back window by window, it lies as it lay.",
     lambda upstream, image, kernel: image_gradient(upstream, image, kernel[::-1, ::-1]),
+    "You multiplied by the image: what arrives is multiplied by the kernel's weights alone.",
+    lambda upstream, image, kernel: image_gradient(upstream, image, kernel) * image,
+    "You gave the kernel's gradient: that for the image has the image's shape.",
+    lambda upstream, image, kernel: kernel_gradient(upstream, image, kernel),
+    "You took the mean over the kernel: what comes back from all places adds up.",
+    lambda upstream, image, kernel: image_gradient(upstream, image, kernel) / kernel.size,
 )
 
 
@@ -771,6 +821,7 @@ def _(rng):
     yield np.array([[[2.0], [-3.0]]]), rng.permutation(np.arange(8.0)).reshape(2, 4, 1), 2
     yield rng.normal(size=(3, 2, 2)), rng.normal(size=(6, 5, 2)), 2
     yield rng.normal(size=(2, 2, 1)), rng.normal(size=(7, 6, 1)), 3
+    yield rng.normal(size=(2, 2, 2)), -np.abs(rng.normal(size=(4, 5, 2))), 2
 
 
 max_pool_gradient.hints(
@@ -789,6 +840,12 @@ max_pool_gradient.mistakes(
     lambda upstream, maps, size: max_pool_gradient(upstream, maps, size) * maps,
     "You gave the smallest pixel the gradient: the largest one won.",
     lambda upstream, maps, size: max_pool_gradient(upstream, -maps, size),
+    "You gave the numbers that won: what arrives goes back to their places.",
+    lambda upstream, maps, size: max_pool_gradient(np.ones_like(upstream), maps, size) * maps,
+    "You divided by the size of the window: its largest number gets all that arrives.",
+    lambda upstream, maps, size: max_pool_gradient(upstream, maps, size) / size**2,
+    "You left out windows whose largest number is negative: it gets all that arrives, too.",
+    lambda upstream, maps, size: max_pool_gradient(upstream, maps, size) * (maps > 0),
 )
 
 

@@ -154,6 +154,33 @@ windows_of_two_splits.mistakes(
     lambda lengths, in_test, length, stride: windows_of_two_splits(
         lengths, in_test, length, stride
     )[::-1],
+    "That is a leak: every window is in both splits. Split recordings, then cut.",
+    lambda lengths, in_test, length, stride: (
+        [np.array(_all_windows(lengths, length, stride), int).reshape(-1, 2)] * 2
+    ),
+    "That is a leak: you dealt the windows out in turn. Split recordings, then cut.",
+    lambda lengths, in_test, length, stride: [
+        np.array(_all_windows(lengths, length, stride)[first::2], int).reshape(-1, 2)
+        for first in (0, 1)
+    ],
+    "You numbered the recordings of each split anew: keep the numbers that they have.",
+    lambda lengths, in_test, length, stride: [
+        np.stack([np.unique(rows[:, 0], return_inverse=True)[1], rows[:, 1]], axis=1)
+        for rows in windows_of_two_splits(lengths, in_test, length, stride)
+    ],
+    "You kept the first window of each recording only: go on by the stride.",
+    lambda lengths, in_test, length, stride: [
+        rows[rows[:, 1] == 0] for rows in windows_of_two_splits(lengths, in_test, length, stride)
+    ],
+    "You gave where a window ends: its start is asked for.",
+    lambda lengths, in_test, length, stride: [
+        rows + np.array([0, length])
+        for rows in windows_of_two_splits(lengths, in_test, length, stride)
+    ],
+    "You exchanged the columns: a row is (recording, start).",
+    lambda lengths, in_test, length, stride: [
+        rows[:, ::-1] for rows in windows_of_two_splits(lengths, in_test, length, stride)
+    ],
 )
 
 
@@ -212,6 +239,22 @@ steps_left.mistakes(
     lambda samples, layers: steps_left(samples, layers * [1, 1, 0]),
     "You padded every layer: without padding the kernel's length is lost.",
     lambda samples, layers: steps_left(samples, layers * [1, 1, 0] + [0, 0, 1]),
+    "You divided by the stride where there is no padding: the kernel's length is lost first.",
+    lambda samples, layers: _shrunk(
+        samples, layers, lambda n, k, s, same: -(-n // s) if same else n // s
+    ),
+    "You rounded up where there is no padding: a last step that does not fit is not taken.",
+    lambda samples, layers: _shrunk(
+        samples, layers, lambda n, k, s, same: -(-n // s) if same else -(-(n - k) // s) + 1
+    ),
+    "You divided by all strides at once: each layer rounds, and may lose its kernel's length.",
+    lambda samples, layers: int(samples // np.prod([layer[1] for layer in layers])),
+    "You left the strides out: each step moves the kernel by `stride` samples.",
+    lambda samples, layers: _shrunk(
+        samples, layers, lambda n, k, s, same: n if same else n - k + 1
+    ),
+    "You went through the layers backwards: the first one reads the signal.",
+    lambda samples, layers: steps_left(samples, layers[::-1]),
 )
 
 
@@ -277,6 +320,24 @@ attention_pooling.mistakes(
     lambda x, w, v: [x.mean(axis=0), attention_pooling(x, w, v)[1]],
     "You took the softmax of minus the energies: the sign is turned.",
     lambda x, w, v: attention_pooling(x, w, -v),
+    "You kept the step with the largest energy: the softmax gives every step a weight.",
+    lambda x, w, v: _pooled(x, (np.tanh(x @ w) @ v == (np.tanh(x @ w) @ v).max()).astype(float)),
+    "You took the sigmoid of each energy: the weights sum to 1, as a softmax has it.",
+    lambda x, w, v: _pooled(x, 1 / (1 + np.exp(-np.tanh(x @ w) @ v))),
+    "You pooled tanh(x w): the steps themselves are averaged.",
+    lambda x, w, v: [
+        attention_pooling(x, w, v)[1] @ np.tanh(x @ w),
+        attention_pooling(x, w, v)[1],
+    ],
+    "You left the weighted steps apart: add them up.",
+    lambda x, w, v: [
+        attention_pooling(x, w, v)[1][:, None] * x,
+        attention_pooling(x, w, v)[1],
+    ],
+    "You gave every step the same weight: the energies decide.",
+    lambda x, w, v: _pooled(x, np.full(len(x), 1 / len(x))),
+    "You exchanged the two: the pooled step comes first, then the weights.",
+    lambda x, w, v: attention_pooling(x, w, v)[::-1],
 )
 
 
@@ -335,5 +396,19 @@ precision_at_prevalence.mistakes(
     "You swapped the ill and the healthy: sensitivity goes with the prevalence.",
     lambda sensitivity, specificity, prevalence: precision_at_prevalence(
         sensitivity, specificity, 1 - prevalence
+    ),
+    "You gave the share of answers that are right, the accuracy: alarms alone are asked for.",
+    lambda sensitivity, specificity, prevalence: (
+        sensitivity * prevalence + specificity * (1 - prevalence)
+    ),
+    "You divided by all the ill: among the alarms are those who were found, and no others.",
+    lambda sensitivity, specificity, prevalence: (
+        sensitivity * prevalence / (prevalence + (1 - specificity) * (1 - prevalence))
+    ),
+    "You gave the share of all who are ill and found: divide by the share of alarms.",
+    lambda sensitivity, specificity, prevalence: sensitivity * prevalence,
+    "You gave the share of alarms that are false: 1 minus that is asked for.",
+    lambda sensitivity, specificity, prevalence: (
+        1 - precision_at_prevalence(sensitivity, specificity, prevalence)
     ),
 )

@@ -135,6 +135,10 @@ initial_variance.mistakes(
     lambda shape, activation: _variance(shape, activation, window=False),
     "You gave the bound of a uniform distribution: its variance is a third of the bound's square.",
     lambda shape, activation: np.sqrt(3 * initial_variance(shape, activation)),
+    "You gave the square of a uniform draw's limit: its variance is a third of that.",
+    lambda shape, activation: 3 * initial_variance(shape, activation),
+    "You exchanged He and Glorot: He's is for ReLU.",
+    lambda shape, activation: initial_variance(shape, "tanh" if activation == "relu" else "relu"),
 )
 
 
@@ -271,6 +275,18 @@ clip_by_global_norm.mistakes(
         lambda g: min(
             1, limit / np.sqrt(np.mean(np.concatenate([one.ravel() for one in gradients]) ** 2))
         ),
+    ),
+    "You took the mean of the arrays' norms: all entries count together.",
+    lambda gradients, limit: _scaled(
+        gradients, lambda g: min(1, limit / np.mean([np.linalg.norm(one) for one in gradients]))
+    ),
+    "You threw long gradients away: shorten them, their direction is worth keeping.",
+    lambda gradients, limit: _scaled(
+        gradients, lambda g: float(np.sqrt(sum((one**2).sum() for one in gradients)) <= limit)
+    ),
+    "You turned the factor over: it is limit / norm.",
+    lambda gradients, limit: _scaled(
+        gradients, lambda g: max(1, np.sqrt(sum((one**2).sum() for one in gradients)) / limit)
     ),
 )
 
@@ -450,6 +466,14 @@ bottleneck_parameters.mistakes(
     lambda channels, width, stride: _bottleneck(channels, width, stride, wide=1),
     "You counted the 3×3 kernels as 1×1: each has nine weights for each map.",
     lambda channels, width, stride: _bottleneck(channels, width, stride, kernel=1),
+    "You counted biases of the three convolutions: a normalization's β does their work.",
+    lambda channels, width, stride: bottleneck_parameters(channels, width, stride) + 6 * width,
+    "You counted three weights for a 3×3 kernel: it has nine for each map.",
+    lambda channels, width, stride: _bottleneck(channels, width, stride, kernel=3),
+    "You ended the three convolutions with `width` maps: the last has four times as many.",
+    lambda channels, width, stride: (
+        bottleneck_parameters(channels, width, stride) - 3 * width * width - 6 * width
+    ),
 )
 
 

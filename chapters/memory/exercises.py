@@ -62,12 +62,23 @@ lstm_step.hints(
 
 
 def lstm_step_with(
-    x, h, C, weights, *, order="fiCo", write=True, squash=np.tanh, joined="hx", bias=1, old=False
+    x,
+    h,
+    C,
+    weights,
+    *,
+    order="fiCo",
+    write=True,
+    coupled=False,
+    squash=np.tanh,
+    joined="hx",
+    bias=1,
+    old=False,
 ):
     """Return an LSTM step with one thing done otherwise."""
     h_x = np.concatenate([h, x] if joined == "hx" else [x, h])
     f, i, candidate, o = (weights[f"W_{g}"] @ h_x + bias * weights[f"b_{g}"] for g in order)
-    i = sigmoid(i) if write else 1
+    i = 1 - sigmoid(f) if coupled else sigmoid(i) if write else 1
     new = sigmoid(f) * C + i * np.tanh(candidate)
     return sigmoid(o) * squash(C if old else new), new
 
@@ -89,6 +100,8 @@ lstm_step.mistakes(
     partial(lstm_step_with, joined="xh"),
     "You left the biases out: each of the four has its own.",
     partial(lstm_step_with, bias=0),
+    "You took 1 − f for the write gate: i has weights of its own.",
+    partial(lstm_step_with, coupled=True),
 )
 
 
@@ -466,6 +479,16 @@ last_outputs.mistakes(
     lambda outputs, mask: outputs[:, 0],
     "You used the shortest sequence's length for all: each has its own.",
     lambda outputs, mask: outputs[:, mask.sum(axis=1).min() - 1],
+    "You went one step too far: n real steps end at index n − 1.",
+    lambda outputs, mask: outputs[
+        np.arange(len(outputs)), np.minimum(mask.sum(axis=1), outputs.shape[1] - 1)
+    ],
+    "You took the last step of all, and zeros where that is padding: look for the last real one.",
+    lambda outputs, mask: outputs[:, -1] * mask[:, -1:],
+    "You took the largest of the real steps: the last of them is asked for.",
+    lambda outputs, mask: np.where(mask[..., None], outputs, -np.inf).max(axis=1),
+    "You added the real steps up: the last of them is asked for.",
+    lambda outputs, mask: (outputs * mask[..., None]).sum(axis=1),
 )
 
 
@@ -550,6 +573,47 @@ lstm_step_gradient.mistakes(
     lambda upstream, C, a_f, a_i, a_C, a_o: lstm_step_gradient(
         np.ones_like(C), C, a_f, a_i, a_C, a_o
     ),
+    "You took 1 − C² for the slope of the tanh that reads the memory: it is 1 − tanh²(C).",
+    lambda upstream, C, a_f, a_i, a_C, a_o: (
+        *(
+            part * (1 - (sigmoid(a_f) * C + sigmoid(a_i) * np.tanh(a_C)) ** 2)
+            for part in lstm_gradient_with(upstream, C, a_f, a_i, a_C, a_o, read_slope=False)[:4]
+        ),
+        lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[4],
+    ),
+    "You took the sigmoid's slope for the candidate: it is a tanh, whose slope is 1 − tanh².",
+    lambda upstream, C, a_f, a_i, a_C, a_o: (
+        *lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[:3],
+        lstm_gradient_with(upstream, C, a_f, a_i, a_C, a_o, tanh=False)[3]
+        * np.tanh(a_C)
+        * (1 - np.tanh(a_C)),
+        lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[4],
+    ),
+    "You gave the read gate the memory as it is: o is multiplied by its tanh.",
+    lambda upstream, C, a_f, a_i, a_C, a_o: (
+        *lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[:4],
+        upstream
+        * (sigmoid(a_f) * C + sigmoid(a_i) * np.tanh(a_C))
+        * sigmoid(a_o)
+        * (1 - sigmoid(a_o)),
+    ),
+    "You gave the keep gate the new memory: f is multiplied by the old C.",
+    lambda upstream, C, a_f, a_i, a_C, a_o: (
+        lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[0],
+        lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[1]
+        / C
+        * (sigmoid(a_f) * C + sigmoid(a_i) * np.tanh(a_C)),
+        *lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[2:],
+    ),
+    "You gave the gradient of C last: it comes first, then a_f, a_i, a_C and a_o.",
+    lambda upstream, C, a_f, a_i, a_C, a_o: [
+        lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[part] for part in (1, 2, 3, 4, 0)
+    ],
+    "You left the read gate out of the way to the memory: h is o * tanh(C).",
+    lambda upstream, C, a_f, a_i, a_C, a_o: (
+        *(part / sigmoid(a_o) for part in lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[:4]),
+        lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[4],
+    ),
 )
 
 
@@ -617,7 +681,9 @@ through_time.hints(
 )
 
 
-def walked_back(upstream, keep, write, xs, *, decay=True, first=0, slope=True, late=False):
+def walked_back(
+    upstream, keep, write, xs, *, decay=True, first=0, slope=True, late=False, raw=False
+):
     """Return the gradients with one part of the walk left out."""
     f, memory = sigmoid(keep), [0.0]
     for x in xs:
@@ -626,7 +692,7 @@ def walked_back(upstream, keep, write, xs, *, decay=True, first=0, slope=True, l
     for t in reversed(range(first, len(xs))):
         d_keep += dC * memory[t + 1 if late else t] * (f * (1 - f) if slope else 1)
         d_write += dC * (1 - np.tanh(write * xs[t]) ** 2) * xs[t]
-        dC = dC * f if decay else dC
+        dC = dC * (keep if raw else f) if decay else dC
     return d_keep, d_write
 
 
@@ -645,7 +711,19 @@ through_time.mistakes(
     lambda upstream, keep, write, xs: tuple(
         part / len(xs) for part in walked_back(upstream, keep, write, xs)
     ),
+    "You multiplied by `keep` itself on the way back: the memory is scaled by σ(keep).",
+    partial(walked_back, raw=True),
 )
+
+
+@through_time.mistake("You walked from the first step on: going back begins at the last one.")
+def _(upstream, keep, write, xs):
+    f, memory = sigmoid(keep), [0.0]
+    for x in xs:
+        memory.append(f * memory[-1] + np.tanh(write * x))
+    shares = upstream * f ** np.arange(len(xs))
+    slopes = 1 - np.tanh(write * xs) ** 2
+    return float(shares @ memory[:-1]) * f * (1 - f), float(shares @ (slopes * xs))
 
 
 # A network ---------------------------------------------------------------------------------------

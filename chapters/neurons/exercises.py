@@ -54,6 +54,10 @@ neuron.mistakes(
     lambda x, weights, bias: float(weights @ x + bias),
     "You turned the classes round: +1 is the side where the sum is above 0.",
     lambda x, weights, bias: -neuron(x, weights, bias),
+    "You squashed the sum: a perceptron answers +1 or −1, nothing between.",
+    lambda x, weights, bias: float(np.tanh(weights @ x + bias)),
+    "You answered for each input by itself: add the products up first.",
+    lambda x, weights, bias: np.where(weights * x + bias > 0, 1.0, -1.0),
 )
 
 
@@ -85,6 +89,8 @@ def _(rng):
     yield np.array([1.0, 1.0]), 1.0, np.array([2.0, 3.0]), 1.0, 0.5
     yield np.array([0.0, 0.0]), 0.0, np.array([3.0, 1.0]), 1.0, 1.0
     yield np.array([0.0, 0.0]), 0.0, np.array([3.0, 1.0]), -1.0, 1.0
+    for bias in (-3.0, -8.0):  # of the two, the bias decides one
+        yield np.array([1.0, 1.0]), bias, np.array([2.0, 3.0]), 1.0, 0.5
     for target in (1.0, -1.0) * 4:
         yield rng.normal(size=3), float(rng.normal()), rng.normal(size=3), target, 0.25
 
@@ -173,6 +179,18 @@ perceptron_update.mistakes(
     lambda weights, bias, x, target, rate: updated(
         weights, bias, x, target - (weights @ x + bias), rate
     ),
+    "You left the bias out of the output: the answer is sign(wᵀx + b).",
+    lambda weights, bias, x, target, rate: updated(
+        weights, bias, x, error_of(weights, 0.0, x, target), rate
+    ),
+    "You used `np.sign`, which answers 0 on the line: here that is −1.",
+    lambda weights, bias, x, target, rate: updated(
+        weights, bias, x, target - np.sign(weights @ x + bias), rate
+    ),
+    "You counted the line itself as +1: sign(0) is −1 here.",
+    lambda weights, bias, x, target, rate: updated(
+        weights, bias, x, target - (1.0 if weights @ x + bias >= 0 else -1.0), rate
+    ),
 )
 
 
@@ -237,6 +255,28 @@ def counted_afterwards(weights, bias, X, y):
     return weights, bias, int(np.sum(np.where(X @ weights + bias > 0, 1.0, -1.0) != y))
 
 
+def swept(
+    weights,
+    bias,
+    X,
+    y,
+    *,
+    scale=1.0,
+    bias_too=True,
+    late=False,
+    error_of=lambda target, output: target - output,
+    sign=lambda z: 1.0 if z > 0 else -1.0,
+):
+    """Return line and count of a sweep, which may be wrong in one way or another."""
+    mistakes = 0
+    for x, target in zip(X, y, strict=True):
+        output = sign(weights @ x + bias)
+        error = scale * error_of(target, output)
+        weights, bias = weights + error * x, bias + (error if bias_too else 0.0)
+        mistakes += int((sign(weights @ x + bias) if late else output) != target)
+    return weights, bias, mistakes
+
+
 perceptron_sweep.mistakes(
     "You stopped at the first mistake: a sweep goes on to the last example.",
     first_mistake_only,
@@ -258,6 +298,18 @@ perceptron_sweep.mistakes(
     lambda weights, bias, X, y: perceptron_sweep(0 * weights, 0.0, X, y),
     "You went through the examples backwards: the order changes the line.",
     lambda weights, bias, X, y: perceptron_sweep(weights, bias, X[::-1], y[::-1]),
+    "You added target · x on a mistake: target − output is twice the target.",
+    lambda *given: swept(*given, scale=0.5),
+    "You moved the line at every example: where the answer is right, the error is 0.",
+    lambda *given: swept(*given, error_of=lambda target, output: target),
+    "You counted after the update: an example is a mistake by the answer before it.",
+    lambda *given: swept(*given, late=True),
+    "You left the bias where it was: it is a weight, too, whose input is 1.",
+    lambda *given: swept(*given, bias_too=False),
+    "You took output − target: the line turns away from the answer.",
+    lambda *given: swept(*given, scale=-1.0),
+    "You counted the line itself as +1: sign(0) is −1 here.",
+    lambda *given: swept(*given, sign=lambda z: 1.0 if z >= 0 else -1.0),
 )
 
 
@@ -313,6 +365,10 @@ xor_network.mistakes(
     lambda X: np.where(np.isin(X, [0.0, 1.0]).all(axis=1) & (X[:, 0] != X[:, 1]), 1.0, -1.0),
     "You shifted both lines: the thresholds are ½ and 1½, so the biases are −½ and −1½.",
     lambda X: strip(X, -1.5, -0.5),
+    "You compared the two inputs, each with ½: the lines lie where their sum is ½ and 1½.",
+    lambda X: np.where((X > 0.5).sum(axis=1) == 1, 1.0, -1.0),
+    "You put the second line at 1: it lies at 1½, beyond (1, 0) and (0, 1).",
+    lambda X: strip(X, 0.5, 1.0),
 )
 
 
@@ -365,6 +421,14 @@ sigmoid_slope.mistakes(
     lambda z: 1 - squashed(z),
     "You gave the slope a minus: the sigmoid rises everywhere.",
     lambda z: -sigmoid_slope(z),
+    "You gave a²: the derivative is a(1 − a).",
+    lambda z: squashed(z) ** 2,
+    "You gave the derivative of tanh: the sigmoid is a quarter as steep at 0.",
+    lambda z: 1 - np.tanh(z) ** 2,
+    "You gave the derivative of a ReLU, 0 or 1: the sigmoid is nowhere so steep.",
+    lambda z: np.where(z > 0, 1.0, 0.0),
+    "You gave a(1 + a): the derivative is a(1 − a).",
+    lambda z: squashed(z) * (1 + squashed(z)),
 )
 
 
@@ -399,6 +463,12 @@ tanh_slope.mistakes(
     lambda z: (1 - np.tanh(z)) ** 2,
     "You gave the sigmoid's derivative: tanh is four times as steep at 0.",
     lambda z: sigmoid_slope(z),
+    "You gave tanh itself: its derivative is asked for.",
+    np.tanh,
+    "You squashed twice: the derivative at z needs tanh(z), not tanh(tanh(z)).",
+    lambda z: 1 - np.tanh(np.tanh(z)) ** 2,
+    "You gave a plus: the derivative is 1 − a², never above 1.",
+    lambda z: 1 + np.tanh(z) ** 2,
 )
 
 
@@ -446,6 +516,12 @@ leaky_relu_slope.mistakes(
     lambda z, alpha: np.where(z > 0, 1.0, -alpha),
     "You gave 0 at the kink: the slope from the left is α.",
     lambda z, alpha: np.where(z > 0, 1.0, np.where(z < 0, alpha, 0.0)),
+    "You gave z above 0: that is the value, its slope is 1.",
+    lambda z, alpha: np.where(z > 0, z, alpha),
+    "You gave the mean of both slopes at the kink: the one from the left is α.",
+    lambda z, alpha: np.where(z > 0, 1.0, np.where(z < 0, alpha, (1 + alpha) / 2)),
+    "You gave 1 − α below 0: the slope is α.",
+    lambda z, alpha: np.where(z > 0, 1.0, 1 - alpha),
 )
 
 
@@ -634,6 +710,20 @@ cross_entropy.mistakes(
     quietly(lambda logits, labels: float(-np.mean(np.log(picked(powers_over(logits, 0), labels))))),
     "You gave 1 − p(label): the loss is −log p(label).",
     lambda logits, labels: float(np.mean(1 - picked(softmax(logits), labels))),
+    "You clipped the probabilities: a sure mistake then costs the same however sure it was.",
+    lambda logits, labels: float(
+        -np.mean(np.log(np.clip(picked(softmax(logits), labels), 1e-7, 1)))
+    ),
+    "You added a little to the probability: a sure mistake costs the same then, however sure.",
+    lambda logits, labels: float(-np.mean(np.log(picked(softmax(logits), labels) + 1e-12))),
+    "You left the logarithm out: the loss is −log p(label), not −p(label).",
+    lambda logits, labels: float(-np.mean(picked(softmax(logits), labels))),
+    "You used the logarithm to base 2: the natural one is asked for.",
+    lambda logits, labels: cross_entropy(logits, labels) / np.log(2),
+    "You kept one loss for each example: their mean is asked for.",
+    lambda logits, labels: np.array(
+        [cross_entropy(logits[[n]], labels[[n]]) for n in range(len(labels))]
+    ),
 )
 
 
@@ -780,4 +870,12 @@ kl_divergence.mistakes(
     lambda p, q: kl_divergence(p, q) / len(p),
     "You turned the fraction over: log(q / p) is negative where p is larger.",
     lambda p, q: -kl_divergence(p, q),
+    "You kept one term for each class: their sum is asked for.",
+    quietly(lambda p, q: np.where(p > 0, p * np.log(p / q), 0.0)),
+    "You compared by squares: each class costs p log(p / q).",
+    lambda p, q: float(np.sum((p - q) ** 2)),
+    "You took the terms without their signs: those of classes where q is larger are negative.",
+    lambda p, q: float(np.sum(abs(p * np.log(np.where(p > 0, p, 1) / q)))),
+    "You compared by absolute differences: each class costs p log(p / q).",
+    lambda p, q: float(np.sum(abs(p - q))),
 )

@@ -237,7 +237,31 @@ momentum.mistakes(
     lambda weights, gradients, rates, alpha: weights - (1 - alpha) * rates @ gradients,
     "That is gradient descent: the weights move by the average s, not by the gradient.",
     lambda weights, gradients, rates, alpha: weights - rates @ gradients,
+    "That is Keras's velocity, with the rate inside and no factor 1 − α: here s is an average.",
+    lambda weights, gradients, rates, alpha: _velocity(
+        weights, gradients, rates, alpha, lambda old, new, step: new
+    ),
+    "You used the first rate throughout: every step has its own.",
+    lambda weights, gradients, rates, alpha: momentum(
+        weights, gradients, np.full_like(rates, rates[0]), alpha
+    ),
+    "You kept the weights of every step: those after the last one are asked for.",
+    lambda weights, gradients, rates, alpha: np.array(
+        [
+            momentum(weights, gradients[: n + 1], rates[: n + 1], alpha)
+            for n in range(len(gradients))
+        ]
+    ),
 )
+
+
+@momentum.mistake("You divided s by 1 − αᵗ: that correction is Adam's.")
+def _(weights, gradients, rates, alpha):
+    s = np.zeros_like(weights)
+    for step, (gradient, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+        s = alpha * s + (1 - alpha) * gradient
+        weights = weights - rate * s / (1 - alpha**step)
+    return weights
 
 
 @exercise(points=2)
@@ -310,6 +334,16 @@ nesterov.mistakes(
     ),
     "You walked uphill: η ∂E/∂w is taken away.",
     lambda weights, gradients, rates, alpha: nesterov(weights, gradients, -rates, alpha),
+    "You averaged in the look-ahead alone: Keras's rule has no factor 1 − α.",
+    lambda weights, gradients, rates, alpha: _velocity(
+        weights, gradients, rates, alpha, lambda old, new, step: alpha * new + (1 - alpha) * step
+    ),
+    "You looked ahead from the velocity before: v is updated first.",
+    lambda weights, gradients, rates, alpha: _velocity(
+        weights, gradients, rates, alpha, lambda old, new, step: alpha * old + new
+    ),
+    "That is momentum as Intro to ML has it, an average: Nesterov's step is α v − η ∂E/∂w.",
+    lambda weights, gradients, rates, alpha: momentum(weights, gradients, rates, alpha),
 )
 
 
@@ -373,6 +407,8 @@ keras_settings.mistakes(
     ),
     "You left the root out: ε is added to √r, so the correction's root counts.",
     lambda rate, alpha, epsilon, rho, step: (rate * (1 - alpha), alpha, epsilon * (1 - rho**step)),
+    "You left η and ε as they are: Keras counts both in another way.",
+    lambda rate, alpha, epsilon, rho, step: (rate, alpha, epsilon),
 )
 
 
@@ -805,6 +841,18 @@ batch_norm_inference.mistakes(
     "You exchanged γ and β: γ multiplies, β is added.",
     lambda x, gamma, beta, mean, variance, epsilon: batch_norm_inference(
         x, beta, gamma, mean, variance, epsilon
+    ),
+    "You added ε to the root: it is added to the variance, under the root.",
+    lambda x, gamma, beta, mean, variance, epsilon: (
+        gamma * (x - mean) / (np.sqrt(variance) + epsilon) + beta
+    ),
+    "You used the batch's variance with the moving mean: both are moving averages.",
+    lambda x, gamma, beta, mean, variance, epsilon: batch_norm_inference(
+        x, gamma, beta, mean, x.var(axis=0), epsilon
+    ),
+    "You multiplied β by γ: y is γ x̂ + β, so β comes last.",
+    lambda x, gamma, beta, mean, variance, epsilon: batch_norm_inference(
+        x, gamma, gamma * beta, mean, variance, epsilon
     ),
 )
 

@@ -54,6 +54,18 @@ class_weights.mistakes(
     ),
     "You measured each class by the largest: then the mean over the examples is above 1.",
     lambda y, classes: np.bincount(y).max() / np.bincount(y, minlength=classes),
+    "You gave the reciprocal of the counts: multiply by n / classes, so that the mean is 1.",
+    lambda y, classes: 1 / np.bincount(y, minlength=classes),
+    "You made the mean over the classes 1: it is to be 1 over the examples.",
+    lambda y, classes: (
+        (1 / np.bincount(y, minlength=classes)) / (1 / np.bincount(y, minlength=classes)).mean()
+    ),
+    "You took the logarithm: a class of half the examples counts twice as much.",
+    lambda y, classes: np.log(len(y) / np.bincount(y, minlength=classes)),
+    "You gave one weight for each example: one for each class is asked for.",
+    lambda y, classes: class_weights(y, classes)[y],
+    "You gave the share of all other classes: a class of half the examples counts twice as much.",
+    lambda y, classes: 1 - np.bincount(y, minlength=classes) / len(y),
 )
 
 
@@ -123,6 +135,17 @@ cheapest.mistakes(
     lambda p, true, thresholds, miss, alarm: cheapest(p, true, thresholds, 0.0, alarm),
     "You looked at 0.5 whatever the threshold.",
     lambda p, true, thresholds, miss, alarm: cheapest(p, true, 0 * thresholds + 0.5, miss, alarm),
+    "You averaged misses over the class and alarms over the others: the mean is over all examples.",
+    lambda p, true, thresholds, miss, alarm: (
+        cheapest(p, true, thresholds, miss, 0.0) / max(true.mean(), 1 / len(true))
+        + cheapest(p, true, thresholds, 0.0, alarm) / max((~true).mean(), 1 / len(true))
+    ),
+    "You gave the least cost: the cost at each threshold is asked for.",
+    lambda p, true, thresholds, miss, alarm: cheapest(p, true, thresholds, miss, alarm).min(),
+    "You gave the cheapest threshold: the cost at each of them is asked for.",
+    lambda p, true, thresholds, miss, alarm: thresholds[
+        cheapest(p, true, thresholds, miss, alarm).argmin()
+    ],
 )
 
 
@@ -176,6 +199,12 @@ standardized.mistakes(
     lambda train, test: test - train.mean(axis=0),
     "You divided and did not subtract the mean.",
     lambda train, test: test / train.std(axis=0),
+    "You took the test split's mean off: the network was trained with the training split's.",
+    lambda train, test: (test - test.mean(axis=0)) / train.std(axis=0),
+    "You scaled by the least and the largest value: mean 0 and deviation 1 are asked for.",
+    lambda train, test: (test - train.min(axis=0)) / np.ptp(train, axis=0),
+    "You divided by the test split's deviation: the network was trained with the training split's.",
+    lambda train, test: (test - train.mean(axis=0)) / test.std(axis=0),
 )
 
 
@@ -243,6 +272,24 @@ suspects.mistakes(
     ),
     "You returned them in the order of the examples: the worst one comes first.",
     lambda in_sample, out_of_fold, y, count: np.sort(suspects(in_sample, out_of_fold, y, count)),
+    "You mixed both models: the one that was trained on these labels has learned them.",
+    lambda in_sample, out_of_fold, y, count: suspects(
+        in_sample, (in_sample + out_of_fold) / 2, y, count
+    ),
+    "You ranked by how far the two models differ: the one that has not seen the label decides.",
+    lambda in_sample, out_of_fold, y, count: _worst(
+        np.log(in_sample[np.arange(len(y)), y] / out_of_fold[np.arange(len(y)), y]), count
+    ),
+    "You ranked by the entropy, and the label plays no part in that.",
+    lambda in_sample, out_of_fold, y, count: _worst(
+        -(out_of_fold * np.log(out_of_fold)).sum(axis=1), count
+    ),
+    "You ranked by the likeliest other class: the loss of the given label decides.",
+    lambda in_sample, out_of_fold, y, count: _worst(
+        (out_of_fold * (np.arange(out_of_fold.shape[1]) != y[:, None])).max(axis=1), count
+    ),
+    "You returned the worst one last: it comes first.",
+    lambda in_sample, out_of_fold, y, count: suspects(in_sample, out_of_fold, y, count)[::-1],
 )
 
 
@@ -288,6 +335,18 @@ rates_to_try.mistakes(
     lambda uniform, low, high: high * (low / high) ** uniform,
     "You began at 0: multiplied by `low`, the least rate is `low` itself.",
     lambda uniform, low, high: low * ((high / low) ** uniform - 1),
+    "You raised e to what lies between the rates: it is to lie between their logarithms.",
+    lambda uniform, low, high: np.exp(low + uniform * (high - low)),
+    "You rounded to whole decades: every rate between is as good.",
+    lambda uniform, low, high: 10.0 ** np.round(np.log10(low) + uniform * np.log10(high / low)),
+    "You added `low`: multiply by it, for the decades lie above each other by factors.",
+    lambda uniform, low, high: low + (high / low) ** uniform,
+    "You returned the logarithms to the base 10: raise 10 to their power.",
+    lambda uniform, low, high: np.log10(low) + uniform * np.log10(high / low),
+    "You squared the random numbers: that draws more of the small rates, and not as many a decade.",
+    lambda uniform, low, high: low + (high - low) * uniform**2,
+    "You raised `high` itself to the power: it is high / low that is to be raised.",
+    lambda uniform, low, high: low * high**uniform,
 )
 
 
@@ -312,7 +371,7 @@ def best_of(errors, n):
 
 @best_of.cases
 def _(rng):
-    yield np.array([0.2, 0.1, 0.6]), 2
+    yield np.array([0.2, 0.4, 0.1]), 2  # the best comes last
     yield rng.uniform(0.02, 0.9, 8), 3
     yield rng.uniform(0.02, 0.9, 12), 5
 
@@ -339,6 +398,20 @@ best_of.mistakes(
     "You drew with return: no trial can be drawn twice here.",
     lambda errors, n: (
         np.sort(errors) @ -np.diff((1 - np.arange(len(errors) + 1) / len(errors)) ** n)
+    ),
+    "You took the mean of the n lowest errors: n trials need not be those.",
+    lambda errors, n: np.sort(errors)[:n].mean(),
+    "You counted from 0: number i, from 1, is the lowest in C(N − i, n − 1) of C(N, n) draws.",
+    lambda errors, n: (
+        np.sort(errors)
+        @ np.array([comb(len(errors) - i, n - 1) for i in range(len(errors))])
+        / comb(len(errors), n)
+    ),
+    "You chose n among the larger errors: number i is one of the n, so n − 1 are left.",
+    lambda errors, n: (
+        np.sort(errors)
+        @ np.array([comb(len(errors) - i, n) for i in range(1, len(errors) + 1)])
+        / comb(len(errors), n)
     ),
 )
 
@@ -391,6 +464,10 @@ share_of_peak.mistakes(
     lambda batch, widths, seconds, peak: 3 * share_of_peak(batch, widths, seconds, peak),
     "You multiplied by the seconds: a rate is operations divided by time.",
     lambda batch, widths, seconds, peak: share_of_peak(batch, widths, 1 / seconds, peak),
+    "You counted the biases: they are left out here.",
+    lambda batch, widths, seconds, peak: (
+        share_of_peak(batch, widths, seconds, peak) + 2 * batch * sum(widths[1:]) / seconds / peak
+    ),
 )
 
 
@@ -412,6 +489,7 @@ def _(rng):
     yield np.full(6, 0.5, np.float16)
     yield np.full(4096, 1.5, np.float16)
     yield rng.uniform(20, 60, 5000).astype(np.float16)
+    yield rng.exponential(1e-3, 5000).astype(np.float16)
 
 
 def _added_one_by_one(values):
@@ -420,6 +498,13 @@ def _added_one_by_one(values):
         for value in values:
             total = np.float16(total + value)
     return total
+
+
+def _running_mean(values):
+    mean = np.float16(0)
+    for count, value in enumerate(values, start=1):
+        mean = np.float16(mean + (value - mean) / np.float16(count))
+    return mean
 
 
 def _short_sum(values):
@@ -439,6 +524,16 @@ half_mean.mistakes(
     lambda values: values.astype(np.float32).sum(),
     "You turned the sum into float16 before you divided: it ends at 65,504.",
     lambda values: _short_sum(values) / np.float16(len(values)),
+    "You divided each number in float16 and added up: the last bits are lost one by one.",
+    lambda values: _added_one_by_one(values / np.float16(len(values))),
+    "You kept a running mean in float16: soon what is added is lost in rounding.",
+    _running_mean,
+    "You took the median: the mean is asked for.",
+    lambda values: np.float16(np.median(values.astype(np.float32))),
+    "You took the middle between the least and the largest number: the mean is asked for.",
+    lambda values: np.float16((float(values.min()) + float(values.max())) / 2),
+    "You divided each number in float16: what is small becomes 0, or loses its last bits.",
+    lambda values: np.float16((values / np.float16(len(values))).astype(np.float32).sum()),
 )
 
 
@@ -477,10 +572,12 @@ def _(rng):
     yield np.ones(3, np.float32), np.array([1.0, 80.0, 0.5], np.float32), 1024.0, 0.1
 
 
-def _scaled(weights, gradient, scale, rate, *, back=1.0, skip=True, before=1.0, lose=False):
+def _scaled(
+    weights, gradient, scale, rate, *, back=1.0, skip=True, before=1.0, lose=False, mend=np.asarray
+):
     """Take the step, wrongly in one way."""
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (before * scale * gradient).astype(np.float16)
+        scaled = mend((before * scale * gradient).astype(np.float16))
         if skip and not np.isfinite(scaled).all():
             return weights
         if lose:
@@ -510,4 +607,22 @@ loss_scaled_step.mistakes(
     lambda weights, gradient, scale, rate: weights,
     "You walked uphill: the step goes against the gradient.",
     lambda weights, gradient, scale, rate: _scaled(weights, gradient, scale, -rate),
+    "You set what overflowed to 0 and took the step: leave such a step out.",
+    lambda weights, gradient, scale, rate: _scaled(
+        weights, gradient, scale, rate, mend=lambda g: np.where(np.isfinite(g), g, np.float16(0))
+    ),
+    "You cut off what overflowed and took the step: leave such a step out.",
+    lambda weights, gradient, scale, rate: _scaled(
+        weights, gradient, scale, rate, mend=lambda g: np.clip(g, -65504, 65504)
+    ),
+    "You left float16 out: the gradient travels as float16.",
+    lambda weights, gradient, scale, rate: (weights - rate * gradient).astype(np.float32),
+    "You undid the scale in float16, and never left a step out.",
+    lambda weights, gradient, scale, rate: _scaled(
+        weights, gradient, scale, rate, skip=False, lose=True
+    ),
+    "You turned the weights into float16: they stay float32.",
+    lambda weights, gradient, scale, rate: (
+        _scaled(weights, gradient, scale, rate).astype(np.float16).astype(np.float32)
+    ),
 )

@@ -75,6 +75,14 @@ rnn_step.mistakes(
     lambda h, x, U, W, b: np.tanh(2 * b + h @ W.T + x @ U.T),
     "You took tanh of each part by itself: add them first.",
     lambda h, x, U, W, b: np.tanh(h @ W.T) + np.tanh(x @ U.T) + np.tanh(b),
+    "You added the bias after tanh: the three parts are added before it.",
+    lambda h, x, U, W, b: np.tanh(h @ W.T + x @ U.T) + b,
+    "You added the state before: that is a residual step, h⁽ᵗ⁾ is tanh(z⁽ᵗ⁾) alone.",
+    lambda h, x, U, W, b: h + np.tanh(b + h @ W.T + x @ U.T),
+    "You took tanh of the state's part and the input's part by themselves: add them first.",
+    lambda h, x, U, W, b: np.tanh(b + h @ W.T) + np.tanh(x @ U.T),
+    "You took a ReLU: the vanilla network uses tanh.",
+    lambda h, x, U, W, b: np.maximum(b + h @ W.T + x @ U.T, 0),
 )
 
 
@@ -182,7 +190,20 @@ backpropagate_through_time.hints(
 
 
 def _through_time(
-    upstream, x, U, W, b, *, slope=True, carry=True, turned=False, late=0, early=False, last=False
+    upstream,
+    x,
+    U,
+    W,
+    b,
+    *,
+    slope=True,
+    twice=False,
+    carry=True,
+    turned=False,
+    late=0,
+    early=False,
+    last=False,
+    overwrite=False,
 ):
     """Return the gradients with one thing done otherwise."""
     states = np.concatenate([np.zeros((len(x), 1, len(b))), rnn(x, U, W, b)], axis=1)
@@ -191,14 +212,15 @@ def _through_time(
     for t in reversed(range(x.shape[1])):
         grad_z = upstream[:, t] + carried
         if slope:
-            grad_z = (1 - states[:, t + 1] ** 2) * grad_z
+            state = states[:, t + 1]
+            grad_z = (1 - (np.tanh(state) if twice else state) ** 2) * grad_z
         if not last or t == x.shape[1] - 1:
             if not early:
                 grad_U += grad_z.T @ x[:, t]
             elif t:
                 grad_U += grad_z.T @ x[:, t - 1]
             grad_W += grad_z.T @ states[:, t + late]
-            grad_b += grad_z.sum(axis=0)
+            grad_b = grad_z.sum(axis=0) + (0 if overwrite else grad_b)
         if carry:
             carried = grad_z @ (W.T if turned else W)
     return grad_U, grad_W, grad_b
@@ -220,6 +242,18 @@ backpropagate_through_time.mistakes(
     "You averaged over the batch: the loss is a sum, so the gradients of all sequences add up.",
     lambda upstream, x, U, W, b: tuple(
         part / len(x) for part in _through_time(upstream, x, U, W, b)
+    ),
+    "You used the last step's upstream alone: every state owes something at its own step.",
+    lambda upstream, x, U, W, b: _through_time(
+        upstream * (np.arange(upstream.shape[1]) == upstream.shape[1] - 1)[:, None], x, U, W, b
+    ),
+    "You kept the first step's share of ∇b only: b is used at every step, so add all shares up.",
+    partial(_through_time, overwrite=True),
+    "You took tanh of the state once more: the slope at a step is 1 − (h⁽ᵗ⁾)².",
+    partial(_through_time, twice=True),
+    "You averaged over the steps: the loss is a sum, so the shares of all steps add up.",
+    lambda upstream, x, U, W, b: tuple(
+        part / x.shape[1] for part in _through_time(upstream, x, U, W, b)
     ),
 )
 
@@ -272,6 +306,12 @@ count_parameters.mistakes(
     "You gave every step its own V and c: the steps share them too.",
     lambda steps, features, units, outputs: (
         units * (features + units + 1) + steps * outputs * (units + 1)
+    ),
+    "You gave each unit one weight for its own state: W joins every unit with every other.",
+    lambda steps, features, units, outputs: units * (features + 2) + outputs * (units + 1),
+    "You gave every step a U of its own: the same weights read every step.",
+    lambda steps, features, units, outputs: (
+        units * (steps * features + units + 1) + outputs * (units + 1)
     ),
 )
 
@@ -425,6 +465,28 @@ clip_by_norm.mistakes(
     ),
     "You threw the long gradient away: shorten it, its direction is worth keeping.",
     lambda gradients, limit: [part * (norm(gradients) <= limit) for part in gradients],
+    "You added the arrays' lengths: one length is the root of the sum of all squares.",
+    lambda gradients, limit: [
+        part * min(1.0, limit / sum(norm([one]) for one in gradients)) for part in gradients
+    ],
+    "You took the largest number for the length: it is the root of the sum of all squares.",
+    lambda gradients, limit: [
+        part * min(1.0, limit / max(np.abs(one).max() for one in gradients)) for part in gradients
+    ],
+    "You added the absolute values: the length is the root of the sum of all squares.",
+    lambda gradients, limit: [
+        part * min(1.0, limit / sum(np.abs(one).sum() for one in gradients)) for part in gradients
+    ],
+    "You multiplied a long gradient by the limit: the factor is limit / length.",
+    lambda gradients, limit: [
+        part * (limit if norm(gradients) > limit else 1.0) for part in gradients
+    ],
+    "You turned the factor over: it is limit / length.",
+    lambda gradients, limit: [part * max(1.0, norm(gradients) / limit) for part in gradients],
+    "You made the length 1: it is to be `limit`.",
+    lambda gradients, limit: [
+        part / (norm(gradients) if norm(gradients) > limit else 1.0) for part in gradients
+    ],
 )
 
 
@@ -488,6 +550,19 @@ forecasting_windows.mistakes(
     ),
     "You swapped the two: the past comes first.",
     lambda series, past, horizon: forecasting_windows(series, past, horizon)[::-1],
+    "Your pasts do not overlap: each begins an hour after the one before.",
+    lambda series, past, horizon: [
+        one[::past] for one in forecasting_windows(series, past, horizon)
+    ],
+    "You moved on by the horizon: each past begins an hour after the one before.",
+    lambda series, past, horizon: [
+        one[::horizon] for one in forecasting_windows(series, past, horizon)
+    ],
+    "You kept the first hour of each future only: it is `horizon` hours long.",
+    lambda series, past, horizon: [
+        forecasting_windows(series, past, horizon)[0],
+        forecasting_windows(series, past, horizon)[1][:, 0],
+    ],
 )
 
 

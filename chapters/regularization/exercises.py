@@ -56,6 +56,10 @@ penalised_gradient.mistakes(
     lambda weights, data_gradient, l1, l2: (
         data_gradient + l1 * np.where(weights >= 0, 1.0, -1.0) + 2 * l2 * weights
     ),
+    "You added the penalty itself: its gradient is asked for, one number for each weight.",
+    lambda weights, data_gradient, l1, l2: (
+        data_gradient + l1 * np.abs(weights).sum() + l2 * (weights**2).sum()
+    ),
 )
 
 
@@ -239,7 +243,7 @@ def inverted_dropout(activations, uniform, rate, training):
 
 @inverted_dropout.cases
 def _(rng):
-    draws = np.array([[0.1, 0.9, 0.4], [0.8, 0.2, 0.6]])
+    draws = np.array([[0.1, 0.9, 0.25], [0.8, 0.2, 0.6]])
     yield np.array([[2.0, 4.0, 6.0], [1.0, 3.0, 5.0]]), draws, 0.25, True
     yield rng.normal(size=(4, 5)), rng.uniform(size=(4, 5)), 0.6, True
     yield rng.normal(size=(4, 5)), rng.uniform(size=(4, 5)), 0.3, True
@@ -283,6 +287,20 @@ inverted_dropout.mistakes(
     "Every example of the batch lost the same units: you used one row of draws for all of them.",
     lambda activations, uniform, rate, training: (
         np.where(uniform[0] >= rate, activations / (1 - rate), 0.0) if training else activations
+    ),
+    "You divided by the share that stayed in this batch: divide by 1 − rate, its expected value.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform >= rate, activations / np.mean(uniform >= rate), 0.0)
+        if training
+        else activations
+    ),
+    "A unit whose draw is exactly `rate` stays, too: at least `rate` is asked for.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform > rate, activations / (1 - rate), 0.0) if training else activations
+    ),
+    "You multiplied by 1 − rate while training: divide, so that the expected value stays.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform >= rate, activations * (1 - rate), 0.0) if training else activations
     ),
 )
 

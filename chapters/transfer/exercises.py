@@ -66,6 +66,17 @@ new_classes.mistakes(
         _kept(y, seen),
         np.unique(np.concatenate([y, seen]), return_inverse=True)[1][_kept(y, seen)],
     ),
+    "You returned a mask: the numbers of the rows are asked for.",
+    lambda y, seen: (~np.isin(y, seen), new_classes(y, seen)[1]),
+    "You numbered all classes of `y` together: the seen ones leave gaps among the new.",
+    lambda y, seen: (_kept(y, seen), np.unique(y, return_inverse=True)[1][_kept(y, seen)]),
+    "You numbered from the largest down: 0 is for the smallest class.",
+    lambda y, seen: (
+        _kept(y, seen),
+        new_classes(y, seen)[1].max() - new_classes(y, seen)[1],
+    ),
+    "You counted from 1: the smallest class is 0.",
+    lambda y, seen: (_kept(y, seen), new_classes(y, seen)[1] + 1),
 )
 
 
@@ -135,6 +146,12 @@ prepared.mistakes(
     lambda x, mode, means: _prepared(x, mode, means, caffe=lambda x, m: 255 * x[..., ::-1]),
     "You exchanged the modes: MobileNet wants [−1, 1], VGG and ResNet want caffe's.",
     lambda x, mode, means: prepared(x, "caffe" if mode == "tf" else "tf", means),
+    "You took the images' own mean off: the means are those of ImageNet's colours.",
+    lambda x, mode, means: _prepared(
+        x, mode, means, caffe=lambda x, m: 255 * (x[..., ::-1] - x.mean())
+    ),
+    "You added the means: they are taken off.",
+    lambda x, mode, means: _prepared(x, mode, means, caffe=lambda x, m: 255 * x[..., ::-1] + m),
 )
 
 
@@ -291,6 +308,13 @@ frozen_batch_norm.mistakes(
     ),
     "You normalized by the moving averages while training: the batch's own come first.",
     lambda x, g, b, m, v, training, trainable: _norm(x, g, b, m, v, False, training and trainable),
+    "You normalized by the averages after they had moved: the batch's own come first.",
+    lambda x, g, b, m, v, training, trainable: (
+        _norm(x, g, b, *_norm(x, g, b, m, v, True, training and trainable)[1:], False, False)[0],
+        *_norm(x, g, b, m, v, True, training and trainable)[1:],
+    ),
+    "You looked at the batch always: both switches must be on.",
+    lambda x, g, b, m, v, training, trainable: _norm(x, g, b, m, v, True, True),
 )
 
 
@@ -471,6 +495,14 @@ two_stages.mistakes(
     lambda *given: _two_stages(*given, head_rate=1),
     "You left the momentum out.",
     lambda *given: _two_stages(*given, momentum=0.0),
+    "You thawed the base one step late: the first stage has `first` steps.",
+    lambda base, head, base_gradients, head_gradients, first, rates: _two_stages(
+        base, head, base_gradients, head_gradients, first + 1, rates
+    ),
+    "You walked uphill: w ← w − η v.",
+    lambda *given: _two_stages(*given[:-1], [-rate for rate in given[-1]]),
+    "You averaged: v ← 0.9 v + ∂E/∂w has no factor 0.1.",
+    lambda *given: _two_stages(*given[:-1], [0.1 * rate for rate in given[-1]]),
 )
 
 
@@ -538,4 +570,12 @@ training_work.mistakes(
     lambda *given: _work(*given, of_head=1),
     "You left the head out.",
     lambda *given: _work(*given, of_head=0),
+    "You trained the base in every strategy: where it is frozen, it goes forward only.",
+    lambda *given: _work(*given[:-1], "all"),
+    "You counted a single epoch: what is trained is trained in each.",
+    lambda examples, epochs, *rest: training_work(examples, 1, *rest),
+    "You counted a single example: each of them goes through.",
+    lambda examples, epochs, *rest: training_work(1, epochs, *rest),
+    "You sent gradients back through a frozen base, and for kept features, too.",
+    lambda *given: _work(*given, frozen=3, kept=3),
 )

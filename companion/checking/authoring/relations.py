@@ -21,6 +21,12 @@ EXACT = 2.0**53  # the whole numbers below it are exact as floats
 WHAT = "the part"
 Relation = tuple[str, Callable[[Array], Array]]
 
+
+def _turned(right: Array) -> Array:
+    """Return an array with its first two axes exchanged."""
+    return right.swapaxes(0, min(1, right.ndim - 1))
+
+
 VALUES: tuple[Relation, ...] = (
     ("Every value of {what} has the wrong sign.", lambda right: -right),
     ("The signs of {what} are lost; its values are right otherwise.", np.abs),
@@ -46,17 +52,30 @@ SUMS: tuple[Relation, ...] = (
     ("{What} is added up into one number: every value by itself is asked for.", np.sum),
     ("{What} is averaged into one number: every value by itself is asked for.", np.mean),
 )
+FACTORS: tuple[Relation, ...] = (
+    ("Every value of {what} is twice what it should be.", lambda right: 2 * right),
+    ("Every value of {what} is half of what it should be.", lambda right: right / 2),
+    ("Every value of {what} is 100 times what it should be.", lambda right: 100 * right),
+    ("Every value of {what} is rounded to a whole number.", np.round),
+    ("Every value of {what} is rounded to a whole number.", np.floor),
+)
 COUNTS: tuple[Relation, ...] = (
     ("{What} is 1 too large, always.", lambda right: right + 1),
     ("{What} is 1 too small, always.", lambda right: right - 1),
 )
 ORDERS: tuple[Relation, ...] = (
-    ("The values of {what} are right, but its rows and columns are exchanged.", np.transpose),
+    ("The values of {what} are right, but its rows and columns are exchanged.", _turned),
     ("The values of {what} are right, but in reverse order.", lambda right: right[::-1]),
     ("The values of {what} are right, but the first one is missing.", lambda right: right[1:]),
     ("The values of {what} are right, but the last one is missing.", lambda right: right[:-1]),
 )
+ROWS: tuple[Relation, ...] = (
+    ("The values of {what} are right, but in ascending order.", np.sort),
+    ("The values of {what} are right, but in descending order.", lambda a: np.sort(a)[::-1]),
+)
 PLANES: tuple[Relation, ...] = (
+    ("{What} is averaged over its axis 0, which is to stay.", lambda a: a.mean(axis=0)),
+    ("{What} is added up over its axis 0, which is to stay.", lambda a: a.sum(axis=0)),
     ("The values of {what} are right, but each row is in reverse order.", lambda a: a[:, ::-1]),
     ("The values of {what} are right, but it is turned by 180°.", lambda a: a[::-1, ::-1]),
     ("The values of {what} are right, but the last of each row is missing.", lambda a: a[:, :-1]),
@@ -140,8 +159,9 @@ def _of_arrays(
         return
     whole = all(array.dtype.kind in "iu" for array in known)
     ranks = min(array.ndim for array in known)
-    relations = [*VALUES, *SQUASHED, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
+    relations = [*VALUES, *SQUASHED, *FACTORS, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
     relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
+    relations += ROWS if {array.ndim for array in known} == {1} else ()
     for sentence, change in relations:
         values = [_changed(change, array) for array in known]
         # What changes nothing anywhere would be seen in a right answer, too.

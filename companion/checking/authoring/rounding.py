@@ -96,6 +96,9 @@ def _spread(exact: Any, samples: Sequence[Any], length: float) -> Allowance:
     if wanted is None or wanted.dtype.kind not in "fc" or not wanted.size:
         return 0.0
     values = abs(np.where(np.isfinite(wanted), wanted, 0))
+    if wanted.dtype.itemsize < np.dtype(np.float32).itemsize:
+        # A result that is short itself (float16) was rounded last: it is one last bit off, no more.
+        return np.spacing(values).astype(float)
     largest = float(values.max())
     moved = np.zeros(wanted.shape)
     for sample in samples:
