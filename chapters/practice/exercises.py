@@ -170,7 +170,7 @@ def standardized(train, test):
 
 @standardized.cases
 def _(rng):
-    yield np.array([[0.0, 1.0], [2.0, 5.0]]), np.array([[1.0, 1.0]])
+    yield np.array([[0.0, 1.0], [2.0, 5.0]]), np.array([[1.0, 1.0], [2.0, 3.0]])
     for n, m in ((8, 3), (12, 5)):
         scale = np.array([1.0, 3.0, 0.5])
         yield rng.normal(2, scale, (n, 3)), rng.normal(3, 2 * scale, (m, 3))
