@@ -64,7 +64,7 @@ class_weights.mistakes(
     lambda y, classes: np.log(len(y) / np.bincount(y, minlength=classes)),
     "You gave one weight for each example: one for each class is asked for.",
     lambda y, classes: class_weights(y, classes)[y],
-    "You gave the share of all other classes: a class of half the examples counts twice as much.",
+    "You gave the share of all other classes: the classes' weights are n / (classes · count).",
     lambda y, classes: 1 - np.bincount(y, minlength=classes) / len(y),
 )
 
