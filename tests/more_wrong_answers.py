@@ -1,10 +1,14 @@
-"""Wrong answers to the rest of the exercises, from signature and docstring alone."""
+"""Wrong answers to the rest of the exercises, from signature and docstring alone.
+
+Of the 680 in `ANSWERS`, 468 (69 %) were named before a mistake was listed for any of them, and nine
+passed. Of the 72 in `LATER`, which are what came to mind after those, 18 were (25 %).
+"""
 
 import itertools
 import math
 
 import numpy as np
-from wrong_answers import np_sigmoid, one_hot, probabilities, slid, windows_of
+from wrong_answers import decayed, layer, np_sigmoid, one_hot, probabilities, slid, windows_of
 
 # -- neurons -------------------------------------------------------------------------------------
 
@@ -1377,5 +1381,131 @@ ANSWERS = {
         lambda *a: scaled(*a, mend=lambda one: np.clip(one, np.float16(-65504), np.float16(65504))),
         lambda w, g, s, r: w - np.float32(r) * g,
         lambda *a: scaled(*a).astype(np.float16).astype(np.float32),
+    ],
+}
+
+# Written when the mistakes of the above had been listed, to 24 exercises drawn by lot.
+LATER = {
+    "regularization.inverted_dropout": [
+        lambda a, u, r, t: dropped(a, u, r, t, keep=u >= 1 - r),
+        lambda a, u, r, t: dropped(a, u, r, t, test=1 / (1 - r)),
+        lambda a, u, r, t: np.where(u >= r, 1 / (1 - r), 0.0) if t else a,
+    ],
+    "transfer.prepared": [
+        lambda i, m, s: (255 * i)[..., ::-1] - s,
+        lambda i, m, s: 2 * i - 1 if m == "tf" else i[:, ::-1] * 255 - s,
+        lambda i, m, s: 2 * i - 1 if m == "tf" else (i[..., ::-1] * 255 - s) / 255,
+    ],
+    "regularization.soft_threshold": [
+        lambda w, t: np.sign(w) * np.minimum(abs(w), t),
+        lambda w, t: np.where(abs(w) < t, w, 0.0),
+        lambda w, t: np.sign(w) * np.maximum(abs(w) - t / 2, 0),
+    ],
+    "neurons.softmax": [
+        lambda z: probabilities(z) / len(z),
+        lambda z: np.exp(z - z.max()) / np.exp(z - z.max()).sum(axis=0),
+        lambda z: probabilities(z / 2),
+    ],
+    "convolution.convolution_matrix": [
+        lambda k, n: np.array(
+            [np.pad(k, (i, n - len(k) - i))[::-1] for i in range(n - len(k) + 1)]
+        ),
+        lambda k, n: np.eye(n - len(k) + 1, n),
+        lambda k, n: np.array([np.pad(k, (0, n - len(k))) for _ in range(n - len(k) + 1)]),
+    ],
+    "recurrence.count_parameters": [
+        lambda t, f, u, o: f * (f + u + 1) + o * (u + 1),
+        lambda t, f, u, o: u * (f + u + 1) + o * (u + 1) + u,
+        lambda t, f, u, o: u * (f + u + 1) + o * (f + 1),
+    ],
+    "practice.standardized": [
+        lambda a, b: (b - a.mean(axis=0)) / (a.std(axis=0) + 0.1),
+        lambda a, b: (b - np.median(a, axis=0)) / a.std(axis=0),
+        lambda a, b: (a.mean(axis=0) - b) / a.std(axis=0),
+    ],
+    "convolution.dilated_correlate": [
+        lambda s, k, d: dilated(s, k, d) if d == 1 else dilated(s, k, d - 1),
+        lambda s, k, d: dilated(s[::-1], k, d),
+        lambda s, k, d: dilated(s, k, d) * d,
+    ],
+    "practice.cheapest": [
+        lambda p, t, k, m, a: costs(p, ~t, k, m, a),
+        lambda p, t, k, m, a: costs(p, t, k, m, a) * len(t) / max(t.sum(), 1),
+        lambda p, t, k, m, a: costs(p, t, k, m, a)[::-1],
+    ],
+    "practice.share_of_peak": [
+        lambda n, w, s, p: 2 * n * sum(a * a for a in w) / s / p,
+        lambda n, w, s, p: 2 * n * w[0] * w[-1] / s / p,
+        lambda n, w, s, p: 2 * n * flops(w[:-1]) / s / p,
+    ],
+    "convolution.multiply_count": [
+        lambda n, k, p, c, f: products(n, k, p, c, f) * 2,
+        lambda n, k, p, c, f: (n + 2 * p - k + 1) ** 2 * k * k * (c + f),
+        lambda n, k, p, c, f: (n + 2 * p) ** 2 * k * k * c * f,
+    ],
+    "practice.best_of": [
+        lambda e, n: float(np.median(e)),
+        lambda e, n: expected_best(e, len(e) - n + 1),
+        lambda e, n: expected_best(e, n) / n,
+    ],
+    "practice.loss_scaled_step": [
+        lambda w, g, s, r: scaled(w, g, s, r / s),
+        lambda w, g, s, r: scaled(w, g, 1 / s, r),
+        lambda w, g, s, r: np.zeros_like(w) if abs(g * s).max() > 65504 else scaled(w, g, s, r),
+    ],
+    "convolution.max_pool_gradient": [
+        lambda u, m, n: winners(m, n) * repeated(u[::-1], n, m.shape),
+        lambda u, m, n: winners(m, n) * repeated(abs(u), n, m.shape),
+        lambda u, m, n: winners(m, n) * u.sum(),
+    ],
+    "neurons.neuron": [
+        lambda x, w, b: float(above(x @ w * b)),
+        lambda x, w, b: float(above((x + b) @ w)),
+        lambda x, w, b: float(np_sigmoid(x @ w + b)),
+    ],
+    "neurons.perceptron_update": [
+        lambda w, b, x, t, r: (w + r * x, b + r),
+        lambda w, b, x, t, r: (update(w, b, x, t, r)[0] - w, update(w, b, x, t, r)[1] - b),
+        lambda w, b, x, t, r: (update(w, b, x, t, r)[0], b + r * t),
+    ],
+    "gradients.name_the_fault": [
+        lambda case: case,
+        lambda case: "vanishing gradients" if case else "nothing",
+        lambda case: "overfitting" if case else "",
+    ],
+    "convolution.convolution_layer": [
+        lambda i, k, b: layer(np.pad(i, ((1, 1), (1, 1), (0, 0))), k, b),
+        lambda i, k, b: layer(i, k, b)[..., ::-1],
+        lambda i, k, b: layer(i[..., ::-1], k, b),
+    ],
+    "transfer.trainable_parameters": [
+        lambda k, n, c: trained(k[:n], 0, c) if n else c,
+        lambda k, n, c: trained(k, n, c) + sum(one[3] for one in k),
+        lambda k, n, c: trained(k, n, c, reads=math.prod(k[-1][:2]) * k[-1][3]),
+    ],
+    "neurons.kl_divergence": [
+        lambda p, q: (told(p, q).sum() + np.sum(q * np.log(q / np.maximum(p, 1e-9)))) / 2,
+        lambda p, q: -float(np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0))),
+        lambda p, q: float(told(p, q).sum() / np.log(10)),
+    ],
+    "optimizers.rmsprop": [
+        lambda w, g, n, p, e: by_spread(w, g, n, p, 0.0),
+        lambda w, g, n, p, e: by_spread(w, g[-1:], n, p, e),
+        lambda w, g, n, p, e: w - n * sum(g) / (np.sqrt(sum(g**2)) + e),
+    ],
+    "convolution.image_gradient": [
+        lambda u, i, k: spread(u, k[:, ::-1]),
+        lambda u, i, k: np.pad(u, [(0, side - 1) for side in k.shape]) * k.sum(),
+        lambda u, i, k: spread(u, k[::-1, ::-1]).mean() * np.ones_like(i),
+    ],
+    "regularization.adam_with_decay": [
+        lambda w, g, f, s, n, r, d: decayed(w, -g, f, s, n, r, d),
+        lambda w, g, f, s, n, r, d: decayed(w, g, 0 * f, 0 * s, n, r, d),
+        lambda w, g, f, s, n, r, d: w - r * g - d * w,
+    ],
+    "neurons.tanh_slope": [
+        lambda z: np.tanh(1 - z**2),
+        lambda z: 1 / np.cosh(z),
+        lambda z: 2 * np.tanh(z),
     ],
 }

@@ -1,9 +1,11 @@
 """Wrong answers of students: none passes, three of four are named, and what is said is true."""
 
+import functools
 import importlib.util
 import sys
 import warnings
 
+import more_wrong_answers
 import numpy as np
 import pytest
 import wrong_answers
@@ -13,24 +15,30 @@ from companion.checking.authoring.elsewhere import elsewhere
 from companion.checking.authoring.variants import variants
 from companion.checking.classroom.discovery import all_exercises
 
-EXERCISES = {f"{one.chapter}.{one.name}": one for one in all_exercises()}
+EXERCISES = {f"{one.chapter}.{one.name}": one for one in all_exercises() if not one.builds_model}
+ANSWERS = wrong_answers.ANSWERS | more_wrong_answers.ANSWERS
 
 
+@functools.cache
 def verdicts(name):
     key = EXERCISES[name].answer_key(0)
+    answers = [*ANSWERS[name], *more_wrong_answers.LATER.get(name, [])]
     with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-        return [key.verdict(key.outcomes(one)) for one in wrong_answers.ANSWERS[name]]
+        return [key.verdict(key.outcomes(one)) for one in answers]
 
 
-@pytest.mark.parametrize("name", wrong_answers.ANSWERS)
+def test_every_exercise_in_numpy_has_ten_wrong_answers():
+    assert ANSWERS.keys() == EXERCISES.keys()
+    assert {len(answers) for answers in ANSWERS.values()} == {10}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
 def test_no_wrong_answer_passes(name):
-    found = verdicts(name)
-    assert len(found) == 10
-    assert {one.status for one in found} == {"fail"}
+    assert {one.status for one in verdicts(name)} == {"fail"}
 
 
 def test_three_of_four_wrong_answers_are_named():
-    found = [one for name in wrong_answers.ANSWERS for one in verdicts(name)]
+    found = [one for name in ANSWERS for one in verdicts(name)]
     assert sum(bool(one.mistake) for one in found) >= 0.75 * len(found)
 
 
@@ -61,6 +69,16 @@ def right(x, w, bias, rate):
         (lambda *a: right(*a)[:-1], "are right, but the last one is missing."),
         (lambda *a: abs(right(*a)), "The signs of the result are lost"),
         (lambda *a: np.maximum(right(*a), 0), "What should be negative in the result is 0"),
+        (lambda *a: 2 * right(*a), "Every value of the result is twice what it should be."),
+        (lambda *a: right(*a) / 2, "Every value of the result is half of what it should be."),
+        (lambda *a: 100 * right(*a), "is 100 times what it should be."),
+        (lambda *a: 3 * right(*a), "is three times what it should be."),
+        (lambda *a: right(*a) / 3, "is a third of what it should be."),
+        (lambda *a: right(*a) / np.log(2), "logarithms to the base 2 in place of natural ones"),
+        (lambda *a: right(*a) / np.log(10), "logarithms to the base 10 in place of natural ones"),
+        (lambda *a: np.round(right(*a)), "is rounded to a whole number."),
+        (lambda *a: np.sort(right(*a)), "are right, but in ascending order."),
+        (lambda *a: np.sort(right(*a))[::-1], "are right, but in descending order."),
         (lambda *a: right(*a).sum(), "The result is added up into one number"),
         (lambda x, *a: right(x, *a) * len(x), "too large by the length of axis 0 of `x`"),
         (lambda x, w, b, r: right(x, w, 0 * b, r), "zeros in place of `bias`: did you leave it"),
@@ -95,6 +113,56 @@ def test_a_wrong_result_is_told_what_it_has_to_do_with_the_right_one(answer, sai
         else:
             assert said in verdict.mistake
             assert verdict.message == verdict.mistake
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda x: np.tanh(x).mean(axis=0), "The result is averaged over its axis 0"),
+        (lambda x: np.tanh(x).sum(axis=0), "The result is added up over its axis 0"),
+        (lambda x: np.tanh(x).swapaxes(0, 1), "its rows and columns are exchanged."),
+        (lambda x: np.tanh(x)[..., ::-1], "in reverse order along the last axis."),
+    ],
+)
+def test_a_wrong_result_in_planes_is_told_along_which_axis(answer, said):
+    @exercise()
+    def squashed(x):
+        """Return tanh of every number."""
+        return np.tanh(x)
+
+    squashed.cases(lambda rng: [(rng.normal(size=(2, 3, 4)),), (rng.normal(size=(4, 2, 2)),)])
+    assert said in squashed.check(answer).verdict.mistake
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda x, n: np.tanh(x), "is divided by `n` once too often."),
+        (lambda x, n: n * n * np.tanh(x), "is multiplied by `n` once too often."),
+    ],
+)
+def test_a_wrong_result_is_told_the_number_that_it_is_off_by(answer, said):
+    @exercise()
+    def scaled(x, n):
+        """Return n tanh(x)."""
+        return n * np.tanh(x)
+
+    scaled.cases(lambda rng: [(rng.normal(size=(3,)), n) for n in (5, 7, 2)])
+    assert said in scaled.check(answer).verdict.mistake
+
+
+def test_a_result_in_float16_may_be_one_last_bit_off_and_no_more():
+    @exercise()
+    def short_mean(values):
+        """Return the mean, in float16."""
+        return values.astype(np.float32).mean().astype(np.float16)
+
+    short_mean.cases(lambda rng: [(rng.uniform(20, 60, 5000).astype(np.float16),)])
+    for bits, status in ((1, "pass"), (-1, "pass"), (3, "fail"), (-3, "fail")):
+        off = lambda v, bits=bits: np.float16(  # noqa: E731
+            short_mean.reference(v) + bits * np.spacing(short_mean.reference(v))
+        )
+        assert short_mean.check(off).verdict.status == status
 
 
 @pytest.mark.parametrize(

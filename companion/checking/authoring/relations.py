@@ -27,6 +27,11 @@ def _turned(right: Array) -> Array:
     return right.swapaxes(0, min(1, right.ndim - 1))
 
 
+def _last_turned(right: Array) -> Array:
+    """Return an array with its last axis in reverse order."""
+    return right[..., ::-1]
+
+
 VALUES: tuple[Relation, ...] = (
     ("Every value of {what} has the wrong sign.", lambda right: -right),
     ("The signs of {what} are lost; its values are right otherwise.", np.abs),
@@ -56,6 +61,18 @@ FACTORS: tuple[Relation, ...] = (
     ("Every value of {what} is twice what it should be.", lambda right: 2 * right),
     ("Every value of {what} is half of what it should be.", lambda right: right / 2),
     ("Every value of {what} is 100 times what it should be.", lambda right: 100 * right),
+    ("Every value of {what} is three times what it should be.", lambda right: 3 * right),
+    ("Every value of {what} is a third of what it should be.", lambda right: right / 3),
+    (
+        "Every value of {what} comes out as with logarithms to the base 2 in place of natural "
+        "ones.",
+        lambda right: right / np.log(2),
+    ),
+    (
+        "Every value of {what} comes out as with logarithms to the base 10 in place of natural "
+        "ones.",
+        lambda right: right / np.log(10),
+    ),
     ("Every value of {what} is rounded to a whole number.", np.round),
     ("Every value of {what} is rounded to a whole number.", np.floor),
 )
@@ -72,6 +89,9 @@ ORDERS: tuple[Relation, ...] = (
 ROWS: tuple[Relation, ...] = (
     ("The values of {what} are right, but in ascending order.", np.sort),
     ("The values of {what} are right, but in descending order.", lambda a: np.sort(a)[::-1]),
+)
+SPACES: tuple[Relation, ...] = (
+    ("The values of {what} are right, but in reverse order along the last axis.", _last_turned),
 )
 PLANES: tuple[Relation, ...] = (
     ("{What} is averaged over its axis 0, which is to stay.", lambda a: a.mean(axis=0)),
@@ -161,12 +181,22 @@ def _of_arrays(
     ranks = min(array.ndim for array in known)
     relations = [*VALUES, *SQUASHED, *FACTORS, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
     relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
-    relations += ROWS if {array.ndim for array in known} == {1} else ()
+    relations += [*(SPACES if ranks > 2 else ()), *(ROWS if ranks == 1 else ())]
     for sentence, change in relations:
         values = [_changed(change, array) for array in known]
         # What changes nothing anywhere would be seen in a right answer, too.
         if any(_differs(value, array) for value, array in zip(values, known, strict=True)):
             yield sentence.format(what=what, What=upper(what)), values
+    for name, numbers in _numbers([given for _, given in cases]):
+        pairs = list(zip(known, numbers, strict=True))
+        yield (
+            f"Every value of {what} is multiplied by {name} once too often.",
+            [_changed(partial(operator.mul, number), array) for array, number in pairs],
+        )
+        yield (
+            f"Every value of {what} is divided by {name} once too often.",
+            [_changed(partial(operator.mul, 1 / number), array) for array, number in pairs],
+        )
     for name, lengths in _lengths([given for _, given in cases]):
         if whole or (len(set(lengths)) == 1 and lengths[0] <= 2):
             continue
@@ -192,6 +222,15 @@ def _changed(change: Callable[[Array], Array], right: Array) -> Array | None:
 
 def _differs(value: Array | None, right: Array) -> bool:
     return value is None or value.shape != right.shape or not np.allclose(value, right)
+
+
+def _numbers(given: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[float]]]:
+    """Yield the numbers that are given and differ from case to case, with their words."""
+    for name in given[0]:
+        values = [one.get(name) for one in given]
+        numbers = [float(one) for one in values if type(one) in (int, float) and one]
+        if len(numbers) == len(given) and len(set(numbers)) > 1:
+            yield f"`{name}`", numbers
 
 
 def _lengths(given: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[int]]]:
