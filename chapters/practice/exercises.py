@@ -569,7 +569,7 @@ def _(rng):
         weights = rng.normal(0, 0.01, 4).astype(np.float32)
         yield weights, (1e-7 * rng.uniform(0.2, 3, 4)).astype(np.float32), scale, 1e4
     # Once scaled, one part overflows.
-    yield np.ones(3, np.float32), np.array([1.0, 80.0, 0.5], np.float32), 1024.0, 0.1
+    yield np.ones(3, np.float32), np.array([1.0, 8000.0, 0.5], np.float32), 1024.0, 0.1
 
 
 def _scaled(
