@@ -65,6 +65,14 @@ def bzipped(path, size):
     return path
 
 
+def encrypted(path):
+    """A zip whose directory says that its file has a password."""
+    whole = bytearray(zipped(path, {"a.py": HALF}).read_bytes())
+    whole[whole.find(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(bytes(whole))
+    return path
+
+
 def crowded(folder, count=101):
     folder.mkdir()
     (folder / "a.py").write_text(RIGHT)
@@ -88,12 +96,21 @@ def crowded(folder, count=101):
             "several Python files",
         ),
         (lambda path: zipped(path / "x.zip", {f"../{LONG}.py": HALF}), "leads out of itself"),
+        (lambda path: encrypted(path / "x.zip"), "a.py is encrypted: hand it in without"),
         (
             lambda path: zipped(path / "x.zip", {f"{n}{LONG}": "" for n in range(100)}),
             "lists more than can be read",
         ),
     ],
-    ids=["deep", "crowded", "bzip2", "long names", "a long name that leads out", "a long list"],
+    ids=[
+        "deep",
+        "crowded",
+        "bzip2",
+        "long names",
+        "a long name that leads out",
+        "encrypted",
+        "a long list",
+    ],
 )
 def test_what_cannot_be_read_is_named_in_few_words(tmp_path, monkeypatch, make, words):
     monkeypatch.setattr(hand_ins, "MAX_ENTRIES", 100)

@@ -94,6 +94,12 @@ def test_another_library_is_named_with_what_to_use_instead(companion, here, arit
     assert f"do without {line.split()[1]}" in message
 
 
+def test_a_file_in_utf_16_is_told_how_to_save_it(companion, here, arithmetic):
+    (here / "a.py").write_text(RIGHT, encoding="utf-16")
+    _, out, _ = companion("check", "a.py", "--exercises", arithmetic, "--json")
+    assert "save it as UTF-8" in json.loads(out)["verdicts"][0]["message"]
+
+
 def same_name():
     """A name that exercises of several chapters bear, with their chapters."""
     chapters = {}

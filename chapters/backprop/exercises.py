@@ -176,7 +176,7 @@ def _(rng):
     square = [("d", "-", "x", "y"), ("s", "+", "x", "d"), ("out", "*", "d", "s")]
     values = valued(square, x=3, y=1)
     yield [square[0], square[2], square[1]], values, "out"
-    for _ in range(3):
+    for number in (1, 2, 3):
         drawn = {name: rng.normal() for name in "wxyb"}
         net = [
             ("m", "*", "w", "x"),
@@ -188,7 +188,13 @@ def _(rng):
             ("aside", "+", "y", "b"),
         ]
         values = valued(net, **drawn)
-        yield [net[place] for place in (2, 5, 0, 3, 6, 1, 4)], values, "out"
+        # The last one asks for a node within, while two that nobody uses stand before it.
+        asked = "r" if number == 3 else "out"
+        yield (
+            [net[place] for place in (2, 5, 0, 3, 6, 1, 4)][:: -1 if number == 2 else 1],
+            values,
+            asked,
+        )
 
 
 graph_gradients.hints(

@@ -759,7 +759,8 @@ image_gradient.hints(
 )
 
 image_gradient.mistakes(
-    "You flipped the kernel: laid back window by window, it lies as it lay.",
+    "The kernel lies the wrong way round: laid back window by window it is as it was, so slid over "
+    "the padded gradient it is turned by 180°.",
     lambda upstream, image, kernel: image_gradient(upstream, image, kernel[::-1, ::-1]),
     "You multiplied by the image: what arrives is multiplied by the kernel's weights alone.",
     lambda upstream, image, kernel: image_gradient(upstream, image, kernel) * image,

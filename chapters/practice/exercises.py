@@ -64,7 +64,7 @@ class_weights.mistakes(
     lambda y, classes: np.log(len(y) / np.bincount(y, minlength=classes)),
     "You gave one weight for each example: one for each class is asked for.",
     lambda y, classes: class_weights(y, classes)[y],
-    "You gave the share of all other classes: a class of half the examples counts twice as much.",
+    "You gave the share of all other classes: the classes' weights are n / (classes · count).",
     lambda y, classes: 1 - np.bincount(y, minlength=classes) / len(y),
 )
 
@@ -170,7 +170,7 @@ def standardized(train, test):
 
 @standardized.cases
 def _(rng):
-    yield np.array([[0.0, 1.0], [2.0, 5.0]]), np.array([[1.0, 1.0]])
+    yield np.array([[0.0, 1.0], [2.0, 5.0]]), np.array([[1.0, 1.0], [2.0, 3.0]])
     for n, m in ((8, 3), (12, 5)):
         scale = np.array([1.0, 3.0, 0.5])
         yield rng.normal(2, scale, (n, 3)), rng.normal(3, 2 * scale, (m, 3))
@@ -569,7 +569,7 @@ def _(rng):
         weights = rng.normal(0, 0.01, 4).astype(np.float32)
         yield weights, (1e-7 * rng.uniform(0.2, 3, 4)).astype(np.float32), scale, 1e4
     # Once scaled, one part overflows.
-    yield np.ones(3, np.float32), np.array([1.0, 80.0, 0.5], np.float32), 1024.0, 0.1
+    yield np.ones(3, np.float32), np.array([1.0, 8000.0, 0.5], np.float32), 1024.0, 0.1
 
 
 def _scaled(

@@ -369,8 +369,7 @@ early_stopping.mistakes(
     "You stop one epoch too late: with a patience of 1, the first epoch without improvement is the "
     "last.",
     partial(_stop, slack=1),
-    "You keep the last epoch's weights. The best ones lie `patience` epochs back: return their "
-    "epoch.",
+    "You keep the last epoch's weights: the best ones are those of the epoch with the least loss.",
     lambda losses, patience: [_stop(losses, patience)[0]] * 2,
     "You count an equal loss as an improvement, so a plateau would never end. Ask for less (<).",
     partial(_stop, equal=True),

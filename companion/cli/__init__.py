@@ -20,14 +20,25 @@ from companion.errors import UserError
 MODULES = {
     "book": ("chapters", "models"),
     "site": ("site",),
-    "exercises": ("start", "check", "hint", "solution", "prove", "grade", "autograder"),
+    "exercises": ("start", "check", "hint", "solution", "prove"),
+    "classroom": ("grade", "autograder"),
     "studies": ("study", "verify"),
     "training": ("train", "examine", "predict", "data", "doctor"),
 }
+CHECKING = ("exercises", "classroom")
 VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
 COMMANDS: dict[str, Callable[..., None]] = {}
 
+# Options that several verbs take.
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Seed = Annotated[int, typer.Option(min=0, help="What the cases are drawn from.")]
+Exercises = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHAPTER|PATH",
+        help="A chapter's name, or the Python file or package of an instructor's own exercises.",
+    ),
+]
 
 
 class _Light:
@@ -55,6 +66,9 @@ class Verbs(_Light, TyperGroup):
         if cmd_name not in VERBS:
             self.commands = dict.fromkeys(VERBS, self)  # what Typer takes the nearest name from
             return None
+        if VERBS[cmd_name] in CHECKING:
+            # A check multiplies small matrices: starting threads is half of NumPy's import.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         importlib.import_module(f"{__name__}.{VERBS[cmd_name]}")
         verb = typer.Typer(add_completion=False)
         verb.command(cmd_name, cls=Verb)(COMMANDS[cmd_name])

@@ -23,6 +23,10 @@ READABLE = 60
 # Faults that tell what was done in every case alike.
 OTHER_SHAPE = re.compile("The values are right, but .* has the shape ")
 FACTOR = re.compile(r"The gradient of `\w+` (has the wrong sign|is wrong by the factor)")
+CHANGED = (
+    "The result is right, but your function changes its arguments, which its caller still needs: "
+    "work on a copy."
+)
 MISSHAPEN = "The values are right, but not in the shape that is asked for."
 
 
@@ -121,6 +125,8 @@ class AnswerKey:
     def observed(self, outcomes: Sequence[Outcome], faults: Iterable[str]) -> str | None:
         """Return what every wrong result has to do with a right one, where that can be seen."""
         told = set(faults)
+        if told == {CHANGED}:
+            return CHANGED
         if not self.related or not all(
             isinstance(one, Returned) and not one.changed for one in outcomes
         ):
@@ -164,10 +170,7 @@ class AnswerKey:
         if fault and outcome.value is None:
             return f"Is a `return` missing? {fault}"
         if fault is None and outcome.changed:
-            return (
-                "The result is right, but your function changes its arguments, which its caller "
-                "still needs: work on a copy."
-            )
+            return CHANGED
         return fault
 
     def _details(self, index: int, outcome: Outcome) -> str:

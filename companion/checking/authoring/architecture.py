@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from companion.checking.authoring.codec import with_article
 from companion.checking.authoring.comparison import difference, lower, upper
 
 Graph = dict[str, Any]
@@ -322,6 +323,9 @@ def _pair(
     """Return why two paired layers differ, the difference in parameters first."""
     if wanted is None:
         assert came is not None
+        if came.layer == "Activation" and came.own.startswith(FUSED):
+            given = came.config["activation"]
+            return [Reason(f"{came.name} ({came.own}) has activation={given!r}; expected none.")]
         text = f"{_count(came.parameters)}{_title(came)} is one layer too many."
         return [_of_layer(text, came)]
     if came is None:
@@ -332,7 +336,7 @@ def _pair(
         count = _count(-wanted.parameters)
         where = _place(wanted, all_wanted)
         known = _is_named(wanted)
-        what = _title(wanted) if known else upper(_article(_what(wanted)))
+        what = _title(wanted) if known else upper(with_article(_what(wanted)))
         return [_of_layer(f"{count}{what} is missing{'' if known else where}.", wanted)]
     count = _count(came.parameters - wanted.parameters)
     if wanted.layer == came.layer == "Activation" and _kind(wanted) != _kind(came):
@@ -340,7 +344,8 @@ def _pair(
     if wanted.layer != came.layer:
         same = "; the same count" if wanted.parameters == came.parameters > 0 else ""
         name = wanted.name if _is_named(wanted) else came.name
-        text = f"{count}{name} is {_article(_what(came))} here; expected {_article(_what(wanted))}"
+        is_one, due = (with_article(_what(row)) for row in (came, wanted))
+        text = f"{count}{name} is {is_one} here; expected {due}"
         return [_of_layer(f"{text}{same}.", wanted)]
     found = []
     told = [key for key in {**wanted.config, **came.config} if _differ(wanted, came, key)]
@@ -676,10 +681,6 @@ def _what(row: Row) -> str:
 
 def _title(row: Row) -> str:
     return f"{row.name} ({_what(row)})"
-
-
-def _article(name: str) -> str:
-    return f"{'an' if name[:1] in 'AEIOaeio' or name.startswith('LSTM') else 'a'} {name}"
 
 
 def _number(count: int, name: str) -> str:

@@ -25,6 +25,9 @@ MAX_BITS = 1000
 PLAIN_DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16)")
 
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
 class FrameError(ValueError):
     """What came through the pipe is no frame, or holds what a frame may not hold."""
 
@@ -36,7 +39,21 @@ class Opaque:
         self.kind = kind
 
     def __repr__(self) -> str:
-        return f"a {self.kind}"
+        return with_article(self.kind)
+
+
+def one_line(text: str) -> str:
+    r"""Return what an error says as one line: without colours, and what Keras lists behind it.
+
+    >>> one_line("Calling Dense:\n\n\x1b[1mWrong.\x1b[0m\n\nArguments received by …")
+    'Calling Dense: Wrong.'
+    """
+    return " ".join(COLOUR.sub("", text.partition("\n\nArguments received by")[0]).split())
+
+
+def with_article(name: str) -> str:
+    """Return a noun with the article that it is read with: an array, an LSTM, a dict."""
+    return f"{'an' if name[:1] in 'AEIOaeio' or name.startswith('LSTM') else 'a'} {name}"
 
 
 def send(stream: BinaryIO, header: Header, blobs: Sequence[bytes] = ()) -> None:

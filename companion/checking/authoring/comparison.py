@@ -136,6 +136,8 @@ def _numbers(
             pair = str(came[index]), str(wanted[index])
         return f"{_of(share, what)}{where} {pair[0]}, expected {pair[1]}."
     right = f"The values are right, but {lower(what)} is "
+    if wanted.dtype == np.float16 and came.dtype.kind == "f" and came.dtype != wanted.dtype:
+        return f"{right}{came.dtype}; expected float16."
     whole = _kind(wanted) == "a float" and _kind(came) == "an integer"
     if _kind(came) != _kind(wanted) and not whole:
         return f"{right}{_kind(came)} ({came.dtype}); expected {_kind(wanted)} ({wanted.dtype})."

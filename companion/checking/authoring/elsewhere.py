@@ -5,11 +5,8 @@ round, what is right for the transposed one. The reference is run on such inputs
 said only if it holds in every case; so it is true of every answer that behaves so.
 """
 
-import ast
 import copy
-import inspect
 import itertools
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from companion.checking.authoring.codec import copied
+from companion.checking.authoring.variants import loops_while
 
 Given = Mapping[str, Any]
 Array = np.ndarray[Any, Any]
@@ -76,7 +74,7 @@ def elsewhere(
         inputs: The values of every case, by parameter.
         by_name: The parameters that are passed by name.
     """
-    for words, changed in _changes(inputs, _loops_while(reference)):
+    for words, changed in _changes(inputs, loops_while(reference)):
         values = results(reference, changed, by_name)
         if values is not None:
             yield f"Your result is what comes out for {words}", values
@@ -96,15 +94,6 @@ def results(
         except Exception:
             return None
     return values
-
-
-def _loops_while(reference: Callable[..., Any]) -> bool:
-    """Say whether a number out of place might keep the reference busy for ever."""
-    try:
-        tree = ast.parse(inspect.getsource(sys.modules[reference.__module__]))
-        return any(isinstance(node, ast.While) for node in ast.walk(tree))
-    except (OSError, KeyError, TypeError, SyntaxError):
-        return True
 
 
 def _changes(inputs: Sequence[Given], careful: bool) -> Iterator[tuple[str, list[Given]]]:

@@ -23,6 +23,11 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
         ("a ReLU in place of tanh", "np.maximum({}, 0)"),
         ("tanh left out", "({})"),
     ),
+    "softmax": (
+        ("the sigmoid in place of the softmax", "1 / (1 + np.exp(-({0})))"),
+        ("the softmax over axis 0", "np.exp({0}) / np.exp({0}).sum(axis=0)"),
+        ("the softmax left out", "({0})"),
+    ),
     "sigmoid": (
         ("tanh in place of the sigmoid", "np.tanh({})"),
         ("the sigmoid left out", "({})"),
@@ -84,6 +89,13 @@ COMPARISONS: dict[type[ast.cmpop], tuple[tuple[str, type[ast.cmpop]], ...]] = {
     ast.Lt: (("≤ in place of <", ast.LtE), ("> in place of <", ast.Gt)),
     ast.LtE: (("< in place of ≤", ast.Lt), ("≥ in place of ≤", ast.GtE)),
 }
+# What is left of the rounds of a loop.
+ROUNDS = (
+    ("the first round of a loop alone, as where it returns within it", "[:1]"),
+    ("a loop without its first round", "[1:]"),
+    ("a loop without its last round", "[:-1]"),
+)
+SUMS, PRODUCTS = (ast.Add, ast.Sub), (ast.Mult, ast.Div, ast.FloorDiv)
 PARTS: dict[type[ast.operator], str] = {
     ast.Add: "term",
     ast.Sub: "term",
@@ -100,16 +112,15 @@ Variant = tuple[str, Callable[..., Any]]
 def variants(function: Callable[..., Any]) -> Iterator[Variant]:
     """Yield functions with one thing changed, or one kind of thing everywhere, and what it is.
 
-    A function whose file has a ``while`` loop yields none: it might never end.
+    A function that might loop for ever with one thing changed (`loops_while`) yields none.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
         module = sys.modules[function.__module__]
-        loops = ast.walk(ast.parse(inspect.getsource(module)))
     except (OSError, KeyError, TypeError, SyntaxError):
         return
     made = tree.body[0]
-    if not isinstance(made, ast.FunctionDef) or any(isinstance(one, ast.While) for one in loops):
+    if not isinstance(made, ast.FunctionDef) or loops_while(function):
         return
     made.decorator_list, made.returns = [], None
     parameters = {one.arg for one in ast.walk(made.args) if isinstance(one, ast.arg)}
@@ -121,7 +132,12 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
         if isinstance(node, ast.Compare)
         for one in ast.walk(node)
     }
+    numbers = {id(node): number for number, node in enumerate(ast.walk(tree))}
     for number, node in enumerate(ast.walk(tree)):
+        if isinstance(node, (ast.For, ast.comprehension)):
+            for words, part in ROUNDS:
+                rounds = ast.parse(f"list({ast.unparse(node.iter)}){part}", mode="eval").body
+                changes.setdefault(words, []).append((numbers[id(node.iter)], rounds))
         if isinstance(node, ast.Compare) or (
             isinstance(node, ast.expr) and id(node) not in compared
         ):
@@ -137,6 +153,34 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
         except (SyntaxError, ValueError, TypeError):
             continue
         yield words, names[made.name]
+
+
+def loops_while(function: Callable[..., Any]) -> bool:
+    """Say whether a function, or one of its file that it calls, has a ``while`` loop.
+
+    A wrong number might keep that busy for ever. What cannot be read is taken to have one.
+    """
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[function.__module__]))
+    except (OSError, KeyError, TypeError, SyntaxError):
+        return True
+    defined = {
+        one.name: one for one in tree.body if isinstance(one, (ast.FunctionDef, ast.ClassDef))
+    }
+    waiting, seen = [function.__name__], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or (name not in defined and name != function.__name__):
+            continue
+        seen.add(name)
+        if name not in defined:
+            return True
+        for node in ast.walk(defined[name]):
+            if isinstance(node, ast.While):
+                return True
+            if isinstance(node, (ast.Name, ast.Attribute)):
+                waiting.append(node.id if isinstance(node, ast.Name) else node.attr)
+    return False
 
 
 class _Swap(ast.NodeTransformer):
@@ -188,6 +232,7 @@ def _moved(index: ast.expr, step: int) -> ast.expr:
 def _of_operator(node: ast.BinOp, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
     for words, operator in OPERATORS.get(type(node.op), ()):
         yield words, ast.BinOp(node.left, operator(), node.right)
+    yield from _regrouped(node)
     part = PARTS.get(type(node.op))
     if part is None:
         return
@@ -197,6 +242,24 @@ def _of_operator(node: ast.BinOp, parameters: set[str]) -> Iterator[tuple[str, a
         negative = isinstance(node.op, ast.Sub) and dropped is node.left
         rest = ast.UnaryOp(ast.USub(), kept) if negative else kept
         yield f"{_described(dropped, part, parameters)} left out", rest
+
+
+def _regrouped(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
+    """Yield a formula as it is read without its parentheses, and a power taken further in."""
+    left, right, operator = node.left, node.right, node.op
+    if isinstance(operator, PRODUCTS):
+        if isinstance(left, ast.BinOp) and isinstance(left.op, SUMS):
+            inner = ast.BinOp(left.right, operator, right)
+            yield "parentheses left out", ast.BinOp(left.left, left.op, inner)
+        if isinstance(right, ast.BinOp) and isinstance(right.op, (*SUMS, *PRODUCTS)):
+            inner = ast.BinOp(left, operator, right.left)
+            yield "parentheses left out", ast.BinOp(inner, right.op, right.right)
+    elif isinstance(operator, SUMS) and isinstance(right, ast.BinOp) and isinstance(right.op, SUMS):
+        inner = ast.BinOp(left, operator, right.left)
+        yield "parentheses left out", ast.BinOp(inner, right.op, right.right)
+    elif isinstance(operator, ast.Pow) and isinstance(left, ast.Call) and len(left.args) == 1:
+        power = ast.BinOp(left.args[0], operator, right)
+        yield "a power taken before the function", ast.Call(left.func, [power], left.keywords)
 
 
 def _described(dropped: ast.expr, part: str, parameters: set[str]) -> str:

@@ -208,6 +208,10 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
                     f"{_short(name)} is compressed in a way that is not read here: pack the zip "
                     "anew, by the usual method (deflate)."
                 )
+            if names[name].flag_bits & 1:
+                raise SubmissionError(
+                    f"{_short(name)} is encrypted: hand it in without a password."
+                )
             # The sizes in a zip's directory are claims: read no further than the bound.
             with archive.open(names[name]) as file:
                 return name, _answers(name, file)

@@ -559,20 +559,27 @@ def _system() -> list[str]:
     return [path for path in dict.fromkeys((*libraries, *own)) if os.path.exists(path)]
 
 
-def _libraries() -> list[str]:
-    """Return the folders within `_system` where libraries, and so the book, may be installed."""
+@functools.cache
+def _libraries(system: tuple[str, ...]) -> list[str]:
+    """Return the folders within `system` where libraries, and so the book, may be installed."""
     return [
         path
-        for folder in _system()
+        for folder in system
         for name in LIBRARIES
         for path in glob.glob(os.path.join(glob.escape(folder), "*", name))
     ]
 
 
-def _secrets(shown: Sequence[str]) -> list[str]:
-    """Return where answers lie in the folders `shown`: the book, and a teacher's own chapters."""
+@functools.cache
+def _secrets(shown: tuple[str, ...], books: tuple[str, ...]) -> list[str]:
+    """Return where answers lie in the folders `shown`: the book, and a teacher's own chapters.
+
+    Args:
+        shown: Folders that the worker sees.
+        books: The folders that hold chapters.
+    """
     book = [os.path.join(folder, name) for folder in shown for name in SECRET]
-    cards = [card for folder in chapters.__path__ for card in Path(folder).glob("*/__init__.py")]
+    cards = [card for folder in books for card in Path(folder).glob("*/__init__.py")]
     own = [
         os.path.join(folder, card.resolve().parent.relative_to(real))
         for folder in shown
@@ -584,8 +591,9 @@ def _secrets(shown: Sequence[str]) -> list[str]:
 
 def _shown(packages: Sequence[str]) -> Iterator[tuple[Sequence[str], list[str]]]:
     """Yield folders that the worker sees, with what is hidden of them; later ones lie on top."""
-    yield _system(), [*_libraries(), *_secrets(_system())]
-    yield packages, _secrets(packages)
+    system, books = tuple(_system()), tuple(chapters.__path__)
+    yield system, [*_libraries(system), *_secrets(system, books)]
+    yield packages, _secrets(tuple(packages), books)
 
 
 def _open_parts(paths: Iterable[str], hidden: Collection[str]) -> list[str]:

@@ -16,6 +16,7 @@ must be closed (it is a context manager); every file gets a fresh worker, so no 
 another's. The same source, exercises and seed give the same verdicts but for their seconds.
 """
 
+import codecs
 import contextlib
 import json
 import os
@@ -436,12 +437,15 @@ def _printed(reply: dict[str, Any]) -> str:
 
 
 def advised(broken: tuple[Status, str, str], source: bytes) -> tuple[Status, str, str]:
-    """Return what broke a file, with what to do where it imports a library that is not there."""
-    other = OTHERS.search(source)
-    if other is None:
+    """Return what broke a file, with what to do about its encoding, or a library not there."""
+    if source.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        advice = "It is written in UTF-16: save it as UTF-8."
+    elif other := OTHERS.search(source):
+        advice = (
+            f"Answers use NumPy, and Keras on TensorFlow: do without {other.group(1).decode()}."
+        )
+    else:
         return broken
-    name = other.group(1).decode()
-    advice = f"Answers use NumPy, and Keras on TensorFlow: do without {name}."
     return broken[0], f"{broken[1]} {advice}", broken[2]
 
 

@@ -139,7 +139,7 @@ class Answers:
             message = error.msg if isinstance(error, SyntaxError) else str(error)
         return {
             "raised": type(error).__name__[:100],
-            "message": str(message)[:500],
+            "message": codec.one_line(str(message)[:5000])[:500],
             "line": line,
             "code": linecache.getline(self.file, line).strip()[:200] if line else "",
             "missing": str(error.name)[:100] if isinstance(error, ImportError) else None,
