@@ -81,6 +81,42 @@ def test_the_command_that_start_names_works(companion, here, arithmetic):
     assert [one["status"] for one in json.loads(out)["verdicts"]] == ["not_attempted"] * 2
 
 
+@pytest.mark.parametrize(
+    "folder", ["C:\\Users\\me", 'say """hi"""', "a\nb", "two words", "na\u00efve", "end\\"]
+)
+def test_what_start_writes_is_python_whatever_the_folder_is_called(companion, here, folder):
+    code, out, _ = companion("start", "convolution", folder, "--json")
+    assert code == 0
+    file = Path(json.loads(out)["file"])
+    assert file == Path(folder, "convolution.py")
+    compile(file.read_text(encoding="utf-8"), "stub", "exec")
+    assert companion("check", file, "--only", "convolve", "--json")[0] == 1
+
+
+def test_exercises_work_where_python_drops_docstrings_and_asserts(here):
+    def call(*arguments):
+        call = [COMPANION, *arguments, "--json"]
+        surroundings = {**os.environ, "PYTHONOPTIMIZE": "2"}
+        done = subprocess.run(call, env=surroundings, capture_output=True, text=True)
+        return done.returncode, json.loads(done.stdout)
+
+    assert call("start", "neurons")[0] == 0
+    plain = subprocess.run([COMPANION, "start", "neurons", "plain"], capture_output=True)
+    assert plain.returncode == 0
+    text = Path("neurons.py").read_text().replace("check neurons.py", "check plain/neurons.py")
+    assert text == Path("plain/neurons.py").read_text()
+    code, solution = call("solution", "tanh_slope", "--exercises", "neurons")
+    assert code == 0
+    Path("neurons.py").write_text("import numpy as np\n\n\n" + solution["solution"])
+    code, report = call("check", "neurons.py", "--only", "tanh_slope")
+    assert (code, report["verdicts"][0]["status"]) == (0, "pass")
+    Path("neurons.py").write_text("import numpy as np\ndef tanh_slope(z):\n    return np.tanh(z)\n")
+    code, report = call("check", "neurons.py", "--only", "tanh_slope")
+    assert (code, report["verdicts"][0]["status"]) == (1, "fail")
+    assert report["verdicts"][0]["mistake"]
+    assert call("hint", "tanh_slope", "--exercises", "neurons")[1]["hint"]
+
+
 def test_start_never_overwrites(companion, here, arithmetic):
     (here / "arithmetic.py").write_text("mine")
     code, out, err = companion("start", arithmetic)

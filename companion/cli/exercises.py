@@ -14,6 +14,7 @@ from companion.checking.authoring.exercise import Exercise, find_exercise
 from companion.checking.authoring.proof import prove as faults_of
 from companion.checking.classroom import grading, progress
 from companion.checking.classroom.discovery import all_exercises, exercises_named, is_path
+from companion.checking.classroom.reports import printable
 from companion.checking.verdict import Report, Status
 from companion.cli import Exercises, Json, Seed, command, learning
 from companion.console import Answer, err, out
@@ -36,7 +37,9 @@ def start(
     check = f"companion check {_quoted(file)}"
     if is_path(chapter):
         check += f" --exercises {_quoted(chapter)}"
-    head = f'"""Exercises on {asked[0].chapter}. To check them: {check}."""\n\nimport numpy as np\n'
+    # A comment takes any path; in a string, the backslashes of C:\\Users would mean something else.
+    said = printable(f"Exercises on {asked[0].chapter}. To check them: {check}.")
+    head = f"# {' '.join(said.splitlines())}\n\nimport numpy as np\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as opened:

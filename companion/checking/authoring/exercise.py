@@ -57,7 +57,8 @@ class Exercise:
     builds_model: ClassVar[bool] = False
 
     def __init__(self, reference: Function, *, points: float, rtol: float, atol: float) -> None:
-        if not reference.__doc__:
+        task = reference.__doc__ or _docstring(reference)
+        if not task:
             raise TypeError(
                 f"{reference.__name__} needs a docstring: it is the task that the learner reads."
             )
@@ -74,7 +75,7 @@ class Exercise:
         self._cases: Cases | None = None
         self._why: Callable[..., str | None] | None = None
         self.__name__ = self.name
-        self.__doc__ = reference.__doc__
+        self.__doc__ = task
         self.__module__ = self.module
         self.__wrapped__ = reference
 
@@ -205,10 +206,23 @@ class Exercise:
         return Practice(key.verdict(outcomes, time.perf_counter() - started))
 
     def _source(self) -> tuple[ast.FunctionDef, list[str]]:
-        source = textwrap.dedent(inspect.getsource(self.reference))
-        node = ast.parse(source).body[0]
-        assert isinstance(node, ast.FunctionDef)
-        return node, source.splitlines()
+        return _definition(self.reference)
+
+
+def _definition(function: Function) -> tuple[ast.FunctionDef, list[str]]:
+    """Return a function's definition as it stands in its file, and the lines of that."""
+    source = textwrap.dedent(inspect.getsource(function))
+    node = ast.parse(source).body[0]
+    assert isinstance(node, ast.FunctionDef)
+    return node, source.splitlines()
+
+
+def _docstring(function: Function) -> str | None:
+    """Return a function's docstring from its file: Python that optimises (-OO) has dropped it."""
+    try:
+        return ast.get_docstring(_definition(function)[0], clean=False)
+    except (OSError, SyntaxError):  # it was typed in, and no file holds it
+        return None
 
 
 def exercise(
