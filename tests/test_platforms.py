@@ -335,3 +335,16 @@ def test_a_damaged_archive_or_notebook_gives_an_answer_or_a_reason_and_harms_nob
         assert (mal.source is None) == bool(mal.problem)
         assert len(mal.problem) <= hand_ins.MAX_TEXT
         assert mal.problem.isprintable() or "\n" in mal.problem
+
+
+def test_a_notebook_with_pictures_is_read_and_one_beyond_all_bounds_is_refused(tmp_path):
+    pictures = random.Random(0).randbytes(3_000_000).hex()  # 6 MB that pack into 3 MB
+    large = json.loads(notebook(RIGHT))
+    large["cells"][1]["outputs"] = [{"data": {"image/png": pictures}}]
+    filled(tmp_path, {"ada.ipynb": json.dumps(large), "cyd.ipynb": b"x" * 8_000_001})
+    zipped(tmp_path / "bob.zip", {"hw.ipynb": json.dumps(large)})
+    filled(tmp_path, {"dan.ipynb": notebook("x = 1\n" * 200_000)})
+    ada, bob, cyd, dan = hand_ins.submissions(tmp_path, USUAL)
+    assert ada.source == bob.source == f"# In [1]:\n{RIGHT}".encode()
+    assert "cyd.ipynb is larger than 8,000,000 bytes" in cyd.problem
+    assert "dan.ipynb holds more than 1,000,000 bytes of Python" in dan.problem

@@ -22,8 +22,8 @@ from companion.errors import UserError
 # A learner's file of exercises has a few kilobytes.
 MAX_BYTES = 1_000_000
 MAX_MEMBERS = 1_000
-# What is read of a zip in all: its list of files, and one of them.
-MAX_ZIP_BYTES = notebooks.MAX_BYTES
+# What is read of a zip: its list of files; then one of them, a notebook with its pictures at most.
+MAX_ZIP_BYTES = 4_000_000
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MAX_ENTRIES = 20_000
 MAX_DEPTH = 40
@@ -213,6 +213,7 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
                     f"{_short(name)} is encrypted: hand it in without a password."
                 )
             # The sizes in a zip's directory are claims: read no further than the bound.
+            bounded.room = notebooks.MAX_BYTES
             with archive.open(names[name]) as file:
                 return name, _answers(name, file)
     except SubmissionError:

@@ -8,7 +8,7 @@ from typing import Any
 from companion.errors import UserError
 
 # A notebook carries its pictures along: more bytes than its code has.
-MAX_BYTES = 16_000_000
+MAX_BYTES = 8_000_000
 # What stands above each cell; a worker runs the cells of a notebook one by one.
 CELL = "# In [{number}]:\n"
 # Magics whose cell is Python all the same; the others' cells are another language's.
