@@ -262,6 +262,18 @@ def test_progress_that_cannot_be_written_costs_no_verdict(companion, here, arith
     assert "could not be written down" in err
 
 
+def test_hints_and_solutions_that_cannot_be_remembered_are_given_and_said(
+    companion, here, arithmetic, monkeypatch
+):
+    monkeypatch.setenv("COMPANION_STATE", str(here))
+    _, out, err = companion("hint", "double", "--exercises", arithmetic)
+    assert "2. Add `x` to itself." in out
+    assert "could not be written down. Here are all hints." in err
+    code, out, err = companion("solution", "double", "--exercises", arithmetic)
+    assert (code, "return 2 * x" in out, "solution seen" in out) == (0, True, False)
+    assert "could not be written down" in err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends an interrupt as a POSIX terminal does")
 def test_watch_checks_again_at_every_save_and_ends_with_ctrl_c(here, arithmetic):
     file = here / "a.py"

@@ -171,6 +171,21 @@ def test_every_learner_of_a_platform_is_there_once_by_the_last_attempt(tmp_path,
     assert found.passed_over == passed_over
 
 
+def test_a_class_in_the_one_folder_of_an_export_is_found(tmp_path):
+    files, learners, passed_over = PLATFORMS["Gradescope"]
+    filled(tmp_path / "assignment_7_export", files)
+    filled(tmp_path, {".DS_Store": ""})
+    found = hand_ins.class_in(tmp_path, USUAL)
+    assert [one.learner for one in found.submissions] == sorted(learners)
+    assert found.passed_over == passed_over
+
+
+def test_a_class_of_one_who_handed_in_a_folder_stays_one(tmp_path):
+    filled(tmp_path / "ada", {"arithmetic.py": RIGHT, "old/arithmetic_2.py": OLD})
+    (found,) = hand_ins.submissions(tmp_path, USUAL)
+    assert (found.learner, found.source) == ("ada", RIGHT.encode())
+
+
 def test_a_platforms_class_is_graded_by_people(tmp_path, arithmetic):
     files = PLATFORMS["Gradescope"][0]
     handed_in = hand_ins.submissions(filled(tmp_path / "class", files), USUAL)

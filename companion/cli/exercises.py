@@ -12,7 +12,7 @@ from rich.text import Text
 
 from companion.checking.authoring.exercise import Exercise, find_exercise
 from companion.checking.authoring.proof import prove as faults_of
-from companion.checking.classroom import grading, progress
+from companion.checking.classroom import grading, hand_ins, progress
 from companion.checking.classroom.discovery import all_exercises, exercises_named, is_path
 from companion.checking.classroom.reports import printable
 from companion.checking.verdict import Report, Status
@@ -88,7 +88,7 @@ def check(
         before.update(progress.standings())
         told = str(Path(chapter).resolve()) if is_path(chapter) else chapter
         if not (progress.record(report) and progress.checked(told)):
-            err.print("Your progress could not be written down.", style="yellow")
+            err.print(learning.UNWRITTEN, style="yellow")
         return report
 
     if watch and json:
@@ -209,9 +209,10 @@ def _seen(report: Report) -> set[str]:
 
 
 def _stamp(path: Path) -> object:
-    """Return what changes when `path`, or a Python file in it, is saved; None if it is gone."""
+    """Return what changes when `path`, or an answer in it, is saved; None if it is gone."""
     try:
-        files = [path, *path.rglob("*.py")] if path.is_dir() else [path]
+        inside = (file for kind in hand_ins.ANSWERS for file in path.rglob(f"*{kind}"))
+        files = [path, *inside] if path.is_dir() else [path]
         return [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     except OSError:
         return None

@@ -17,10 +17,11 @@ from companion import catalogue
 from companion.checking.authoring.exercise import Exercise
 from companion.checking.classroom import progress
 from companion.checking.verdict import Report, Status, Verdict
-from companion.console import out
+from companion.console import err, out
 
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.NOT_ATTEMPTED: "yellow"}
 STUCK = (Status.FAIL, Status.ERROR, Status.TIMEOUT)
+UNWRITTEN = "Your progress could not be written down."
 KEYS = "h hint · s solution · n next · a all · q end"
 
 
@@ -135,7 +136,10 @@ def give_hint(exercise: Exercise, key: str) -> tuple[Group, dict[str, Any]]:
     given = min(progress.standings().get(key, progress.Standing()).hints, len(hints))
     if given < len(hints):
         given += 1
-        progress.remember([(key, progress.HINT)])
+        if not progress.remember([(key, progress.HINT)]):
+            # The next call would not know of this one, and give the same hint for ever.
+            err.print(UNWRITTEN, "Here are all hints.", style="yellow")
+            given = len(hints)
     lines = [Text(f"{number}. {hints[number - 1]}") for number in range(1, given + 1)]
     for line in lines[:-1]:
         line.stylize("dim")
@@ -152,9 +156,13 @@ def give_hint(exercise: Exercise, key: str) -> tuple[Group, dict[str, Any]]:
 def give_solution(exercise: Exercise, key: str) -> tuple[str, str, dict[str, Any]]:
     """Reveal a solution, and return code, a note, and both for programs."""
     passed = progress.standings().get(key, progress.Standing()).passed
-    progress.remember([(key, progress.SOLUTION)])
     note = _title(exercise)
-    note += ": another way to write it." if passed else " is now marked: solution seen."
+    if not progress.remember([(key, progress.SOLUTION)]):
+        err.print(UNWRITTEN, style="yellow")
+    elif passed:
+        note += ": another way to write it."
+    else:
+        note += " is now marked: solution seen."
     data = {"exercise": exercise.name, "solution": exercise.solution, "passed_before": passed}
     return exercise.solution, note, data
 

@@ -281,7 +281,7 @@ def class_in(folder: Path, wanted: Collection[str] = (), output: Path | None = N
         )
     there = [
         entry
-        for entry in sorted(folder.iterdir())
+        for entry in sorted(platforms.unfolded(folder).iterdir())
         if not _is_litter((entry.name,)) and not (output and _is_report(entry, output))
     ]
     mine = [entry for entry in there if not platforms.is_left(entry)]

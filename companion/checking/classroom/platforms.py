@@ -72,6 +72,16 @@ def is_left(path: Path) -> bool:
     )
 
 
+def unfolded(folder: Path) -> Path:
+    """Return where a class lies: the folder, or the only one in it where a platform packs so."""
+    inside = [path for path in folder.iterdir() if not is_left(path)]
+    if len(inside) == 1 and inside[0].is_dir() and not inside[0].is_symlink():
+        within = sorted(inside[0].iterdir())
+        if not recognised(inside) and recognised(within):
+            return inside[0]
+    return folder
+
+
 def recognised(paths: Sequence[Path]) -> list[Entry]:
     """Return those entries of a class folder that a platform named, with whose they are."""
     folders = {path for path in paths if path.is_dir()}
