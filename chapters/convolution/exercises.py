@@ -504,6 +504,10 @@ convolution_layer.mistakes(
     lambda image, kernel, bias: np.moveaxis(convolution_layer(image, kernel, bias), -1, 0),
     "You applied a ReLU: here the layer has no activation.",
     lambda image, kernel, bias: np.maximum(convolution_layer(image, kernel, bias), 0),
+    "You padded the image: here the kernels stay inside ('valid').",
+    lambda image, kernels, biases: convolution_layer(
+        np.pad(image, ((1, 1), (1, 1), (0, 0))), kernels, biases
+    ),
 )
 
 
@@ -847,6 +851,10 @@ max_pool_gradient.mistakes(
     lambda upstream, maps, size: max_pool_gradient(upstream, maps, size) / size**2,
     "You left out windows whose largest number is negative: it gets all that arrives, too.",
     lambda upstream, maps, size: max_pool_gradient(upstream, maps, size) * (maps > 0),
+    "You gave every winner all that arrives at the map: each gets what arrives at its window.",
+    lambda upstream, maps, size: max_pool_gradient(
+        np.full_like(upstream, upstream.sum()), maps, size
+    ),
 )
 
 

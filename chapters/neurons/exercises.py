@@ -58,6 +58,10 @@ neuron.mistakes(
     lambda x, weights, bias: float(np.tanh(weights @ x + bias)),
     "You answered for each input by itself: add the products up first.",
     lambda x, weights, bias: np.where(weights * x + bias > 0, 1.0, -1.0),
+    "You squashed the sum with a sigmoid: a perceptron answers +1 or −1.",
+    lambda x, weights, bias: float(1 / (1 + np.exp(-(weights @ x + bias)))),
+    "You added the bias to every input: it is added once, to the weighted sum.",
+    lambda x, weights, bias: neuron(x + bias, weights, 0.0),
 )
 
 
@@ -190,6 +194,14 @@ perceptron_update.mistakes(
     "You counted the line itself as +1: sign(0) is −1 here.",
     lambda weights, bias, x, target, rate: updated(
         weights, bias, x, target - (1.0 if weights @ x + bias >= 0 else -1.0), rate
+    ),
+    "You returned the change: the weights and the bias after it are asked for.",
+    lambda weights, bias, x, target, rate: updated(
+        0 * weights, 0.0, x, error_of(weights, bias, x, target), rate
+    ),
+    "You moved the bias where the answer was right, too: there target − output is 0.",
+    lambda weights, bias, x, target, rate: updated(
+        weights, bias, x, error_of(weights, bias, x, target), rate, target
     ),
 )
 
@@ -593,6 +605,8 @@ softmax.mistakes(
     quietly(lambda logits: squashed(logits)),
     "You only marked the largest: softmax leaves something to the others.",
     lambda logits: np.eye(logits.shape[1])[logits.argmax(axis=1)],
+    "You divided by the number of examples: each row by itself sums to 1.",
+    lambda logits: softmax(logits) / len(logits),
 )
 
 

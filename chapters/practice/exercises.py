@@ -205,6 +205,10 @@ standardized.mistakes(
     lambda train, test: (test - train.min(axis=0)) / np.ptp(train, axis=0),
     "You divided by the test split's deviation: the network was trained with the training split's.",
     lambda train, test: (test - train.mean(axis=0)) / test.std(axis=0),
+    "You took the median for the middle: mean 0 is asked for.",
+    lambda train, test: (test - np.median(train, axis=0)) / train.std(axis=0),
+    "You took the test split off the mean: it is the mean that is taken off.",
+    lambda train, test: (train.mean(axis=0) - test) / train.std(axis=0),
 )
 
 
@@ -413,6 +417,8 @@ best_of.mistakes(
         @ np.array([comb(len(errors) - i, n) for i in range(1, len(errors) + 1)])
         / comb(len(errors), n)
     ),
+    "You returned the median error: the lowest of n trials is asked for, on average.",
+    lambda errors, n: float(np.median(errors)),
 )
 
 
@@ -468,6 +474,14 @@ share_of_peak.mistakes(
     lambda batch, widths, seconds, peak: (
         share_of_peak(batch, widths, seconds, peak) + 2 * batch * sum(widths[1:]) / seconds / peak
     ),
+    "You multiplied each width by itself: a layer from a to b units has a · b weights.",
+    lambda batch, widths, seconds, peak: (
+        2 * batch * sum(one * one for one in widths) / (seconds * peak)
+    ),
+    "You went from the input to the output in one step: every layer between multiplies, too.",
+    lambda batch, widths, seconds, peak: 2 * batch * widths[0] * widths[-1] / (seconds * peak),
+    "You left the last layer out: it multiplies, too.",
+    lambda batch, widths, seconds, peak: share_of_peak(batch, widths[:-1], seconds, peak),
 )
 
 

@@ -302,6 +302,20 @@ inverted_dropout.mistakes(
     lambda activations, uniform, rate, training: (
         np.where(uniform >= rate, activations * (1 - rate), 0.0) if training else activations
     ),
+    "You kept the units whose draw is at least 1 − rate: those of at least `rate` stay.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform >= 1 - rate, activations / (1 - rate), 0.0) if training else activations
+    ),
+    "You scaled up at test time, too: then every unit is there, and none has to speak for another.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform >= rate, activations / (1 - rate), 0.0)
+        if training
+        else activations / (1 - rate)
+    ),
+    "You returned the mask: multiply the activations by it.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform >= rate, 1 / (1 - rate), 0.0) if training else activations
+    ),
 )
 
 

@@ -152,6 +152,14 @@ prepared.mistakes(
     ),
     "You added the means: they are taken off.",
     lambda x, mode, means: _prepared(x, mode, means, caffe=lambda x, m: 255 * x[..., ::-1] + m),
+    'You brought every network caffe\'s images: for "tf" they lie in [−1, 1].',
+    lambda x, mode, means: prepared(x, "caffe", means),
+    "You turned the images round, left for right: it is the colours that change their order.",
+    lambda x, mode, means: _prepared(x, mode, means, caffe=lambda x, m: 255 * x[:, :, ::-1] - m),
+    "You divided by 255 in the end: caffe's images keep the range from 0 to 255.",
+    lambda x, mode, means: _prepared(
+        x, mode, means, caffe=lambda x, m: (255 * x[..., ::-1] - m) / 255
+    ),
 )
 
 
@@ -225,6 +233,19 @@ trainable_parameters.mistakes(
     lambda kernels, locked, classes: _trainable(kernels, 0, classes),
     "You locked one layer too many.",
     lambda kernels, locked, classes: _trainable(kernels, locked + 1, classes),
+    "You counted the convolutions that are frozen: those above them are trained.",
+    lambda kernels, locked, classes: (
+        sum(int(np.prod(one)) for one in kernels[:locked]) + (kernels[-1][3] + 1) * classes
+    ),
+    "You gave each convolution biases: these have none.",
+    lambda kernels, locked, classes: (
+        trainable_parameters(kernels, locked, classes) + sum(one[3] for one in kernels)
+    ),
+    "You let the head read every place under a kernel: each map gives it one number.",
+    lambda kernels, locked, classes: (
+        trainable_parameters(kernels, locked, classes)
+        + (kernels[-1][0] * kernels[-1][1] - 1) * kernels[-1][3] * classes
+    ),
 )
 
 

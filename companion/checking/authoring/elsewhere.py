@@ -54,6 +54,7 @@ FLOATS: tuple[tuple[str, Change], ...] = (
     ("{} squared.", lambda number: number**2),
     ("twice {}.", lambda number: 2 * number),
     ("half of {}.", lambda number: number / 2),
+    ("1 / {}: is it the wrong way up?", lambda number: 1 / number if number else 0.0),
 )
 INTEGERS: tuple[tuple[str, Change], ...] = (
     ("{} = 0: did you leave it out?", lambda number: 0),
