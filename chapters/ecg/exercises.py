@@ -207,7 +207,7 @@ def steps_left(samples, layers):
 @steps_left.cases
 def _(rng):
     yield 3000, np.array([[16, 3, 1], [2, 2, 1]])
-    yield 50, np.array([[32, 2, 0]])
+    yield 51, np.array([[32, 2, 0]])
     yield 101, np.array([[16, 2, 0], [5, 3, 1], [3, 2, 1]])
     for _ in range(4):
         rows = [[int(rng.integers(2, 9)), int(rng.integers(2, 4)), k % 2] for k in range(3)]

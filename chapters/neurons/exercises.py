@@ -30,6 +30,7 @@ def _(rng):
     yield np.array([3.0, -1.0]), np.array([-1.0, -1.0]), 0.0
     yield np.array([1.0, 0.0]), np.array([0.5, 3.0]), -2.0
     yield np.array([1.0, 0.0]), np.array([0.5, 3.0]), 2.0
+    yield np.array([1.0, 0.0]), np.array([-1.0, -1.0]), 1.5
     for _ in range(6):
         yield rng.normal(size=3), rng.normal(size=3), float(rng.normal())
 
