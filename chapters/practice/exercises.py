@@ -504,6 +504,7 @@ def _(rng):
     yield np.full(4096, 1.5, np.float16)
     yield rng.uniform(20, 60, 5000).astype(np.float16)
     yield rng.exponential(1e-4, 5000).astype(np.float16)
+    yield rng.exponential(10, 3000).astype(np.float16)
 
 
 def _added_one_by_one(values):
