@@ -47,6 +47,12 @@ submission_2001:
     :email: ada@example.org
   - :name: Bob Noyce
   :created_at: 2026-11-26 10:30:15
+  :results:
+    tests:
+    - name: double
+  :history:
+  - :id: 7
+    :name: an older one
 submission_2002:
   :submitters:
   - :name: Cyd Berger
@@ -110,13 +116,13 @@ PLATFORMS = {
     ),
     "Brightspace, two attempts": (
         {
-            "1234-5678 - Ada Lovelace - Nov 26, 2026 1030 AM/arithmetic.py": OLD,
-            "1234-5678 - Ada Lovelace - Nov 26, 2026 110 PM/arithmetic.py": RIGHT,
+            "1234-5678 - Ada Lovelace - Nov 26, 2026 1055 PM/arithmetic.py": RIGHT,
+            "1234-5678 - Ada Lovelace - Nov 26, 2026 110 PM/arithmetic.py": OLD,
             "1235-5678 - Bob Noyce - Oct 3, 2026 1159 PM/hw.py": OLD,
             "index.html": "<html>",
         },
         {"Ada Lovelace": RIGHT, "Bob Noyce": OLD},
-        ["1234-5678 - Ada Lovelace - Nov 26, 2026 1030 AM", "index.html"],
+        ["1234-5678 - Ada Lovelace - Nov 26, 2026 110 PM", "index.html"],
     ),
     "Brightspace in a language that is not read": (
         {
@@ -174,8 +180,9 @@ def test_every_learner_of_a_platform_is_there_once_by_the_last_attempt(tmp_path,
 def test_a_class_in_the_one_folder_of_an_export_is_found(tmp_path):
     files, learners, passed_over = PLATFORMS["Gradescope"]
     filled(tmp_path / "assignment_7_export", files)
-    filled(tmp_path, {".DS_Store": ""})
-    found = hand_ins.class_in(tmp_path, USUAL)
+    report = tmp_path / "grades.txt"
+    filled(tmp_path, {".DS_Store": "", "grades.txt": "", "grades.txt.journal": ""})
+    found = hand_ins.class_in(tmp_path, USUAL, report)
     assert [one.learner for one in found.submissions] == sorted(learners)
     assert found.passed_over == passed_over
 

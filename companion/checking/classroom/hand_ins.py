@@ -279,11 +279,9 @@ def class_in(folder: Path, wanted: Collection[str] = (), output: Path | None = N
             f"{folder} is not a folder. A class is a folder with one .py file, notebook, folder or "
             ".zip for each learner."
         )
-    there = [
-        entry
-        for entry in sorted(platforms.unfolded(folder).iterdir())
-        if not _is_litter((entry.name,)) and not (output and _is_report(entry, output))
-    ]
+    there = _entries(folder, output)
+    if inner := platforms.unfolded(there):
+        there = _entries(inner, output)
     mine = [entry for entry in there if not platforms.is_left(entry)]
     named = platforms.recognised(there)
     known = {entry.path for entry in named}
@@ -302,6 +300,15 @@ def class_in(folder: Path, wanted: Collection[str] = (), output: Path | None = N
         read |= {entry.path for entry in counted}
         found.append(_collected(learner, counted, wanted))
     return Class(found, [_written(path.name) for path in there if path not in read])
+
+
+def _entries(folder: Path, output: Path | None) -> list[Path]:
+    """Return what lies in a folder, without hidden files and what `grade` wrote."""
+    return [
+        entry
+        for entry in sorted(folder.iterdir())
+        if not _is_litter((entry.name,)) and not (output and _is_report(entry, output))
+    ]
 
 
 def _counted(entries: list[Entry]) -> list[Entry]:

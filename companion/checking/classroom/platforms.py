@@ -5,6 +5,8 @@ with the learner's name, a number and the time of the attempt in the names of fi
 An entry that no pattern fits is a learner's own file, folder or zip, and bears their name.
 """
 
+import contextlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 MAX_METADATA = 4_000_000
+MAX_LOOKED_AT = 20_000
 # Ada Lovelace_1234_assignsubmission_file_/hw.py, or …_file_hw.py where folders are not asked for
 MOODLE = re.compile(r"(.+)_(\d+)_assignsubmission_[a-z]+(?:_(.*))?", re.DOTALL)
 # lovelaceada_LATE_12345_678901_hw-1.py: the user, the attachment, and a number if handed in anew
@@ -21,16 +24,19 @@ CANVAS = re.compile(r"(.+?)_(?:LATE_)?(\d{3,})_(\d{3,})_(.+)", re.DOTALL)
 BLACKBOARD = re.compile(r"(.+)_attempt_(\d{4}(?:-\d\d){5})(?:_(.*)|\.txt)", re.DOTALL)
 # 1234-5678 - Ada Lovelace - Nov 26, 2026 1030 PM/
 BRIGHTSPACE = re.compile(r"(\d+)-\d+ - (.+?)(?: - (.+))?", re.DOTALL)
+BRIGHTSPACE_CLOCK = re.compile(r"(\d{1,2})(\d\d)(?= ?[AP]M$|$)")
 BRIGHTSPACE_TIMES = (
-    "%b %d, %Y %I%M %p",
-    "%B %d, %Y %I%M %p",
     "%b %d, %Y %I:%M %p",
-    "%d %B, %Y %H%M",
+    "%B %d, %Y %I:%M %p",
+    "%d %B, %Y %I:%M %p",
+    "%d %B, %Y %H:%M",
 )
 # submission_2001/, and submission_metadata.yml, which says whose it is
 GRADESCOPE = re.compile(r"submission_(\d+)")
 METADATA = "submission_metadata.yml"
-SUBMISSION = re.compile(r"^:?submission_(\d+):|^\s+(?:- )?:name: *(.+?) *$", re.MULTILINE)
+SUBMISSION = re.compile(
+    r"^:?submission_(\d+):|^  :?(\w+):|^ +(?:- )?:?name: *(.+?) *$", re.MULTILINE
+)
 # What operating systems leave in a folder, and what platforms and teachers do.
 MACHINES = re.compile(
     r"\..*|__MACOSX|__pycache__|Thumbs\.db|ehthumbs.*\.db|desktop\.ini|Icon\r|~\$.*"
@@ -72,14 +78,15 @@ def is_left(path: Path) -> bool:
     )
 
 
-def unfolded(folder: Path) -> Path:
-    """Return where a class lies: the folder, or the only one in it where a platform packs so."""
-    inside = [path for path in folder.iterdir() if not is_left(path)]
-    if len(inside) == 1 and inside[0].is_dir() and not inside[0].is_symlink():
-        within = sorted(inside[0].iterdir())
-        if not recognised(inside) and recognised(within):
+def unfolded(entries: Sequence[Path]) -> Path | None:
+    """Return the folder that holds a whole class, where a platform packs it into one; else None."""
+    inside = [path for path in entries if not is_left(path)]
+    if len(inside) != 1 or inside[0].is_symlink() or recognised(inside):
+        return None
+    with contextlib.suppress(OSError):  # no folder, or a closed one
+        if recognised(list(itertools.islice(inside[0].iterdir(), MAX_LOOKED_AT))):
             return inside[0]
-    return folder
+    return None
 
 
 def recognised(paths: Sequence[Path]) -> list[Entry]:
@@ -115,11 +122,11 @@ def _entry(path: Path, folder: bool, submitters: dict[str, str]) -> Entry | None
 
 
 def _brightspace_time(text: str | None) -> str | None:
-    for form in BRIGHTSPACE_TIMES if text else ():
-        try:
-            return datetime.strptime(text or "", form).isoformat()
-        except ValueError:
-            continue
+    """Return a time that can be compared; Brightspace writes 1:10 PM as 110 PM."""
+    clock = BRIGHTSPACE_CLOCK.sub(r"\1:\2", text or "")
+    for form in BRIGHTSPACE_TIMES:
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(clock, form).isoformat()
     return None
 
 
@@ -130,11 +137,12 @@ def _submitters(paths: Sequence[Path]) -> dict[str, str]:
         if path.name == METADATA and path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
                 text = file.read(MAX_METADATA).decode(errors="replace")
-            number = ""
+            number, key = "", ""
             for fits in SUBMISSION.finditer(text):
-                number = fits.group(1) or number
-                if fits.group(2):
-                    names.setdefault(number, []).append(fits.group(2).strip("'\""))
+                number, key = fits.group(1) or number, fits.group(2) or key
+                # Results name things, too: tests, questions.
+                if fits.group(3) and key == "submitters":
+                    names.setdefault(number, []).append(fits.group(3).strip("'\""))
     return {number: ", ".join(dict.fromkeys(found)) for number, found in names.items()}
 
 
@@ -150,7 +158,7 @@ def _without_assignment(entries: list[Entry]) -> list[Entry]:
     least = min(map(len, parts), default=1) - 1
     shared = next((place for place, column in columns if len(set(column)) > 1), least)
     return [
-        replace(entry, learner="_".join(entry.number.split("_")[shared:]))
+        replace(entry, learner="_".join(entry.number.split("_")[shared:]) or entry.number)
         if entry.platform == "Blackboard"
         else entry
         for entry in entries
