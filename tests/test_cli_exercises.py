@@ -232,7 +232,7 @@ def test_broken_files_are_verdicts_and_no_crash(companion, here, arithmetic, sou
         (["nowhere.py"], "is not there"),
         (["empty"], "no Python file"),
         (["notes.txt"], "not a Python file"),
-        (["a.ipynb"], "jupyter nbconvert --to script a.ipynb"),
+        (["a.ipynb"], "It is not a notebook that can be read"),
         (["broken.zip"], "cannot be read"),
         (["strange.py"], "--exercises"),
         (["strange.py", "--exercises", "nowhere/week5.py"], "nowhere"),
