@@ -2,9 +2,10 @@
 
 import lazy_loader
 
-from companion import quiet
+from companion import keras_settings, quiet
 
 quiet.install()
+keras_settings.install()
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,

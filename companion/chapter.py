@@ -1,7 +1,12 @@
 """A chapter's card: what it teaches and what it offers, readable in a millisecond."""
 
+import functools
+import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+import lazy_loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +80,35 @@ class Chapter:
     builds_on: tuple[str, ...] = ()
     reader: str = ""
     data: str = ""
+
+
+def public_names(
+    package: str, chapter: Chapter, *, submod_attrs: dict[str, list[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return what a chapter's ``__init__.py`` needs so that its names are imported when used.
+
+    To those of `submod_attrs` come the models on its card that are a builder with arguments:
+    ``from chapters.convnets import vgg_a`` is ``vgg`` with ``config="A"``.
+
+    Args:
+        package: The chapter's ``__name__``.
+        chapter: Its card.
+        submod_attrs: The names that each of its modules brings, as `lazy_loader.attach` takes
+            them.
+
+    Returns:
+        ``__getattr__``, ``__dir__`` and ``__all__``.
+    """
+    brought, _, names = lazy_loader.attach(package, None, submod_attrs)
+    variants = {model.name: model for model in chapter.models if model.name not in names}
+
+    def found(name: str) -> Any:
+        if name not in variants:
+            return brought(name)
+        model = variants[name]
+        builder = getattr(importlib.import_module(f"{package}.models"), model.builder)
+        built = functools.partial(builder, **model.arguments)
+        return functools.update_wrapper(built, builder, assigned=("__module__", "__doc__"))
+
+    public = sorted([*names, *variants])
+    return found, lambda: public, public

@@ -3,15 +3,23 @@
 import json
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Leave it to `companion.cli.main`, which knows how a command ends when nobody reads."""
+        raise BrokenPipeError
+
+
 # What a message says in square brackets is part of it, not markup.
-out = Console(markup=False, highlight=False)
-err = Console(markup=False, highlight=False, stderr=True)
+out = _Console(markup=False, highlight=False)
+err = _Console(markup=False, highlight=False, stderr=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +38,46 @@ class Answer:
 
 
 def print_json(data: dict[str, Any]) -> None:
-    """Print one JSON object on the real stdout."""
-    json.dump(data, sys.__stdout__ or sys.stdout, indent=2, ensure_ascii=False, default=str)
-    print(file=sys.__stdout__ or sys.stdout, flush=True)
+    """Print one JSON object on the real stdout, in ASCII where that holds nothing else."""
+    stream = sys.__stdout__ or sys.stdout
+    narrow = not (stream.encoding or "").lower().startswith("utf")
+    try:
+        json.dump(data, stream, indent=2, ensure_ascii=narrow, default=str)
+        print(file=stream, flush=True)
+    except BrokenPipeError:
+        raise BrokenPipeError from None  # without a number, by which click would end it with 1
+
+
+class Listing(Table):
+    """A table in which no name and no other word is ever cut.
+
+    Where the terminal is too narrow for that, each row stands as a paragraph: its name, and below
+    it what there is to say.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the table, or the paragraphs."""
+        wide, room = options.update_width(1000), options.max_width - self._extra_width
+        words = (self._measure_column(console, wide, column).minimum for column in self.columns)
+        widths = self._calculate_column_widths(console, options.update_width(room))
+        if all(word <= width for word, width in zip(words, widths, strict=True)):
+            yield from super().__rich_console__(console, options)
+            return
+        if self.title:
+            yield self.title
+        headers = [str(column.header) for column in self.columns]
+        first = headers.index(next(filter(None, headers)))  # a bare number may stand before it
+        for cells in zip(*(column.cells for column in self.columns), strict=True):
+            yield " ".join(map(str, cells[: first + 1]))
+            for header, cell in zip(headers[first + 1 :], cells[first + 1 :], strict=True):
+                if cell != "":
+                    said = f"{header}: {cell}" if isinstance(cell, str) and header else cell
+                    yield Padding(said, (0, 0, 0, 2))
 
 
 def table(*columns: str, title: str = "") -> Table:
     """Return an empty table in the house's style; a column named ``>name`` is set flush right."""
-    made = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    made = Listing(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
         right = column.startswith(">")
         made.add_column(column.removeprefix(">"), justify="right" if right else "left")

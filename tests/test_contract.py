@@ -6,6 +6,7 @@ A teacher's chapters are held to it too: ``COMPANION_CHAPTERS=DIR pytest tests/t
 import contextlib
 import functools
 import html
+import importlib
 import inspect
 import io
 import re
@@ -61,6 +62,18 @@ def test_a_chapter_shows_a_complete_card(chapter):
         assert page.is_file(), f"{where} lists {page.name}, which is not there"
     for name in card.builds_on:
         assert name in {known.name for known in CHAPTERS}, f"{where} builds on {name}: no chapter"
+
+
+def test_every_model_that_is_listed_is_imported_from_its_chapter():
+    for name, (entry, card) in catalogue.models().items():
+        chapter = catalogue.chapters.__name__ + "." + entry.name
+        builder = getattr(importlib.import_module(chapter), name)
+        assert name in importlib.import_module(chapter).__all__
+        assert builder.__doc__, name
+        if card.small and card.arguments:
+            small = {key: value for key, value in card.small.items() if key != "builder"}
+            theirs = catalogue.builder(name)(**small)
+            assert builder(**small).count_params() == theirs.count_params(), name
 
 
 def test_no_two_chapters_share_a_number():

@@ -158,6 +158,81 @@ def test_the_newest_version_that_was_prepared_to_its_end_is_read(tmp_path, monke
     assert find("imdb_reviews").is_here()
 
 
+def test_a_configuration_of_another_name_or_an_unfinished_one_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    for folder in ("subwords8k/1.0.0", "plain_text/1.0.0.incompleteA8B", "1.0.0"):
+        (tmp_path / "imdb_reviews" / folder).mkdir(parents=True)
+        (tmp_path / "imdb_reviews" / folder / "dataset_info.json").touch()
+    assert find("imdb_reviews").locate() is None
+    for version in ("1.0.9", "1.0.10"):
+        (tmp_path / "imdb_reviews" / "plain_text" / version).mkdir()
+        (tmp_path / "imdb_reviews" / "plain_text" / version / "dataset_info.json").touch()
+    assert find("imdb_reviews").locate().parts[-2:] == ("plain_text", "1.0.10")
+
+
+def test_half_of_what_is_fetched_by_hand_is_named_before_any_network_is_asked(
+    tmp_path, monkeypatch
+):
+    def asked(*_, **__):
+        raise AssertionError("a network was asked")
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COMPANION_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(prepared.socket, "create_connection", asked)
+    for name, one, other in (
+        ("cinc2017", "training2017.zip", "REFERENCE-v3.csv"),
+        ("cinc2017", "REFERENCE-v3.csv", "training2017.zip"),
+        ("sentiment_sentences", "imdb_labelled.txt", "yelp_labelled.txt"),
+    ):
+        shutil.rmtree(tmp_path / name, ignore_errors=True)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / one).touch()
+        with pytest.raises(UserError) as caught:
+            find(name).ensure()
+        assert other in str(caught.value)
+        assert one not in str(caught.value)
+
+
+def test_a_proxy_that_does_not_answer_is_no_network(tmp_path, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    asked = []
+
+    def refused(address, timeout):
+        asked.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(prepared.socket, "create_connection", refused)
+    for proxy in ("http://proxy.example:3128", "proxy.example:3128", "http://u:p@proxy.example"):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        assert not prepared.reachable("data.example")
+    monkeypatch.setenv("NO_PROXY", "data.example")
+    assert not prepared.reachable("data.example")
+    proxy, direct = ("proxy.example", 3128), ("data.example", 443)
+    assert asked == [proxy, proxy, ("proxy.example", 80), direct]
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    with pytest.raises(UserError, match="cannot be reached"):
+        find("mnist").ensure()
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("sentiment_sentences", "sentence_classifier"),
+        ("seasonal_series", "forecaster"),
+    ],
+)
+def test_data_that_a_model_cannot_read_name_a_model_that_can(name, made):
+    read = find(name)
+    data = Dataset(read.card, *[Split(np.zeros((1, 3)), np.zeros(1))] * 3, fit=lambda *_: None)
+    with pytest.raises(UserError, match=rf"Made for {name}: .*{made}"):
+        data.fitted_to((8, 8))
+    other = Dataset.from_arrays(np.zeros((20, 3)), np.arange(20.0))
+    with pytest.raises(UserError, match=r"input_shape=\(3,\) builds one"):
+        other.fitted_to((8, 8))
+
+
 def test_a_source_of_three_splits_keeps_them_and_one_is_split_by_the_seed():
     card = Card("made_here", "numbers", "array", (1,), (), "CC0", "these tests")
     whole = Split(np.arange(40.0)[:, None], np.arange(40.0))
@@ -211,12 +286,12 @@ def with_value(value):
         (with_value(np.nan), r"Received: nan in example 7, at \(2, 3, 0\)"),
         (with_value(np.inf), "Received: inf in example 7"),
         ((examples()[0], examples()[1] - 1), "Labels are integers from 0. Received: -1"),
-        ((examples()[0], examples()[1] * 2), "Received: 0 of class 1"),
+        ((examples()[0], examples()[1] * 2), "none of class 1"),
         (
             (examples()[0], np.where(examples()[1] > 0, 1.0, np.nan)),
             "Targets hold finite numbers. Received: nan in target 0",
         ),
-        ((examples()[0], examples()[1].astype(str)), "Received: dtype <U21"),
+        ((examples()[0], examples()[1].astype(complex)), "Received: dtype complex128"),
         ((examples()[0][:-1], examples()[1]), "59 examples and targets of shape"),
         ((examples()[0], np.eye(3)[examples()[1]]), r"one-hot rows of shape \(60, 3\)"),
         ((examples()[0], np.eye(3, dtype=int)[examples()[1]]), r"one-hot rows"),

@@ -1,6 +1,8 @@
 """Tasks and recipes: what Keras does when it is asked directly is what `companion.train` does."""
 
 import json
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -106,7 +108,8 @@ def test_a_class_at_every_step_counts_only_where_the_mask_says_so(tmp_path):
 
 
 def test_a_task_that_is_given_goes_before_the_one_that_suits():
-    model = keras.Sequential([network(3), keras.layers.Rescaling(1.0)])
+    shares = keras.layers.Lambda(lambda x: 1.0 * keras.ops.softmax(x))
+    model = keras.Sequential([network(3), shares])
     assert task_for(model, Dataset.from_arrays(X, KINDS)).name == "classes"
     assert train(model, (X, KINDS), task="classes from logits").asked["task"].endswith("logits")
     with pytest.raises(UserError, match=r"There is no task named 'number'. Did you mean 'numbers'"):
@@ -276,10 +279,24 @@ def test_a_recipe_is_plain_values_that_make_it_again():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"learning_rat": 0.1}, "A recipe has epochs, batch_size"),
+        (
+            {"learning_rat": 0.1},
+            "no part of a recipe named 'learning_rat'. Did you mean 'learning_rate'",
+        ),
         ({"label_smoothing": 10}, "label_smoothing is a share, in"),
         ({"keep": "first"}, "keep is 'best' or 'last'"),
         ({"steps": 0}, "steps is 1 or more"),
+        ({"epoch": 2}, "named 'epoch'. Did you mean 'epochs'"),
+        ({"epochs": 2.5}, "epochs is a whole number. Received: epochs=2.5"),
+        ({"epochs": "2"}, "epochs is a whole number. Received: epochs='2'"),
+        ({"epochs": None}, "epochs is a whole number. Received: epochs=None"),
+        ({"batch_size": float("nan")}, "batch_size is a whole number"),
+        ({"learning_rate": "0.1"}, "learning_rate is a number. Received: learning_rate='0.1'"),
+        ({"optimizer": keras.optimizers.SGD(0.1)}, "optimizer is a name.*compile the model"),
+        ({"schedule": "linear"}, "schedule is 'cosine', None or one of keras"),
+        ({"lr": 0.1}, "no 'lr': it is called learning_rate"),
+        ({"loss": "mse"}, "no 'loss': a task has one"),
+        ({"verbose": 0}, "no 'verbose': show_progress=False"),
         ({"steps": 5, "epochs": 2}, "steps is a multiple of epochs"),
         ({"order": [3, 200]}, "order holds numbers of the 86 training examples, from 0"),
         ({"optimizer": "adem"}, "There is no optimizer named 'adem'. Did you mean 'adam'"),
@@ -289,6 +306,255 @@ def test_a_recipe_is_plain_values_that_make_it_again():
 def test_a_recipe_that_cannot_be_is_told(changes, said):
     with pytest.raises(UserError, match=said):
         train(network(3), (X, KINDS), **changes)
+
+
+layers = keras.layers
+
+
+def stack(*last, inputs=(5,)):
+    return keras.Sequential([keras.Input(inputs), layers.Dense(8, "tanh"), *last])
+
+
+@pytest.mark.parametrize(
+    ("last", "task"),
+    [
+        ([layers.Dense(3), layers.Dropout(0.1)], "classes from logits"),
+        ([layers.Dense(3), layers.BatchNormalization()], "classes from logits"),
+        ([layers.Dense(3), layers.Activation("linear")], "classes from logits"),
+        ([layers.Dense(3, "log_softmax")], "classes from logits"),
+        ([stack(layers.Dense(3), inputs=(8,))], "classes from logits"),
+        ([layers.Dense(3), layers.Lambda(lambda x: 2 * x)], "classes from logits"),
+        ([layers.Dense(3), layers.Softmax()], "classes"),
+        ([layers.Dense(3, "softmax"), layers.Reshape((3,))], "classes"),
+        ([stack(layers.Dense(3, "softmax"), inputs=(8,))], "classes"),
+        ([layers.Dense(3), layers.Lambda(keras.ops.softmax)], "classes"),
+        ([layers.Dense(3, lambda x: keras.ops.softmax(x))], "classes"),
+    ],
+)
+def test_what_a_model_ends_in_is_found_behind_layers_that_change_no_number(last, task):
+    assert task_for(stack(*last), Dataset.from_arrays(X, KINDS)).name == task
+
+
+def test_pooled_logits_and_operations_are_read_off_the_graph_and_not_off_the_list_of_layers():
+    data = Dataset.from_arrays(X, KINDS)
+    x = keras.Input((5,))
+    logits = layers.Dense(3)(x)
+    assert task_for(keras.Model(x, keras.ops.softmax(logits)), data).name == "classes"
+    assert task_for(keras.Model(x, logits + layers.Dense(3)(x)), data).name.endswith("logits")
+    several = [layers.Dense(3, "softmax")(x) for _ in range(2)]
+    mean = layers.Rescaling(0.5)(layers.Add()(several))
+    assert task_for(keras.Model(x, mean), data).name == "classes"
+    pooled = [keras.Input((6, 2)), layers.Dense(3), layers.GlobalAveragePooling1D()]
+    sequences = Dataset.from_arrays(SEQUENCES, KINDS)
+    assert task_for(keras.Sequential(pooled), sequences).name == "classes from logits"
+
+
+@pytest.mark.parametrize(
+    ("last", "y", "said"),
+    [
+        ([layers.Dense(3, "relu")], KINDS, "ends in relu, which gives neither"),
+        ([layers.Dense(3), layers.ReLU()], KINDS, "ends in relu.*softmax, or no activation"),
+        ([layers.Dense(3), layers.LeakyReLU()], KINDS, "ends in LeakyReLU, which gives neither"),
+        ([layers.Dense(3, "relu"), layers.Dropout(0.1)], KINDS, "ends in relu"),
+        ([layers.Dense(3, "tanh")], KINDS, "ends in tanh"),
+        ([layers.Dense(1, "relu")], KINDS % 2, "relu over one unit.*sigmoid, or no activation"),
+        ([layers.Dense(1, "softmax")], KINDS % 2, "softmax over one unit"),
+        ([layers.Dense(1, "sigmoid")], KINDS, "3 classes and the model tells 1 apart"),
+        ([layers.Dense(1, "sigmoid")], 5 * X[:, 0], "sigmoid, which gives numbers from 0 to 1"),
+        ([layers.Dense(1, "relu")], X[:, 0], "relu, which gives numbers from 0 to inf"),
+        ([layers.Dense(1, "softmax")], X[:, 0], "softmax, which gives numbers from 0 to 1"),
+        ([layers.Dense(1, "sigmoid")], KINDS % 2.0, r"two classes.*y.astype"),
+        ([layers.Dense(3, "softmax")], KINDS * 1.0, r"3 outputs.*y.astype"),
+    ],
+)
+def test_an_ending_that_cannot_give_the_targets_is_told_before_training(last, y, said):
+    with pytest.raises(UserError, match=said):
+        train(stack(*last), (X, y))
+
+
+class Subclass(keras.Model):
+    def call(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (Subclass(), "Subclass is a subclass of keras.Model.*functional form"),
+        (lambda classes: Subclass(), "Subclass is a subclass of keras.Model.*functional form"),
+        (lambda classes: None, "A builder returns a keras.Model. Received: NoneType"),
+        (layers.Dense(3), "A model is a name .* Received: Dense"),
+        (3, "A model is a name .* Received: int"),
+        (
+            keras.Model(i := keras.Input((5,)), {"kind": layers.Dense(3)(i)}),
+            "trained for one output. Received: 1 outputs of .*, by names",
+        ),
+        (
+            keras.Model(two := [keras.Input((5,)), keras.Input((5,))], layers.Add()(two)),
+            "trained for one input. Received: 2 inputs",
+        ),
+        (keras.Sequential([layers.Conv2D(3, 3)]), r"cannot be built for examples of shape \(5,\)"),
+    ],
+)
+def test_what_is_no_model_that_can_be_trained_is_told(model, said):
+    with pytest.raises(UserError, match=said):
+        train(model, (X, KINDS))
+
+
+def test_an_unbuilt_model_is_built_for_the_data_from_the_seed():
+    def unbuilt():
+        return keras.Sequential([layers.Dense(4, "relu"), layers.Dense(3)])
+
+    first, second = (train(unbuilt(), (X, KINDS), epochs=1) for _ in range(2))
+    assert first.model.input_shape == (None, 5)
+    assert first.metrics == second.metrics
+    assert train(lambda: unbuilt(), (X, KINDS), epochs=1).metrics == first.metrics
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"x": X, "y": KINDS}, "data is a name .* Received: dict"),
+        (None, "data is a name .* Received: NoneType"),
+        (X, "data is a name .* Received: ndarray"),
+        ((X, KINDS, X), "data is a name .* Received: tuple"),
+        (((X[i : i + 2], KINDS[i : i + 2]) for i in range(3)), "generator.*np.concatenate"),
+        ((X, 3), r"120 examples and targets of shape \(\)"),
+        ((np.array(["a", "b"] * 60), KINDS), "arrays of numbers. Received: dtype <U1"),
+        (([[1.0], [1.0, 2.0]], [0, 1]), "Examples are one array"),
+        ((X, KINDS + 1), "without a gap. Received: 1 to 3, none of class 0"),
+        ((X, KINDS * 10**12), "none of class 1"),
+        (((X, KINDS), (X[:9], KINDS[:9] + 1)), "classes 0 to 2. Received for test: 1 to 3"),
+        (((X, KINDS), (X[:9, :2], KINDS[:9])), r"test examples of shape \(5,\)"),
+    ],
+)
+def test_what_are_no_data_is_told(data, said):
+    with pytest.raises(UserError, match=said):
+        train(network(3), data)
+
+
+def test_a_pipeline_of_tensorflow_is_told_how_it_becomes_arrays():
+    tf = pytest.importorskip("tensorflow")
+    batches = tf.data.Dataset.from_tensor_slices((X, KINDS)).batch(50)
+    with pytest.raises(UserError, match=r"`x, y = map\(np.concatenate, zip\(\*batches\)\)`"):
+        train(network(3), batches)
+    x, y = map(np.concatenate, zip(*batches, strict=True))
+    np.testing.assert_array_equal(x, X)
+    assert y.tolist() == KINDS.tolist()
+
+
+def test_labels_come_as_names_as_truth_values_and_as_a_column():
+    named = Dataset.from_arrays(X, np.array(["cat", "ant", "bee"])[KINDS])
+    assert named.card.class_names == ("ant", "bee", "cat")
+    plain = Dataset.from_arrays(X, np.array([2, 0, 1])[KINDS])
+    assert named.train.y.tolist() == plain.train.y.tolist()
+    assert Dataset.from_arrays(X, KINDS[:, None]).test.y.tolist() == (
+        Dataset.from_arrays(X, KINDS).test.y.tolist()
+    )
+    assert train(network(1, "sigmoid"), (X, KINDS > 0), epochs=1).asked["task"] == "yes or no"
+
+
+def test_the_pairs_of_keras_datasets_keep_their_test_split():
+    data = ((X[:90], KINDS[:90, None]), (X[90:], KINDS[90:, None]))  # as of CIFAR-10
+    run = train(network(3), data, epochs=1)
+    np.testing.assert_array_equal(run.data.test.x, X[90:])
+    assert run.data.test.y.tolist() == KINDS[90:].tolist()
+    assert len(run.data.train) + len(run.data.validation) == 90
+
+
+def test_five_examples_of_each_class_are_enough_for_every_split_to_have_all():
+    data = Dataset.from_arrays(X[:50], np.arange(50) % 10)
+    for part in (data.train, data.validation, data.test):
+        assert set(part.y) == set(range(10))
+    assert len(data.train) + len(data.validation) + len(data.test) == 50
+
+
+@pytest.mark.parametrize(
+    ("callback", "said"),
+    [
+        (keras.callbacks.ReduceLROnPlateau(), "ReduceLROnPlateau sets the rate.*schedule=None"),
+        (
+            keras.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+            "LearningRateScheduler sets the rate.*schedule=None",
+        ),
+        (keras.callbacks.TerminateOnNaN, r"Received: TerminateOnNaN\(…\), made before"),
+        (print, "Received: builtin_function_or_method"),
+    ],
+)
+def test_a_callback_that_cannot_work_is_told_before_training(callback, said):
+    with pytest.raises(UserError, match=said):
+        train(network(3), (X, KINDS), callbacks=[callback])
+
+
+def test_a_rate_that_a_callback_sets_is_the_rate():
+    given = keras.callbacks.LearningRateScheduler(lambda epoch: 0.01 / (epoch + 1))
+    run = train(network(3), (X, KINDS), schedule=None, callbacks=given)  # one, by itself
+    assert run.history["learning_rate"].tolist() == pytest.approx([0.01, 0.005])
+
+
+def test_a_compiled_model_whose_loss_does_not_take_the_targets_is_told_before_training():
+    model = network(3, "softmax")
+    model.compile("adam", "categorical_crossentropy")
+    before = model.get_weights()
+    with pytest.raises(UserError, match=r"does not take targets.*sparse_categorical_crossentropy"):
+        train(model, (X, KINDS))
+    assert all(map(np.array_equal, before, model.get_weights()))
+    model = network(1, "tanh")  # a loss of one's own may want what no task of ours does
+    model.compile("adam", "hinge")
+    assert set(train(model, (X, KINDS % 2)).metrics) == {"loss", "best_epoch"}
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, None, "0"])
+def test_a_seed_that_is_none_is_told(seed):
+    with pytest.raises(UserError, match="A seed is a whole number from 0 to 4294967295"):
+        train(network(3), (X, KINDS), seed=seed)
+
+
+def test_a_class_at_every_step_is_not_trained_on_one_for_the_whole():
+    from chapters.recurrence import simple_rnn
+
+    with pytest.raises(UserError, match=r"a class of a whole example.*`every_step`"):
+        train(lambda classes: simple_rnn(classes=classes, every_step=True), "digits")
+
+
+def test_that_images_are_resized_is_said(capsys):
+    def reader(classes):
+        return keras.Sequential(
+            [keras.Input((16, 16, 1)), layers.Flatten(), layers.Dense(classes)], name="reader"
+        )
+
+    train(reader, "digits", epochs=1, batch_size=512, show_progress=True, examine=False)
+    assert "digits: 8×8×1 becomes 16×16×1, as reader reads it" in capsys.readouterr().err
+
+
+def test_data_are_printed_in_a_few_lines():
+    digits = companion.load("digits")
+    lines = repr(digits).splitlines()
+    assert len(lines) <= 5
+    for said in ("1,293 train, 144 validation, 360 test", "(8, 8, 1)", "10 classes: 0, 1", "CC BY"):
+        assert said in repr(digits)
+    assert repr(digits.test) == "Split of 360: x float32 (360, 8, 8, 1), y int64 (360,)"
+    assert "2 train" not in repr(Dataset.from_arrays(X, X[:, 0]))
+    assert "numbers to predict" in repr(Dataset.from_arrays(X, X[:, 0]))
+
+
+@pytest.mark.slow
+def test_the_readmes_first_example_gives_the_same_result_twice():
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    (example,) = (
+        block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "lenet5" in block
+    )
+    results = []
+    for state in (1, 2):
+        keras.utils.set_random_seed(state)  # as in processes that did other things before
+        names = {}
+        exec(example.replace("epochs=5", "epochs=1"), names)
+        results.append(names["run"].metrics)
+        answers = names["run"].predict(names["digits"].test.x)
+        assert (answers.argmax(-1) == names["digits"].test.y).mean() == pytest.approx(
+            names["run"].metrics["accuracy"], abs=1e-6
+        )
+    assert results[0] == results[1]
 
 
 def test_a_run_predicts_what_it_was_trained_on_without_being_told_how_it_is_fitted():

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 
 import companion
+from companion import files
 from companion.datasets import Dataset
 from companion.errors import UserError
 from companion.training import Recipe
@@ -312,8 +314,49 @@ def test_what_cannot_be_done_is_told_in_the_readers_terms(options, said):
 
 
 def test_a_run_is_never_overwritten(folder):
-    with pytest.raises(UserError, match=r"holds a run already. Continue it with --resume"):
+    with pytest.raises(
+        UserError, match=r"holds a run already.*continue with `companion train --resume"
+    ):
         train(epochs=1, output=folder)
+
+
+class FullDisk:
+    """Writes that fail from the given file on."""
+
+    def __init__(self, name):
+        self.name, self.write = name, files.write
+
+    def __call__(self, path, content):
+        if path.name.startswith(self.name):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.write(path, content)
+
+
+@pytest.mark.parametrize("first_refused", ["run.json", "model.keras", "state-0000.keras"])
+def test_a_disk_that_was_full_at_the_first_save_gets_advice_that_works(
+    first_refused, tmp_path, monkeypatch
+):
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", FullDisk(first_refused))
+        with pytest.raises(UserError, match="begin again, in another folder") as caught:
+            train(epochs=1, output=folder)
+    assert "--resume" not in str(caught.value)
+    if first_refused != "run.json":
+        with pytest.raises(UserError, match=r"holds a run already.*begin again"):
+            train(epochs=1, output=folder)
+        shutil.rmtree(folder)
+    assert train(epochs=1, output=folder).status == "finished"
+
+
+def test_a_disk_that_is_full_later_leaves_a_run_that_can_be_resumed(tmp_path, monkeypatch):
+    monkeypatch.setattr("companion.training.recorder.SECONDS_BETWEEN_SAVES", 0)
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", FullDisk("state-0001.keras"))
+        with pytest.raises(UserError, match="continue with `companion train --resume"):
+            train(epochs=2, output=folder)
+    assert len(companion.resume(folder, show_progress=False).history) == 2
 
 
 def test_images_that_the_model_cannot_read_and_classes_that_it_cannot_tell_are_named():

@@ -1,8 +1,6 @@
 """Convnets: convolution, pooling and dense layers, stacked by a plan."""
 
-import lazy_loader
-
-from companion.chapter import Chapter, Model
+from companion.chapter import Chapter, Model, public_names
 
 LECUN_1998 = (
     "LeCun, Bottou, Bengio, Haffner (1998), Gradient-based learning applied to document recognition"
@@ -104,8 +102,9 @@ chapter = Chapter(
     ),
 )
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+__getattr__, __dir__, __all__ = public_names(
     __name__,
+    chapter,
     submod_attrs={
         "models": [
             "alexnet",

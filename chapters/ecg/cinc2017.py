@@ -77,7 +77,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
         if not by_hand:
             files = dl_manager.download([SOURCE + name for name in FILES])
         recordings, reference = files
-        with reference.open("r") as table:
+        with reference.open(encoding="utf-8") as table:
             labels = dict(csv.reader(table))
         return {
             part: self._generate_examples(recordings, labels, part)

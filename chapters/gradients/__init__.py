@@ -1,8 +1,6 @@
 """Gradients: why deep networks did not train, and what is wrong with yours."""
 
-import lazy_loader
-
-from companion.chapter import Chapter, Model
+from companion.chapter import Chapter, Model, public_names
 
 HE_2016 = "He, Zhang, Ren, Sun (2016), Deep residual learning for image recognition"
 
@@ -33,8 +31,9 @@ chapter = Chapter(
     ),
 )
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+__getattr__, __dir__, __all__ = public_names(
     __name__,
+    chapter,
     submod_attrs={
         "models": ["PaddedShortcut", "plain_cifar", "residual_block", "resnet", "resnet_cifar"],
         "counting": ["Convolution", "block_parameters", "resnet_layers"],

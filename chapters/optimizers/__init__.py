@@ -1,8 +1,6 @@
 """Optimizers: from the slope at one point to a walk that ends in a valley."""
 
-import lazy_loader
-
-from companion.chapter import Chapter, Model
+from companion.chapter import Chapter, Model, public_names
 
 IOFFE_2015 = (
     "Ioffe, Szegedy (2015), Batch normalization: accelerating deep network training by reducing "
@@ -40,8 +38,9 @@ chapter = Chapter(
     ),
 )
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+__getattr__, __dir__, __all__ = public_names(
     __name__,
+    chapter,
     submod_attrs={
         "models": ["ShiftingNoise", "normalized_mlp"],
         "scratch": [

@@ -1,8 +1,6 @@
 """Regularization: how a network is kept from learning its training set by heart."""
 
-import lazy_loader
-
-from companion.chapter import Chapter, Model
+from companion.chapter import Chapter, Model, public_names
 
 KROGH_1992 = "Krogh, Hertz (1992), A simple weight decay can improve generalization"
 SRIVASTAVA_2014 = (
@@ -54,8 +52,9 @@ chapter = Chapter(
     ),
 )
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+__getattr__, __dir__, __all__ = public_names(
     __name__,
+    chapter,
     submod_attrs={
         "models": ["AutoAugment", "augmentation", "regularized_cnn", "regularized_mlp"],
         "scratch": [

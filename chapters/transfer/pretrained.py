@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 from keras import applications
 
 from chapters.transfer.models import transfer_cnn
+from companion import keras_settings
 from companion.data_files import data_folder
 from companion.datasets.prepared import reachable
 from companion.errors import UnknownNameError, UserError
@@ -130,7 +130,7 @@ def application(name: str) -> keras.Model:
 
 def keras_home() -> Path:
     """Return the folder that Keras keeps what it fetches in."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    return keras_settings.path().parent
 
 
 def with_preprocessing(one: Application, weights: str | None) -> keras.Model:

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.text import Text
@@ -126,23 +126,58 @@ def command(function: Callable[..., Answer]) -> Callable[..., Answer]:
 def main() -> None:
     """Run the command line: exit 0 done, 1 the work came out negative, 2 the call was wrong."""
     wants_json = "--json" in sys.argv
+    _settle_streams()
     try:
-        code = app(_without_chapters(sys.argv[1:]), standalone_mode=False)
-    except UserError as error:
-        code = refuse(str(error), wants_json)
-    except KeyboardInterrupt:
-        code = 130
+        code = _called(sys.argv[1:], wants_json)
+        sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of a pipe has gone (`companion models | head`): nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        # The reader of a pipe has gone (`companion models | head`): end as other programs do.
+        _throw_away(sys.stdout, sys.stderr)
+        code = 128 + 13  # SIGPIPE
+    except OSError as error:
+        if error.filename is None:  # it is stdout that takes no more
+            _throw_away(sys.stdout)
+        where = f" ({error.filename})" if error.filename else ""
+        code = refuse(
+            f"{error.strerror or error}{where}. Nothing more was done: name another folder or "
+            "file, or change what this one allows.",
+            wants_json,
+        )
+    sys.exit(code)
+
+
+def _called(arguments: list[str], wants_json: bool) -> int:
+    """Carry out a call, or say why not, and return its exit code."""
+    try:
+        return app(_without_chapters(arguments), standalone_mode=False) or 0
+    except UserError as error:
+        return refuse(str(error), wants_json)
+    except KeyboardInterrupt:
+        return 130
     except Exception as error:
         # A wrong option or argument: whichever click typer speaks through, such an error knows
         # its exit code and its message.
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
-        code = refuse(error.format_message(), wants_json)
-    sys.exit(code or 0)
+        return refuse(error.format_message(), wants_json)
+
+
+def _settle_streams() -> None:
+    """Let every character be printed somehow, and printing work where nothing listens."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller (`>&-`)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _throw_away(*streams: TextIO) -> None:
+    """Send what is printed from here on nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        with contextlib.suppress(OSError, ValueError):  # one that is no file of the system's
+            os.dup2(nowhere, stream.fileno())
 
 
 def _without_chapters(arguments: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ import typer
 from rich.console import Group
 
 from companion import catalogue, training
-from companion.cli import Json, command
+from companion.cli import Json, command, surroundings
 from companion.console import Answer, err, facts, table
 from companion.data_files import data_folder
 from companion.datasets import source
@@ -22,7 +22,7 @@ from companion.datasets.sources import find, known
 from companion.errors import UnknownNameError, UserError
 from companion.lesson import sections
 from companion.training import hardware, machines, measuring
-from companion.training.run import read_examination, read_record, versions
+from companion.training.run import how_to_go_on, read_examination, read_record, versions
 
 
 class Precision(StrEnum):
@@ -175,7 +175,7 @@ def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
             yield
     except KeyboardInterrupt:
         if (folder / "run.json").exists():
-            err.print(f"\nStopped. Go on with: companion train --resume {folder}")
+            err.print(f"\nStopped. {how_to_go_on(folder)}", soft_wrap=True)
         raise
 
 
@@ -328,12 +328,15 @@ def doctor(
         raise UserError("--output draws what --measure finds. Give both.")
     if output and output.suffix not in (".png", ".svg", ".pdf"):
         raise UserError(f"--output is a .png, .svg or .pdf file. Received: {output}.")
+    hardware.backend_name()
     plan = hardware.plan()
     gpu = "" if plan.kind != "cpu" else hardware.gpu_advice(plan.backend, **hardware.nvidia())
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
     sources = known()
-    here = [name for name, entry in sources.items() if entry.is_here()]
-    advice = []
+    settings = surroundings.settings()
+    root = None if "home" in settings and not os.environ.get("TFDS_DATA_DIR") else source.root()
+    here = [name for name, one in sources.items() if not one.card.host or (root and one.is_here())]
+    advice = [*settings.values()]
     if gpu:
         advice.append(gpu)
     if len(here) < len(sources):
@@ -343,7 +346,8 @@ def doctor(
         "system": system,
         "versions": versions(),
         "plan": plan.to_json(),
-        "data_root": str(source.root()),
+        "settings": settings,
+        "data_root": str(root) if root else None,
         "data": here,
         "free_gigabytes": round(shutil.disk_usage(".").free / 1e9, 1),
         "advice": advice,

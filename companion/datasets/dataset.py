@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from companion import catalogue
 from companion.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -42,7 +43,7 @@ class Card:
     megabytes: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Split:
     """Examples and what is to be said of them.
 
@@ -63,6 +64,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __repr__(self) -> str:
+        """Say how many examples of which kind there are, in one line."""
+        x, y = (f"{one.dtype} {one.shape}" for one in (self.x, self.y))
+        return f"Split of {len(self)}: x {x}, y {y}"
 
     def __getitem__(self, rows: Any) -> "Split":
         """Return some examples, given as a slice, numbers or truth values."""
@@ -95,7 +101,7 @@ def resize(images: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[np.floa
     return np.repeat(resized, shape[2] // channels, axis=-1).astype("float32")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Dataset:
     """Three splits that share no example.
 
@@ -114,6 +120,18 @@ class Dataset:
     test: Split
     fit: Fit = resized
 
+    def __repr__(self) -> str:
+        """Say what the data are: sizes, classes, licence."""
+        card, classes = self.card, ", ".join(self.card.class_names[:10])
+        more = ", …" if self.classes > 10 else ""
+        sizes = ", ".join(f"{len(getattr(self, part)):,} {part}" for part in SPLITS)
+        return (
+            f"{card.name}: {card.title}\n"
+            f"  {sizes}; an example has shape {card.shape}\n"
+            f"  {f'{self.classes} classes: {classes}{more}' if classes else 'numbers to predict'}\n"
+            f"  {card.licence}; {card.source}"
+        )
+
     @property
     def classes(self) -> int:
         """Number of classes; 0 where the targets are numbers."""
@@ -131,7 +149,7 @@ class Dataset:
         y: Any,
         *,
         name: str = "yours",
-        test: Split | None = None,
+        test: Split | tuple[Any, Any] | None = None,
         mask: Any = None,
         seed: int = 0,
     ) -> "Dataset":
@@ -140,16 +158,22 @@ class Dataset:
         Args:
             x: Examples of shape ``(n, …)``; images have three axes more: height, width, channels.
             y: Integer labels ``0 … classes − 1`` of shape ``(n,)``, or ``(n, steps)`` for a class
-                at every step; floats of shape ``(n,)`` or ``(n, k)`` where numbers are predicted.
+                at every step; truth values or names of classes, of shape ``(n,)``; floats of shape
+                ``(n,)`` or ``(n, k)`` where numbers are predicted.
             name: What to call the data in reports.
-            test: A test split of your own; a fifth of the examples otherwise.
+            test: A test split of your own, or its arrays ``(x, y)``; a fifth of the examples
+                otherwise.
             mask: Which steps count, of shape ``(n, steps)``; all of them otherwise.
             seed: Decides which examples go where.
 
         Raises:
             UserError: If an example is not finite, or a target is neither a class nor a number.
         """
-        x, y = np.asarray(x), np.asarray(y)
+        pairs = [(x, y), test] if isinstance(test, tuple) else [(x, y)]
+        examples = [_as_numbers(x) for x, _ in pairs]
+        targets, names = _as_labels([np.asarray(y) for _, y in pairs])
+        x, *others = examples
+        y, *test_y = [_one_each(*pair) for pair in zip(targets, examples, strict=True)]
         if mask is not None:
             mask = np.asarray(mask, bool)
             if mask.shape != y.shape:
@@ -160,11 +184,16 @@ class Dataset:
             y = np.where(mask, y, 0)  # what stands where nothing counts must not stop a loss
         check(x, y)
         labels = np.issubdtype(y.dtype, np.integer)
-        names = tuple(str(label) for label in range(int(y.max()) + 1)) if labels else ()
+        if labels and not names:
+            names = tuple(str(label) for label in range(int(y.max()) + 1))
         kind = "image" if x.ndim == 4 else "array"
         card = Card(name, "your own data", kind, x.shape[1:], names, "yours", "yours")
-        y = y.astype("int64" if labels else "float32")
-        return split(card, Split(x.astype("float32"), y, mask=mask), test, seed=seed)
+        dtype = "int64" if labels else "float32"
+        if isinstance(test, tuple):
+            _check_test(others[0], test_y[0], x, len(names))
+            test = Split(others[0].astype("float32"), test_y[0].astype(dtype))
+        whole = Split(x.astype("float32"), y.astype(dtype), mask=mask)
+        return split(card, whole, test, seed=seed)
 
     def fitted_to(self, shape: Shape) -> "Dataset":
         """Return these data with examples of the given shape.
@@ -187,9 +216,14 @@ class Dataset:
             return self.changed(shape, lambda x: x.reshape(len(x), *shape))
         fitted = self.fit(self, shape)
         if fitted is None:
+            name = self.card.name
+            made = [one for one, (_, model) in catalogue.models().items() if model.data == name]
+            advice = f"input_shape={have} builds one that does" if have else "It reads no text"
+            if made:
+                advice = f"Made for {name}: {', '.join(made)}"
             raise UserError(
-                f"The model reads examples of shape {shape}; those of {self.card.name} have shape "
-                f"{have}. Build the model with input_shape={have}, or choose other data."
+                f"The model reads examples of shape {shape}; those of {name} have shape {have}. "
+                f"{advice}. Or choose other data."
             )
         return fitted
 
@@ -223,10 +257,10 @@ def check(x: NDArray[Any], y: NDArray[Any]) -> None:
         UserError: On unequal lengths, fewer than five examples a class, labels that do not count
             from 0, one-hot rows, or numbers that are not finite.
     """
-    if len(x) != len(y) or y.ndim not in (1, 2):
+    if x.ndim == 0 or y.ndim not in (1, 2) or len(x) != len(y):
         raise UserError(
-            f"Expected one target for each example, or one row of them. Received: {len(x)} "
-            f"examples and targets of shape {y.shape}."
+            "Expected one target for each example, or one row of them. Received: "
+            f"{len(x) if x.ndim else 1} examples and targets of shape {y.shape}."
         )
     if y.size == 0:
         raise UserError("Expected examples. Received: none.")
@@ -239,7 +273,9 @@ def check(x: NDArray[Any], y: NDArray[Any]) -> None:
     if np.issubdtype(y.dtype, np.integer):
         _check_labels(y)
     elif not np.issubdtype(y.dtype, np.floating):
-        raise UserError(f"Targets are integer labels or floats. Received: dtype {y.dtype}.")
+        raise UserError(
+            f"Targets are integer labels, names of classes or floats. Received: dtype {y.dtype}."
+        )
     for array, named, one in ((x, "Examples", "example"), (y, "Targets", "target")):
         if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
             bad = np.argwhere(~np.isfinite(array))[0]
@@ -250,9 +286,59 @@ def check(x: NDArray[Any], y: NDArray[Any]) -> None:
             )
 
 
+def _as_numbers(x: Any) -> NDArray[Any]:
+    """Return examples as an array, or say that they are none of numbers."""
+    try:
+        made = np.asarray(x)
+    except ValueError as error:  # rows of different lengths
+        raise UserError(f"Examples are one array. Received: {error}") from error
+    if made.dtype.kind not in "biuf":
+        raise UserError(
+            f"Examples are arrays of numbers. Received: dtype {made.dtype}. Sentences are read by "
+            "`companion train sentence_classifier`."
+        )
+    return made
+
+
+def _as_labels(targets: list[NDArray[Any]]) -> tuple[list[NDArray[Any]], tuple[str, ...]]:
+    """Return targets with truth values and names of classes as labels, and those names."""
+    if all(y.dtype.kind == "b" for y in targets):
+        return [y.astype("int64") for y in targets], ()
+    if not all(y.size and all(isinstance(one, str) for one in y.flat) for y in targets):
+        return targets, ()
+    names = np.unique(np.concatenate([y.ravel() for y in targets]).astype(str))
+    return [np.searchsorted(names, y.astype(str)) for y in targets], tuple(names.tolist())
+
+
+def _one_each(y: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
+    """Return a column of labels as a vector, unless `x` are sequences of one step."""
+    column = y.ndim == 2 and y.shape[1] == 1 and x.shape[1:2] != (1,)
+    return y[:, 0] if column and np.issubdtype(y.dtype, np.integer) else y
+
+
+def _check_test(x: NDArray[Any], y: NDArray[Any], train: NDArray[Any], classes: int) -> None:
+    """Say what is wrong with examples for test that come with their own targets."""
+    if x.shape[1:] != train.shape[1:] or x.shape[:1] != y.shape[:1]:
+        raise UserError(
+            f"Expected test examples of shape {train.shape[1:]}, each with a target. Received: "
+            f"{x.shape} and targets of shape {y.shape}."
+        )
+    if classes and not 0 <= y.min() <= y.max() < classes:
+        raise UserError(
+            f"The training examples have the classes 0 to {classes - 1}. Received for test: "
+            f"{y.min()} to {y.max()}."
+        )
+
+
 def _check_labels(y: NDArray[Any]) -> None:
     if y.min() < 0:
         raise UserError(f"Labels are integers from 0. Received: {y.min()} at index {y.argmin()}.")
+    missing = np.setdiff1d(np.arange(min(y.max() + 1, y.size)), y)
+    if len(missing):
+        raise UserError(
+            f"Labels are integers from 0, without a gap. Received: {y.min()} to {y.max()}, none of "
+            f"class {missing[0]}. `np.unique(y, return_inverse=True)[1]` numbers them so."
+        )
     counts, least = np.bincount(y.ravel()), 5 if y.ndim == 1 else 1
     if counts.min() < least:
         raise UserError(
@@ -287,9 +373,10 @@ def split(
 
     def part(whole: Split, share: float) -> tuple[Split, Split]:
         one_class = whole.y.ndim == 1 and np.issubdtype(whole.y.dtype, np.integer)
+        fewest = len(np.unique(whole.y)) if one_class else 1  # to hold one of each class
         kept, taken = train_test_split(
             np.arange(len(whole)),
-            test_size=share,
+            test_size=share if share * len(whole) >= fewest else fewest,
             stratify=whole.y if one_class else None,
             random_state=seed,
         )

@@ -2,10 +2,11 @@
 
 import contextlib
 import importlib
-import os
 import re
 import socket
 import threading
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.datasets.dataset import SPLITS, Split, ragged
-from companion.datasets.source import Source, files_root, root
+from companion.datasets.source import Source, files_root, missing, root
 from companion.errors import UserError
 
 # A feature's name and its values, an object array where their shapes differ.
@@ -62,7 +63,13 @@ class TensorFlowDatasets(Source):
             "neither."
         )
         folder = files_root() / name
-        here = self.by_hand and all((folder / file).is_file() for file in self.by_hand)
+        lacking = missing(folder, self.by_hand)
+        here = self.by_hand and not lacking
+        if lacking and len(lacking) < len(self.by_hand):
+            raise UserError(
+                f"{folder} holds {name} by half: {', '.join(lacking)} is missing. Put it there, or "
+                f"move the folder away, and `companion data get {name}` fetches all from {host}."
+            )
         if not here and not reachable(host):
             raise UserError(f"{name} is not in {root()}, and {host} cannot be reached. {advice}")
         import tensorflow_datasets as tfds
@@ -111,14 +118,15 @@ def columns(builder: Any, part: str) -> Columns:
 
 
 def reachable(host: str, seconds: float = 3.0) -> bool:
-    """Say within `seconds` whether `host` takes a connection, or a proxy stands between."""
-    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-        return True
+    """Say within `seconds` whether `host`, or the proxy before it, takes a connection."""
+    proxy = "" if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get("https")
+    asked = urllib.parse.urlsplit(proxy if proxy and "//" in proxy else f"//{proxy or host}")
     answered = []
 
     def knock() -> None:
-        with contextlib.suppress(OSError):
-            socket.create_connection((host, 443), timeout=seconds).close()
+        with contextlib.suppress(OSError, ValueError):  # a port that is no number
+            address = str(asked.hostname or host), asked.port or (80 if proxy else 443)
+            socket.create_connection(address, timeout=seconds).close()
             answered.append(True)
 
     # In a thread of its own, since looking up a name has no time limit.

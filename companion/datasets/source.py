@@ -22,13 +22,27 @@ from companion.errors import UserError
 
 
 def root() -> Path:
-    """Return the folder that TensorFlow Datasets keeps its data in."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    """Return the folder that TensorFlow Datasets keeps its data in.
+
+    Raises:
+        UserError: If it would lie in a home folder and there is none.
+    """
+    try:
+        return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            "There is no home folder to keep data in. Set TFDS_DATA_DIR to a folder for them."
+        ) from error
 
 
 def files_root() -> Path:
     """Return the folder that holds data sets of plain files, one folder for each."""
     return Path(os.environ.get("COMPANION_DATA_DIR") or root()).expanduser()
+
+
+def missing(folder: Path, names: Sequence[str]) -> list[str]:
+    """Return which files a folder lacks."""
+    return [name for name in names if not (folder / name).is_file()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,15 +155,17 @@ class PlainFiles(Source):
     def locate(self) -> Path | None:
         """Return the folder, or None unless every file is there."""
         folder = files_root() / self.card.name
-        return folder if all((folder / name).is_file() for name in self.names) else None
+        return None if missing(folder, self.names) else folder
 
     def fetch(self) -> Path:
         """Say where the files are to be had."""
-        name = self.card.name
+        name, folder = self.card.name, files_root() / self.card.name
+        lacking = missing(folder, self.names)
+        some = "" if len(lacking) == len(self.names) else " whole"
         raise UserError(
-            f"{name} is not in {files_root()}. Download it from {self.page} and put its files "
-            f"{', '.join(self.names)} into {files_root() / name}. COMPANION_DATA_DIR names another "
-            "folder to look in."
+            f"{name} is not{some} in {files_root()}. Download it from {self.page} and put its "
+            f"files {', '.join(lacking)} into {folder}. COMPANION_DATA_DIR names another folder to "
+            "look in."
         )
 
     def read(self, folder: Path | None, seed: int) -> Sequence[Split]:

@@ -15,6 +15,7 @@ from companion import catalogue, datasets
 from companion.errors import UserError
 
 PROJECT = {"companion", "chapters"}
+LAZY = ("lazy_loader.attach", "public_names")  # what names a package's modules
 
 
 def code_of(measure: Callable[..., Any]) -> str:
@@ -80,7 +81,7 @@ class _Module:
         return {
             name: submodule
             for call in ast.walk(self.tree)
-            if isinstance(call, ast.Call) and ast.unparse(call.func) == "lazy_loader.attach"
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in LAZY
             for argument in call.keywords
             if argument.arg == "submod_attrs"
             for submodule, names in ast.literal_eval(argument.value).items()

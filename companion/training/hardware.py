@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from companion import keras_settings
 from companion.errors import UserError
 from companion.training.strategies import DataParallel, Mirrored, OneDevice
 
@@ -112,19 +112,16 @@ def backend_name() -> str:
     Raises:
         UserError: If it is not installed, or cannot train.
     """
-    name = os.environ.get("KERAS_BACKEND", "")
-    settings = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
-    if not name:
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            name = json.loads(settings.read_text()).get("backend", "")
-    name = name or "tensorflow"
+    named = os.environ.get("KERAS_BACKEND", "")
+    name = named or keras_settings.read().get("backend") or "tensorflow"
+    by = "KERAS_BACKEND" if named else f"`backend` in {keras_settings.path()}"
     if name not in BACKENDS:
-        raise UserError(f"KERAS_BACKEND is one of {', '.join(BACKENDS)}. Received: {name!r}.")
+        raise UserError(f"{by} is one of {', '.join(BACKENDS)}. Received: {name!r}.")
     if importlib.util.find_spec(name) is None:
         extra = "" if name == "tensorflow" else f"[{name}]"
         raise UserError(
-            f"KERAS_BACKEND={name} was asked for, and {name} is not installed. Either "
-            f'`pip install "lecture-companion{extra}"`, or unset KERAS_BACKEND to use TensorFlow.'
+            f"{by} asks for {name}, which is not installed. Either "
+            f'`pip install "lecture-companion{extra}"`, or set KERAS_BACKEND=tensorflow.'
         )
     return name
 
@@ -359,6 +356,7 @@ def following(chosen: Plan) -> Iterator[None]:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(chosen.precision)
     with contextlib.ExitStack() as scope:
+        scope.enter_context(keras_settings.as_written())
         scope.callback(keras.config.set_dtype_policy, before)
         scope.enter_context(chosen.strategy.scope(chosen.kind, len(chosen.devices)))
         yield
@@ -386,6 +384,7 @@ def nvidia() -> dict[str, bool]:
     vendors = Path("/sys/bus/pci/devices").glob("*/vendor")
     driver = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
     return {
-        "card": driver or any(vendor.read_text().strip() == "0x10de" for vendor in vendors),
+        "card": driver
+        or any(vendor.read_text(encoding="ascii").strip() == "0x10de" for vendor in vendors),
         "driver": driver,
     }

@@ -1,6 +1,7 @@
 """The default recipe: small shifts, Adam on a cosine, the best weights of a patient run."""
 
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from typing import Any, Literal
 
 import keras
@@ -21,6 +22,18 @@ OPTIMIZER_FIELDS = (
     "no_decay", "clip_norm", "global_clip_norm", "averaging", "label_smoothing",
     "steps_per_execution", "jit_compile",
 )  # fmt: skip
+
+# What Keras's `compile` and `fit` call otherwise, or is not a recipe's to say.
+ELSEWHERE = {
+    "lr": "it is called learning_rate",
+    "loss": "a task has one (task=…), and a compiled model keeps its own",
+    "metrics": "a task has one (task=…), and a compiled model keeps its own",
+    "verbose": "show_progress=False trains in silence",
+    "validation_split": "the data say what is held out, see companion.load",
+    "validation_data": "give two Splits as data, the second to validate on",
+    "x": "examples and targets are given as data=(x, y)",
+    "y": "examples and targets are given as data=(x, y)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +100,17 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience", "steps", "steps_per_execution"):
-            if (value := getattr(self, name)) is not None and value < 1:
+            if (value := getattr(self, name)) is None and name == "steps":
+                continue
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not float(value).is_integer():
+                raise UserError(f"{name} is a whole number. Received: {name}={value!r}.")
+            if value < 1:
                 raise UserError(f"{name} is 1 or more. Received: {name}={value}.")
+            object.__setattr__(self, name, int(value))
+        for name in ("learning_rate", "warmup", "averaging", "label_smoothing"):
+            if not isinstance(value := getattr(self, name), Real):
+                raise UserError(f"{name} is a number. Received: {name}={value!r}.")
         if self.steps and self.steps % self.epochs:
             raise UserError(
                 f"steps is a multiple of epochs. Received: steps={self.steps}, "
@@ -104,8 +126,22 @@ class Recipe:
                 raise UserError(
                     f"{name} is a share, in [0, 1). Received: {name}={getattr(self, name)}."
                 )
+        if isinstance(self.optimizer, keras.Optimizer):
+            raise UserError(
+                "optimizer is a name, and optimizer_options what else it takes. To train with an "
+                f"optimizer of your own, compile the model with it. Received: {self.optimizer!r}."
+            )
+        object.__setattr__(self, "optimizer", str(self.optimizer).lower())
         if self.optimizer not in OPTIMIZERS:
             raise UnknownNameError("optimizer", self.optimizer, OPTIMIZERS)
+        schedules = keras.optimizers.schedules.LearningRateSchedule
+        if self.schedule not in ("cosine", None) and not isinstance(
+            self.schedule, schedules | dict
+        ):
+            raise UserError(
+                "schedule is 'cosine', None or one of keras.optimizers.schedules. "
+                f"Received: schedule={self.schedule!r}."
+            )
         if self.keep not in ("best", "last"):
             raise UserError(f"keep is 'best' or 'last'. Received: keep={self.keep!r}.")
         for name in ("order", "class_weights", "example_weights"):
@@ -125,23 +161,26 @@ class Recipe:
                 are.
         """
         known = [one.name for one in fields(cls)]
-        if unknown := [name for name in changes if name not in known]:
-            raise UserError(f"A recipe has {', '.join(known)}. Received: {', '.join(unknown)}.")
+        for name in changes:
+            if name in ELSEWHERE:
+                raise UserError(f"A recipe has no {name!r}: {ELSEWHERE[name]}.")
+            if name not in known:
+                raise UnknownNameError("part of a recipe", name, known)
         examples = len(data.train)
         epochs = round(effort * float(np.clip(1_000_000 // examples, 20, 60)))
-        epochs = changes.get("epochs") or (1 if changes.get("steps") else epochs)
         images = data.card.kind == "image" and len(data.shape) == 3
         small = examples < 10_000
         usual = cls(
-            epochs=epochs,
+            epochs=1 if changes.get("steps") else epochs,
             batch_size=64 if small else 128,
             shift=(data.shape[0] or 0) // 14 if images else 0,
             turn=10.0 if images and small else 0.0,
             zoom=0.1 if images and small else 0.0,
-            # the rate is still high before: a worse epoch says little
-            patience=max(1, epochs // 2),
         )
         recipe = replace(usual, **changes)
+        if "patience" not in changes:
+            # the rate is still high before: a worse epoch says little
+            recipe = replace(recipe, patience=max(1, recipe.epochs // 2))
         if recipe.batch_size > examples:
             raise UserError(
                 f"A batch holds at most the {examples} training examples of {data.card.name}. "

@@ -129,9 +129,21 @@ def write(path: Path, content: files.Content) -> None:
     except OSError as error:
         raise UserError(
             f"{path.name} could not be written to {path.parent}: {error.strerror or error}. "
-            "What earlier epochs wrote there is whole. Make room or choose another folder with "
-            f"--output; `--resume {path.parent}` continues."
+            f"Make room first. {how_to_go_on(path.parent)}"
         ) from error
+
+
+def how_to_go_on(folder: Path) -> str:
+    """Return what to do with the run of a folder, which may have kept too little to go on from."""
+    if any(folder.glob("state-*.keras")):
+        return (
+            "What earlier epochs wrote there is whole: continue with "
+            f"`companion train --resume {folder}`, or choose another folder with --output."
+        )
+    return (
+        "Nothing that could be continued was kept there: begin again, in another folder (--output) "
+        "or after removing this one."
+    )
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
@@ -152,7 +164,7 @@ def read_record(folder: Path) -> dict[str, Any]:
             "`companion train` printed."
         )
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         record["asked"]["recipe"], record["seed"]
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is damaged ({error}). Nothing was changed.") from error

@@ -14,6 +14,33 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+PROBABILITIES = ("softmax", "sigmoid")  # of several sigmoids, Keras takes each one's share
+LOGITS = ("linear", "log_softmax")
+KNOWN = PROBABILITIES + LOGITS
+# The numbers that an activation can give.
+REACH = {
+    "relu": (0.0, np.inf),
+    "relu6": (0.0, 6.0),
+    "softplus": (0.0, np.inf),
+    "exponential": (0.0, np.inf),
+    "tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+}
+# Parts of the names of layers whose outputs are what they were given, or means of it.
+LOOKED_THROUGH = (
+    "Dropout", "Reshape", "Flatten", "Permute", "Identity", "Masking", "Pooling", "Cropping",
+    "RepeatVector", "UpSampling", "Squeeze", "ExpandDims", "Transpose", "Cast", "GetItem",
+)  # fmt: skip
+# Those that give any number. (A sum or a multiple may be one of probabilities: its numbers tell.)
+SUMS = (
+    "Dense", "EinsumDense", "Conv1D", "Conv2D", "Conv3D", "BatchNormalization",
+    "LayerNormalization",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A kind of question that a model answers; each has a name in `TASKS`.
@@ -98,7 +125,7 @@ class Classes(Task):
         if told < data.classes:
             raise UserError(
                 f"{data.card.name} has {data.classes} classes and the model tells {told} apart. "
-                f"Build it with classes={data.classes}."
+                f"Build it with {data.classes} outputs (classes={data.classes})."
             )
         if len(model.output_shape) != data.train.y.ndim + 1:
             each = "every step" if data.train.y.ndim > 1 else "a whole example"
@@ -223,22 +250,32 @@ def task_for(model: keras.Model, data: Dataset) -> Task:
 
     Args:
         model: A model with one output.
-        data: The data it is to learn.
+        data: The data it is to learn, as the model reads them.
 
     Raises:
-        UserError: If the model has several outputs, or the data do not fit it.
+        UserError: If the data do not fit the model, or it ends in what is neither a probability
+            nor a logit, or in what cannot reach the numbers asked for.
     """
-    if isinstance(model.output_shape, list):
-        raise UserError(
-            "A model is trained for one output. Received: "
-            f"{len(model.output_shape)} outputs of {model.name}. Give a `keras.Model` of one."
-        )
+    ends = ending(model)
     if not data.classes:
         name = "numbers"
-    elif data.classes == 2 and model.output_shape[-1] == 1:
-        name = "yes or no from a logit" if gives_logits(model) else "yes or no"
+        if not model.compiled:
+            _check_reach(ends, model, data)
     else:
-        name = "classes from logits" if gives_logits(model) else "classes"
+        one = data.classes == 2 and model.output_shape[-1] == 1
+        if ends is None:
+            logits = not _gives_probabilities(model, data)
+        elif model.compiled or (ends in KNOWN and not (one and ends == "softmax")):
+            logits = ends in LOGITS
+        else:
+            raise UserError(
+                f"{model.name} ends in {ends}{' over one unit' if one else ''}, which gives "
+                "neither probabilities nor logits. Give its last layer "
+                f"{'a sigmoid' if one else 'a softmax'}, or no activation at all."
+            )
+        name = ("yes or no" if one else "classes") + (
+            one * " from a logit" or " from logits"
+        ) * logits
     TASKS[name].check(model, data)
     return TASKS[name]
 
@@ -254,11 +291,68 @@ def find_task(name: str) -> Task:
     return TASKS[name]
 
 
-def gives_logits(model: keras.Model) -> bool:
-    """Say whether a model's last layer leaves its sums as they are."""
-    last = model.layers[-1] if model.layers else model
-    while isinstance(last, keras.layers.Wrapper):
-        last = last.layer
-    if isinstance(last, keras.Model):
-        return gives_logits(last)
-    return getattr(getattr(last, "activation", None), "__name__", "") == "linear"
+def ending(model: keras.Model) -> str | None:
+    """Return the name of the activation that a model ends in, ``"linear"`` for none.
+
+    Layers that leave each number what it is, or take means of them, are looked through: what a
+    dropout, a reshaping or a pooling gives is what it was given.
+
+    Returns:
+        None where a layer of another kind comes last, of which only its numbers can tell.
+    """
+    return _ending(model.outputs[0])
+
+
+def _ending(tensor: Any) -> str | None:
+    operation, node, index = tensor._keras_history
+    if isinstance(operation, keras.layers.InputLayer):
+        return "linear"
+    if isinstance(operation, keras.Model):
+        return _ending(operation.outputs[index])
+    before = operation._inbound_nodes[node].input_tensors
+    while isinstance(operation, keras.layers.Wrapper):
+        operation = operation.layer
+    if isinstance(operation, keras.Model):
+        return _ending(operation.outputs[0])
+    kind = type(operation).__name__
+    if activation := getattr(operation, "activation", None):
+        name = str(getattr(activation, "__name__", type(activation).__name__).lower())
+        if name == "linear" and kind == "Activation":
+            return _ending(before[0])
+        return name if hasattr(keras.activations, name) else None
+    if kind.removesuffix("Layer").lower() in ("softmax", "sigmoid", "logsoftmax", *REACH):
+        return {"logsoftmax": "log_softmax"}.get(kind.lower(), kind.lower())
+    if kind.endswith(("ReLU", "ELU")):
+        return kind
+    if any(part in kind for part in LOOKED_THROUGH):
+        return _ending(before[0])
+    return "linear" if kind in SUMS else None
+
+
+def _gives_probabilities(model: keras.Model, data: Dataset) -> bool:
+    """Say whether a model gives probabilities, by what it makes of some examples."""
+    outputs = model.predict(data.train.x[:32], verbose=0)
+    total = outputs.sum(-1) if outputs.shape[-1] > 1 else 1
+    return bool(((outputs >= 0) & (outputs <= 1)).all() and np.allclose(total, 1, atol=0.01))
+
+
+def _check_reach(ends: str | None, model: keras.Model, data: Dataset) -> None:
+    """Say so if a model's last activation cannot give the numbers that it is to learn."""
+    y, name = data.train.y, data.card.name
+    if ends in PROBABILITIES and np.isin(y, (0, 1)).all():
+        raise UserError(
+            f"{name} has targets 0.0 and 1.0, which would be predicted as numbers. For two "
+            'classes, give them as integers: y.astype("int64").'
+        )
+    if y.ndim == 1 and (outputs := model.output_shape[-1]) > 1 and np.equal(y, y.round()).all():
+        raise UserError(
+            f"{name} has floats for targets, which are predicted as numbers, and the model has "
+            f'{outputs} outputs. For classes, give them as integers: y.astype("int64").'
+        )
+    low, high = REACH.get(ends or "", (-np.inf, np.inf))
+    if y.size and not low <= y.min() <= y.max() <= high:
+        raise UserError(
+            f"{model.name} ends in {ends}, which gives numbers from {low:g} to {high:g}; those of "
+            f"{name} lie between {y.min():.4g} and {y.max():.4g}. Leave the last layer without an "
+            "activation."
+        )

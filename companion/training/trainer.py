@@ -1,6 +1,7 @@
 """Training a model by a recipe, so that it can be stopped at any moment and go on."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from companion import catalogue
 from companion.chapter import Model
+from companion.console import err
 from companion.datasets import load
 from companion.datasets.dataset import Card, Dataset, Split
 from companion.errors import UserError
@@ -24,7 +26,8 @@ from companion.training.heads import feature_extractor, svm_accuracy
 from companion.training.progress import Progress
 from companion.training.recipe import OPTIMIZER_FIELDS, Recipe
 from companion.training.recorder import RunRecorder, normalize_together, settle
-from companion.training.run import Run, read_record, versions, write, write_json
+from companion.training.run import Run, how_to_go_on, read_record, versions, write, write_json
+from companion.training.seeding import check_seed
 from companion.training.strategies import alone
 from companion.training.task import Task, find_task, task_for
 
@@ -58,7 +61,8 @@ def train(
         model: A name from `companion models`, a builder, or a model. A name or a builder is built
             here, after the seed is set, for the shape and the classes of the data; a model's first
             weights are its own. A compiled one keeps its loss, its metrics and its optimizer.
-        data: A name from `companion data`, a `Dataset`, or arrays ``(x, y)``, which are split. A
+        data: A name from `companion data`, a `Dataset`, or arrays ``(x, y)``, which are split;
+            pairs ``(x, y), (x_test, y_test)`` as `keras.datasets` has them keep their test split. A
             `Split` is trained on as a whole, with nothing to validate or test, and of two of them
             the second is validated on.
         seed: Seed of weights, order and shifts; the same seed gives the same run.
@@ -74,7 +78,7 @@ def train(
         examine: Whether to keep what `Run.examine` reads: gradients, activations and more. By
             default where the run is kept in a folder, or shows its progress to somebody. Only
             runs on one device keep it.
-        callbacks: Keras callbacks of your own.
+        callbacks: Keras callbacks of your own, several or one.
         show_progress: Whether to draw a progress bar on stderr.
         **changes: Fields of the recipe to change, e.g. ``epochs=5, batch_size=64``.
 
@@ -84,7 +88,10 @@ def train(
     Raises:
         UserError: If the data do not fit the model, or the folder holds a run already.
     """
+    devices = str(devices)
     hardware.check(precision, devices)
+    check_seed(seed)
+    callbacks = _callbacks(callbacks)
     loaded = _dataset(data)
     plan = hardware.plan(precision, devices)
     folder = _new_folder(output) if plan.process == 0 else None
@@ -101,6 +108,12 @@ def train(
     with hardware.following(plan):
         built = _build(model, loaded, plan)
         fitted = loaded.fitted_to(built.input_shape[1:])
+        if show_progress and plan.process == 0 and fitted.shape != loaded.shape:
+            err.print(
+                f"{loaded.card.name}: {_sized(loaded.shape)} becomes {_sized(fitted.shape)}, as "
+                f"{built.name} reads it; run.predict(x) does the same.",
+                soft_wrap=True,
+            )
         chosen = find_task(task) if task else task_for(built, fitted)
         chosen.check(built, fitted)
         if svm:
@@ -110,7 +123,9 @@ def train(
         compiled = built.compiled
         if not compiled:
             session.compile()
-        elif refused := [name for name in changes if name in OPTIMIZER_FIELDS]:
+        else:
+            _check_loss(built, fitted.train.x, session.targets(fitted.train.y))
+        if compiled and (refused := [name for name in changes if name in OPTIMIZER_FIELDS]):
             raise UserError(
                 "A compiled model keeps its loss and its optimizer. Give an uncompiled one, or "
                 f"leave out {', '.join(refused)}."
@@ -156,6 +171,7 @@ def resume(
         UserError: If the folder holds no run, or a damaged one. Nothing is overwritten.
     """
     folder = Path(folder)
+    callbacks = _callbacks(callbacks)
     record = read_record(folder)
     asked, seed = record["asked"], record["seed"]
     recipe = Recipe(**asked["recipe"])
@@ -183,13 +199,30 @@ def _dataset(data: Data) -> Dataset:
         return load(data)
     if isinstance(data, Dataset):
         return data
-    train, held_out = (data, data[:0]) if isinstance(data, Split) else data
+    if isinstance(data, Split):
+        train, held_out = data, data[:0]
+    elif isinstance(data, tuple | list) and len(data) == 2:
+        train, held_out = data
+    else:
+        raise UserError(
+            "data is a name from `companion data`, a Dataset, a Split, or a pair of arrays (x, y)."
+            f" Received: {type(data).__name__}. A pipeline or a generator of batches becomes arrays"
+            " with `x, y = map(np.concatenate, zip(*batches))`."
+        )
+    if _is_pair(train) and _is_pair(held_out):  # as `keras.datasets.mnist.load_data()` gives them
+        return Dataset.from_arrays(train[0], train[1], test=(held_out[0], held_out[1]))
     if not isinstance(train, Split):
         return Dataset.from_arrays(train, held_out)
     labels = np.issubdtype(train.y.dtype, np.integer)
     names = tuple(str(label) for label in range(int(train.y.max()) + 1)) if labels else ()
     card = Card("yours", "your own data", "array", train.x.shape[1:], names, "yours", "yours")
     return Dataset(card, train, held_out, held_out[:0])
+
+
+def _is_pair(given: Any) -> bool:
+    """Say whether these are examples and their targets, and no array of two rows."""
+    pair = isinstance(given, tuple | list) and len(given) == 2
+    return pair and all(hasattr(one, "shape") for one in given)
 
 
 def _draw(entry: catalogue.Entry, card: Model) -> Draw | None:
@@ -204,8 +237,7 @@ def _new_folder(output: str | Path | None) -> Path | None:
     folder = Path(output)
     if (folder / "run.json").exists():
         raise UserError(
-            f"{folder} holds a run already. Continue it with --resume {folder}, or choose another "
-            "folder; nothing is overwritten."
+            f"{folder} holds a run already. {how_to_go_on(folder)} Nothing is overwritten."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -230,13 +262,55 @@ def _build(
     model: keras.Model | str | Builder, dataset: Dataset, plan: hardware.Plan
 ) -> keras.Model:
     if isinstance(model, keras.Model):
-        return plan.strategy.adopted(model)
+        return plan.strategy.adopted(_readable(model, dataset))
     told: dict[str, Any] = {"classes": dataset.classes} if dataset.classes else {}
     if isinstance(model, str):
         shape = catalogue.find_model(model)[1].input_shape
         told["input_shape"] = suitable_shape(shape, dataset.shape)
         model = catalogue.builder(model)
-    return model(**told)
+    elif isinstance(model, keras.Layer) or not callable(model):
+        raise UserError(
+            "A model is a name from `companion models`, a builder or a keras.Model. Received: "
+            f"{type(model).__name__}."
+        )
+    else:
+        taken = inspect.signature(model).parameters
+        if "classes" not in taken and all(one.kind != one.VAR_KEYWORD for one in taken.values()):
+            told = {}
+    built = model(**told)
+    if not isinstance(built, keras.Model):
+        raise UserError(f"A builder returns a keras.Model. Received: {type(built).__name__}.")
+    return _readable(built, dataset)
+
+
+def _readable(model: keras.Model, dataset: Dataset) -> keras.Model:
+    """Return a model whose layers and shapes are known; a Sequential one is built for the data.
+
+    Raises:
+        UserError: If it is a subclass, or has not one input and one output.
+    """
+    if isinstance(model, keras.Sequential) and not model.built:
+        try:
+            model.build((None, *dataset.shape))
+        except (ValueError, TypeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(
+                f"{model.name} cannot be built for examples of shape {dataset.shape}: {reason} "
+                "Begin it with a keras.Input of the shape that it reads."
+            ) from error
+    if not getattr(model, "outputs", None):
+        raise UserError(
+            f"{type(model).__name__} is a subclass of keras.Model, whose layers cannot be read. "
+            "Give its functional form: x = keras.Input(shape), then keras.Model(x, model(x))."
+        )
+    for kind, tensors in (("input", model.inputs), ("output", model.outputs)):
+        named = isinstance(getattr(model, f"_{kind}s_struct", None), dict)
+        if len(tensors) != 1 or named:
+            raise UserError(
+                f"A model is trained for one {kind}. Received: {len(tensors)} {kind}s of "
+                f"{model.name}{', by names' if named else ''}. Give a `keras.Model` of one."
+            )
+    return model
 
 
 def suitable_shape(
@@ -254,6 +328,49 @@ def suitable_shape(
     pairs = zip(data[:2], drawn_for[:2], strict=True)
     size = tuple(max(have or 0, want or 0) for have, want in pairs)
     return (*size, data[2])
+
+
+def _sized(shape: tuple[int | None, ...]) -> str:
+    return "×".join("any" if size is None else str(size) for size in shape) or "text"
+
+
+def _callbacks(
+    given: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None,
+) -> list[keras.callbacks.Callback]:
+    """Return callbacks as a list, one or none of them too."""
+    listed = [given] if isinstance(given, keras.callbacks.Callback) else list(given or ())
+    for one in listed:
+        if not isinstance(one, keras.callbacks.Callback):
+            kind = one.__name__ if isinstance(one, type) else type(one).__name__
+            made = f"{kind}(…), made before it is given" if isinstance(one, type) else kind
+            raise UserError(f"callbacks are objects of keras.callbacks.Callback. Received: {made}.")
+    return listed
+
+
+def _check_loss(model: keras.Model, x: NDArray[Any], y: NDArray[Any]) -> None:
+    """Say so before training if a compiled model's loss does not take the targets."""
+    try:
+        model.evaluate(x[:2], y[:2], verbose=0)
+    except (ValueError, TypeError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"The loss that {model.name} is compiled with does not take targets of shape {y.shape}:"
+            f" {reason} Integer labels want sparse_categorical_crossentropy; an uncompiled model is"
+            " given a loss that fits."
+        ) from error
+
+
+def _check_rate(callbacks: Sequence[keras.callbacks.Callback], model: keras.Model) -> None:
+    """Say so before training if a callback sets a rate that follows a schedule."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    schedules = keras.optimizers.schedules.LearningRateSchedule
+    setting = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+    for one in callbacks:
+        if isinstance(one, setting) and isinstance(optimizer._learning_rate, schedules):
+            raise UserError(
+                f"{type(one).__name__} sets the rate, which follows a schedule here. Train with "
+                "schedule=None, or leave the callback out."
+            )
 
 
 def _suited(data: Dataset, plan: hardware.Plan, effort: float, changes: dict[str, Any]) -> Recipe:
@@ -299,7 +416,7 @@ class _Session:
             return
         self.batches = Batches(
             train.x,
-            self._targets(train.y),
+            self.targets(train.y),
             recipe.batch_size,
             weights=recipe.weights(self.data),
             order=recipe.order,
@@ -312,7 +429,8 @@ class _Session:
             processes=plan.processes,
         )
 
-    def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
+    def targets(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return targets as the loss takes them."""
         return self.task.targets(y, self.recipe.label_smoothing, self.model.output_shape[-1])
 
     def _drawn(self) -> Iterator[tuple[NDArray[Any], ...]]:
@@ -320,7 +438,7 @@ class _Session:
         size, count = self.recipe.batch_size, self.plan.processes
         part = slice(self.plan.process * size // count, (self.plan.process + 1) * size // count)
         for x, y, *weights in self.draw(self.loaded.train, size, self.seed):
-            yield x[part], self._targets(y[part]), *(w[part] for w in weights)
+            yield x[part], self.targets(y[part]), *(w[part] for w in weights)
 
     def compile(self) -> None:
         """Give the model the loss of the task and the optimizer of the recipe."""
@@ -338,6 +456,7 @@ class _Session:
     ) -> Run:
         """Train from where the recorder stands to the end, and judge what came of it."""
         done, strategy, model = len(recorder.history), self.plan.strategy, self.model
+        _check_rate(callbacks, model)
         recorder.copy = strategy.local_copy(model)
         normalize_together(model, strategy.together)
         if not recorder.is_over():
@@ -375,7 +494,7 @@ class _Session:
         if self.draw:  # what is drawn is known by its batches alone
             return Examination(first, None, self._validation(), kept=kept)
         train = self.data.train
-        y = self._targets(train.y)
+        y = self.targets(train.y)
         return Examination(train.x, y, self._validation(), batches=first, kept=kept)
 
     def _validation(self) -> tuple[NDArray[Any], ...] | None:
@@ -383,7 +502,7 @@ class _Session:
         if not len(split):
             return None
         mask = () if split.mask is None else (split.mask.astype("float32"),)
-        plan, arrays = self.plan, (split.x, self._targets(split.y), *mask)
+        plan, arrays = self.plan, (split.x, self.targets(split.y), *mask)
         return plan.strategy.shared(arrays, len(plan.devices), plan.processes, plan.process)
 
     def _judged(self, recorder: RunRecorder) -> Run:
