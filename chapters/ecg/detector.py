@@ -1,6 +1,7 @@
 """The detector that is shipped: three kinds of reader who are asked at once."""
 
 import json
+from functools import cache
 
 import numpy as np
 
@@ -41,7 +42,11 @@ class Detector:
         return np.concatenate([self._classes(part) for part in parts])
 
     def _classes(self, x):
-        found = [(network.name, asked(network, x)) for network in self.networks]
+        beats = cache(lambda: beat_rows(x))  # found once for all networks that read them
+        found = [
+            (network.name, predicted(network, beats() if network.name == "beat_reader" else x))
+            for network in self.networks
+        ]
         if self.expert is not None:
             found.append(("expert", self.expert(features_of(x))))
         return by_kind(found)
@@ -157,12 +162,6 @@ def by_kind(opinions):
     for name, classes in opinions:
         kinds.setdefault(KINDS.get(name, "samples"), []).append(classes)
     return together(*(together(*same) for same in kinds.values()))
-
-
-def asked(network, x):
-    """Return a network's probabilities for windows; a `beat_reader` is given their beats."""
-    x = beat_rows(x) if network.name == "beat_reader" else x
-    return predicted(network, x)
 
 
 def predicted(network, x, batch_size=128):

@@ -73,7 +73,7 @@ class Contents:
 def plural(unit: str) -> str:
     """Return a unit as `VOLTS` has it: small letters, one micro sign, no plural.
 
-    >>> plural("(Microvolts)"), plural("\\u03bcV")
+    >>> plural("(Microvolts)"), plural("µV")
     ('microvolt', 'µv')
     """
     small = unit.strip(" ()[]\"'").lower().replace("\u03bc", "µ")
@@ -177,7 +177,7 @@ def edf(path: Path) -> Contents:
     found = wfdb("read_edf", str(path))
     if len(set(found.samps_per_frame)) > 1:  # wfdb 4.3 averages these wrongly
         raise UserError(
-            "Its signals have several rates, which `wfdb` does not read right. Export the ECG alone."
+            "Its signals have several rates, which `wfdb` reads wrongly. Export the ECG alone."
         )
     return Contents(record_leads(found, found.p_signal.T))
 
@@ -477,10 +477,17 @@ def numbers_of(lines: Numbered, layout: Layout) -> dict[int, NDArray[np.float64]
     try:
         frame = pd.read_csv(
             io.StringIO("\n".join(line for _, line in lines)),
-            sep=layout.separator, decimal=layout.decimal, names=range(layout.width), header=None,
-            usecols=range(layout.width), index_col=False, keep_default_na=False, na_values=[*GAPS, "NaN", "NA", "NULL", "None"],
-            skipinitialspace=True, low_memory=False,
-        )  # fmt: skip
+            sep=layout.separator,
+            decimal=layout.decimal,
+            header=None,
+            names=range(layout.width),
+            usecols=range(layout.width),
+            index_col=False,
+            keep_default_na=False,
+            na_values=[*GAPS, "NaN", "NA", "NULL", "None"],
+            skipinitialspace=True,
+            low_memory=False,
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         raise UserError(f"It cannot be read as a table: {error}.") from error
     columns = {}
@@ -612,7 +619,7 @@ def timed(
     if len(steps) == 0:
         return None, others
     usual = float(np.median(steps))
-    if unit is None or plural(unit) not in TIMES and "mm:ss" not in unit:
+    if unit is None or (plural(unit) not in TIMES and "mm:ss" not in unit):
         counts = usual == 1 or COUNTED.fullmatch(name.strip())
         fitting = [one for one in (1, 1e-3, 1e-6, 1e-9) if SLOWEST <= 1 / (usual * one) <= FASTEST]
         if counts or not fitting:

@@ -10,7 +10,7 @@ import numpy as np
 from chapters.ecg.detector import NOT_A_DEVICE, Detector, as_windows
 from chapters.ecg.features import find_beats
 from chapters.ecg.recordings import LENGTH, RATE, read_recording
-from companion.errors import UserError
+from companion.errors import UserError, attempt
 
 NOTICE = NOT_A_DEVICE
 TOGETHER = 16  # files whose windows are read at once
@@ -86,7 +86,7 @@ def readings(detector, files: Iterable, **options) -> Iterator[Reading | UserErr
     """
     files = iter(files)
     while some := list(islice(files, TOGETHER)):
-        read = [signal_of(file, **options) for file in some]
+        read = [attempt(signal_of, file, **options) for file in some]
         good = [one for one in read if not isinstance(one, UserError)]
         judged = iter(detector.recordings([signal for signal, _, _ in good]))
         for file, one in zip(some, read, strict=True):
@@ -94,14 +94,15 @@ def readings(detector, files: Iterable, **options) -> Iterator[Reading | UserErr
 
 
 def signal_of(file, **options):
-    """Return a file's samples, its beats and the remarks on it, or the `UserError`."""
-    try:
-        signal, remarks = read_recording(file, **options)
-    except UserError as error:
-        return error
+    """Return a file's samples, its beats and the remarks on it.
+
+    Raises:
+        UserError: If nothing can be told from it.
+    """
+    signal, remarks = read_recording(file, **options)
     beats = find_beats(signal)
     if len(beats) < 3:
-        return UserError("No heartbeats were found in it, so nothing can be said of their rhythm.")
+        raise UserError("No heartbeats were found in it, so nothing can be said of their rhythm.")
     return signal, beats, remarks
 
 

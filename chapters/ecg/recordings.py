@@ -12,6 +12,7 @@ LENGTH = 3000  # samples in a window: ten seconds, as Hong et al. (2019) cut the
 CLASSES = ("normal", "atrial fibrillation", "other rhythm", "too noisy")
 NORMAL, AF, OTHER, NOISY = range(len(CLASSES))
 FAINTEST = 0.02  # mV: less than that between the lowest sample and the highest is no heartbeat
+LARGEST = 1e15  # mV: what networks square must be a number in float32
 SHORTEST = 9.0  # s: the shortest recording that the detector was trained on
 
 
@@ -62,7 +63,7 @@ def chosen(leads, name=None):
         UserError: If there is none, or there are several and no name.
     """
     able = [one for one in leads if one.may_be_an_ecg] or leads
-    if name is None and len(able) == 1 or len(leads) == 1 and leads[0].name == "1":
+    if (name is None and len(able) == 1) or (len(leads) == 1 and leads[0].name == "1"):
         return able[0]
     names = [one.name for one in leads]
     same = [one for one in leads if one.name.lower() == (name or "").lower()]
@@ -133,7 +134,7 @@ def usable(x, rate):
             "--rate."
         )
     spread = np.ptp(x)
-    if not np.isfinite(spread):
+    if not spread < LARGEST:
         raise UserError("Its values are too large to be a voltage.")
     if spread < 1e-3:
         raise UserError("The line is flat: it varies by less than 0.001 mV. Was a lead off?")
