@@ -12,7 +12,7 @@ LENGTH = 3000  # samples in a window: ten seconds, as Hong et al. (2019) cut the
 CLASSES = ("normal", "atrial fibrillation", "other rhythm", "too noisy")
 NORMAL, AF, OTHER, NOISY = range(len(CLASSES))
 FAINTEST = 0.02  # mV: less than that between the lowest sample and the highest is no heartbeat
-LARGEST = 1e15  # mV: what networks square must be a number in float32
+LARGEST = 1e12  # what networks square must be a number in float32, in any unit
 SHORTEST = 9.0  # s: the shortest recording that the detector was trained on
 
 
@@ -49,10 +49,14 @@ def read_recording(path, rate=None, *, lead=None, unit=None):
         remarks.append(f"taken for {RATE} samples a second, as the file does not say (--rate)")
     if not one.may_be_an_ecg:
         raise UserError(f"An ECG is a voltage. Received: {one.name} in {one.unit}.")
-    samples = one.samples * (one.scale or in_millivolts(unit))
+    known = np.where(np.isfinite(one.samples), one.samples, np.nan)
+    if np.nanmax(np.abs(known), initial=0) > LARGEST:
+        raise UserError("Its values are too large to be a voltage.")
+    samples = known * (one.scale or in_millivolts(unit))
     if one.unit is None and unit is None:
         check_scale(samples)
-    samples, more = usable(samples, float(one.rate or rate or RATE))
+    taken = rate if one.rate is None else one.rate
+    samples, more = usable(samples, float(RATE if taken is None else taken))
     return samples, remarks + more
 
 
@@ -134,8 +138,6 @@ def usable(x, rate):
             "--rate."
         )
     spread = np.ptp(x)
-    if not spread < LARGEST:
-        raise UserError("Its values are too large to be a voltage.")
     if spread < 1e-3:
         raise UserError("The line is flat: it varies by less than 0.001 mV. Was a lead off?")
     edges = np.isclose(x, x.min(), atol=1e-6 * spread) | np.isclose(x, x.max(), atol=1e-6 * spread)

@@ -55,7 +55,7 @@ class Seen:
         data: ``class`` and its ``probability``, the ``probabilities`` of all; or ``numbers``; and
             ``remarks``.
         picture: The picture, small, as an array.
-        given: What the network was given, of the shape of an example.
+        given: What the network was given, ``(height, width, channels)``.
     """
 
     name: str
@@ -85,8 +85,8 @@ class Seen:
         figure, axes = subplots((9, 3.2), 1, 3 if told else 2)
         picture(axes[0], self.picture, self.name)
         seen = self.given[..., 0] if self.given.shape[-1] == 1 else self.given
-        limits = {"cmap": "gray", "vmin": 0, "vmax": 1}
-        picture(axes[1], seen, "what the network was given", **limits)
+        seen = np.clip(seen / max(1.0, float(seen.max())), 0, 1)
+        picture(axes[1], seen, "what the network was given")
         if told:
             named = list(self.data["probabilities"].items())
             if len(named) > 12:
@@ -133,25 +133,28 @@ def reader(folder: Path) -> Callable[[Iterable[Path]], Iterator[Seen | UserError
         image.thumbnail((THUMBNAIL, THUMBNAIL))
         return np.asarray(image.convert("RGB")), given
 
-    def answers(given: list[NDArray[Any]]) -> NDArray[Any]:
+    def answers(given: list[NDArray[Any]]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         none = Split(np.zeros((0, *shape)), np.zeros(0, int))
         alone = Split(scaled(np.stack(given), asked), np.zeros(len(given), int))
         data = Dataset(source.card, none, none, alone, source.fit)
-        x = data.fitted_to(model.input_shape[1:]).test.x
-        return np.asarray(task.probabilities(model.predict_on_batch(x.astype("float32"))))
+        x = data.fitted_to(model.input_shape[1:]).test.x.astype("float32")
+        outputs = np.asarray(task.probabilities(model.predict_on_batch(x)))
+        # A network that reads rows or a flat vector is shown as it was drawn.
+        return zip(outputs, x if x.ndim == 4 else np.stack(given), strict=True)
 
     def read(files: Iterable[Path]) -> Iterator[Seen | UserError]:
         files = iter(files)
         while some := list(islice(files, TOGETHER)):
             found = [attempt(example, file) for file in some]
-            good = [one[1] for one in found if not isinstance(one, UserError)]
-            outputs = iter(answers(good) if good else ())
+            good = [given for one in found if not isinstance(one, UserError) for _, given in [one]]
+            answered = answers(good) if good else iter(())
             for file, one in zip(some, found, strict=True):
                 if isinstance(one, UserError):
                     yield one
                 else:
-                    data = told(next(outputs), source.card.class_names)
-                    yield Seen(file.name, {**data, "remarks": remarks}, *one)
+                    output, given = next(answered)
+                    data = {**told(output, source.card.class_names), "remarks": remarks}
+                    yield Seen(file.name, data, one[0], given)
 
     return read
 
