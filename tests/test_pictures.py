@@ -128,7 +128,7 @@ def light(size):
         seven(ink=0.9, paper=0.1),
         seven() * light(160),
         1 - seven() * light(160),
-        seven(64),
+        np.asarray(image(seven()).resize((64, 64), Image.Resampling.BOX)) / 255,
         seven(1500),
         np.pad(seven(), ((300, 900), (700, 200)), constant_values=0.9),
         np.stack([seven(ink=0.8), seven(ink=0.1), seven(ink=0.2)], axis=-1),
@@ -196,7 +196,7 @@ def test_a_photograph_is_cut_to_its_middle_and_keeps_its_colours():
 def run(tmp_path_factory):
     """LeNet-5, trained for a moment on the embedded digits."""
     folder = tmp_path_factory.mktemp("runs") / "lenet5"
-    return companion.train("lenet5", "digits", epochs=4, output=folder, show_progress=False)
+    return companion.train("lenet5", "digits", epochs=3, output=folder, show_progress=False)
 
 
 def test_a_run_reads_pictures_and_shows_what_it_was_given(run, tmp_path, monkeypatch, capsys):
