@@ -212,6 +212,26 @@ def test_a_matlab_record_has_its_headers_gain_and_missing_samples(tmp_path):
         recordings.read_recording(tmp_path / "r.mat", lead="V5")
 
 
+def test_leads_of_one_name_are_chosen_by_their_place(tmp_path):
+    line = "r.mat 16+24 {}(1024)/mV 16 0 0 0 0 ECG\n"
+    head = f"r 2 300 {len(ADC)}\n" + line.format(200) + line.format(400)
+    record(tmp_path, head, mat=matrix([ADC, ADC]))
+    with pytest.raises(UserError, match="It has ECG, ECG: choose with --lead 1"):
+        recordings.read_recording(tmp_path / "r.mat", lead="ECG")
+    one, two = (recordings.read_recording(tmp_path / "r.mat", lead=n)[0] for n in "12")
+    np.testing.assert_allclose(one, 2 * two)
+
+
+def test_times_that_stand_still_are_no_lead_and_give_no_rate(tmp_path):
+    lines = [f"10:00:{k // 300:02d},{value:.3f}" for k, value in enumerate(beating())]
+    (tmp_path / "x.csv").write_text("time,ecg\n" + "\n".join(lines))
+    with pytest.raises(UserError, match="--rate"):
+        recordings.read_recording(tmp_path / "x.csv")
+    found, remarks = recordings.read_recording(tmp_path / "x.csv", 300)
+    np.testing.assert_allclose(found, beating(), atol=1e-3)
+    assert "do not always grow" in remarks[0]
+
+
 def test_a_pressure_beside_the_lead_is_no_lead(tmp_path):
     lines = "r.dat 16 200(1024)/mV 12 0 0 0 0 ECG\np.dat 16 1/mmHg 12 0 0 0 0 ABP\n"
     record(tmp_path, f"r 2 360 {len(ADC)}\n" + lines, dat=ADC.astype("<i2").tobytes())
@@ -312,6 +332,22 @@ def test_a_matlab_file_without_val_is_told_what_it_has(tmp_path):
 
 
 # ---- a whole folder of them ---------------------------------------------------------------------
+
+
+def test_a_beat_reader_takes_a_window_without_beats_and_reads_the_others_as_before():
+    from chapters.ecg import models
+
+    model = models.beat_reader(units=4)
+    (gru,) = [layer for layer in model.layers if layer.name.startswith("bidirectional")]
+    masks = []
+    call = gru.call
+    gru.call = lambda x, mask=None, **rest: masks.append(mask) or call(x, mask=mask, **rest)
+    signals = np.stack([beating(10), np.linspace(0, 1, 3000)])[..., None]
+    found = model(beats.beat_rows(signals))
+    assert np.isfinite(found).all()
+    there = beats.beat_rows(signals)[..., -1] > 0
+    np.testing.assert_array_equal(masks[0][0], there[0])
+    assert np.flatnonzero(masks[0][1]).tolist() == [0]
 
 
 def test_a_line_without_beats_has_no_rows():

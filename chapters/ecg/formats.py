@@ -259,8 +259,8 @@ def array(path: Path) -> Contents:
     values = np.squeeze(values)
     if values.ndim not in (1, 2):
         raise UserError(f"One lead is expected, of shape (samples,). Received: {values.shape}.")
-    rows = np.atleast_2d(values)
-    rows = rows.T if rows.shape[0] > rows.shape[1] else rows
+    wide = values.ndim == 2 and values.shape[0] <= values.shape[1]
+    rows = values[None] if values.ndim == 1 else values if wide else values.T
     leads = [Lead(str(k + 1), row.astype("float64")) for k, row in enumerate(rows)]
     return Contents(leads, bare=len(leads) == 1)
 
@@ -292,6 +292,7 @@ SAID_UNIT = re.compile(rf"(?i)(?<!\w)({UNIT})(?!\w)|unit\w*\W+(v)\W*$")
 NAMED_UNIT = re.compile(rf"(?i)(?:[\s_]|^)({UNIT})$|[(\[]\s*([^)\]]*?)\s*[)\]]\s*$")
 TIMES = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "sekunden": 1.0,
          "ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6}  # fmt: skip
+NAMED_TIME = re.compile(r"(?i)(time|zeit|timestamp|date|datum|elapsed|temps|tiempo|tempo)\b")
 COUNTED = re.compile(r"(?i)sample\w*|index|count|frame|nr\.?|no\.?|n|#|unnamed.*")
 SLOWEST, FASTEST = 50, 10_000  # Hz: what an ECG is sampled at
 
@@ -340,23 +341,26 @@ def text(path: Path) -> Contents:
         raise UserError(f"There is not one sample in it. {KINDS}")
     layout = layout_of(rows)
     head = [line for _, line in rows[: layout.start]]
-    columns = numbers_of(rows[layout.start :], layout)
+    columns, clocks = numbers_of(rows[layout.start :], layout)
     names, units, said = titles(head, layout)
     rate, unit = rate_said(comments + said), unit_said(comments + said)
     remarks: list[str] = []
+    bare = len(columns) == 1 and len(head) < 2 and not comments
     time = next((k for k, column in columns.items() if is_time(column, len(columns))), None)
     if time is not None:
         by_time, columns = timed(columns, time, names[time], units[time])
         if by_time and rate and abs(by_time - rate) > 0.02 * rate:
             remarks = [f"its head says {rate:g} Hz, its times {by_time:g} Hz, which was taken"]
         rate = by_time or rate
+    for k in [k for k in columns if k in clocks or NAMED_TIME.match(names[k])]:
+        remarks.append(f"the times in column {k + 1} do not always grow: they were passed over")
+        del columns[k]
     leads = [
         Lead(names[k] or str(k + 1), column, rate, units[k] or unit)
         for k, column in columns.items()
     ]
     if not leads:
         raise UserError(f"There is no column of samples in it. {KINDS}")
-    bare = len(leads) == 1 and time is None and len(head) < 2 and not comments
     return Contents(leads, remarks, bare)
 
 
@@ -379,7 +383,8 @@ def decoded(contents: bytes) -> str:
             continue
         if not any(sign < " " and sign not in "\t\n\r\f" for sign in words):
             return words.replace("\r\n", "\n").replace("\r", "\n")
-    raise UserError(f"This is neither a text nor a format that is known here. {KINDS}")
+    sheet = " A spreadsheet is saved as CSV first." if contents.startswith(b"PK") else ""
+    raise UserError(f"This is neither a text nor a format that is known here.{sheet} {KINDS}")
 
 
 def split(line: str, separator: str) -> list[str]:
@@ -457,10 +462,10 @@ def begun(lines: Numbered, separator: str, decimal: str) -> Layout | None:
     return None
 
 
-def numbers_of(lines: Numbered, layout: Layout) -> dict[int, NDArray[np.float64]]:
-    """Return the columns of a table as numbers, by their place.
+def numbers_of(lines: Numbered, layout: Layout) -> tuple[dict[int, NDArray[np.float64]], set[int]]:
+    """Return the columns of a table as numbers, by their place, and which are a clock's times.
 
-    A clock's times become seconds; columns without any number are left out.
+    These become seconds; columns without any number are left out.
 
     Raises:
         UserError: If a row is too long, or a cell is neither a number nor a gap.
@@ -490,7 +495,7 @@ def numbers_of(lines: Numbered, layout: Layout) -> dict[int, NDArray[np.float64]
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         raise UserError(f"It cannot be read as a table: {error}.") from error
-    columns = {}
+    columns, clocks = {}, set()
     for k in frame:
         column = frame[k]
         if not pd.api.types.is_numeric_dtype(column) or column.dtype.kind not in "iuf":
@@ -499,6 +504,7 @@ def numbers_of(lines: Numbered, layout: Layout) -> dict[int, NDArray[np.float64]
             if kinds <= {"word", "gap"}:
                 continue
             if "clock" in kinds:
+                clocks.add(k)
                 columns[k] = past_midnight(cells.map(seconds).to_numpy("float64"))
                 continue
             for (place, _), cell in zip(lines, cells, strict=False):
@@ -508,7 +514,7 @@ def numbers_of(lines: Numbered, layout: Layout) -> dict[int, NDArray[np.float64]
         values = column.to_numpy("float64", na_value=np.nan)
         if np.isfinite(values).any():
             columns[k] = values
-    return columns
+    return columns, clocks
 
 
 def seconds(clock: str) -> float:

@@ -41,27 +41,29 @@ def read_recording(path, rate=None, *, lead=None, unit=None):
     one = chosen(found.leads, lead)
     if one.rate is not None and rate not in (None, one.rate):
         remarks.append(f"it says {one.rate:g} Hz itself, so {rate:g} was not used")
-    if one.rate is None and rate is None:
-        if not found.bare:
-            raise UserError(
-                "It does not say how many samples a second it has. Give --rate, e.g. --rate 300."
-            )
-        remarks.append(f"taken for {RATE} samples a second, as the file does not say (--rate)")
+    if one.rate is None and rate is None and not found.bare:
+        raise UserError(
+            "It does not say how many samples a second it has. Give --rate, e.g. --rate 300."
+        )
     if not one.may_be_an_ecg:
         raise UserError(f"An ECG is a voltage. Received: {one.name} in {one.unit}.")
     known = np.where(np.isfinite(one.samples), one.samples, np.nan)
     if np.nanmax(np.abs(known), initial=0) > LARGEST:
         raise UserError("Its values are too large to be a voltage.")
     samples = known * (one.scale or in_millivolts(unit))
+    if one.unit is not None and unit is not None and one.scale != in_millivolts(unit):
+        remarks.append(f"it says {one.unit} itself, so {unit} was not used")
     if one.unit is None and unit is None:
         check_scale(samples)
     taken = rate if one.rate is None else one.rate
     samples, more = usable(samples, float(RATE if taken is None else taken))
+    if taken is None:
+        more.append(f"taken for {RATE} samples a second, as the file does not say (--rate)")
     return samples, remarks + more
 
 
 def chosen(leads, name=None):
-    """Return the lead of that name, or the only one that may be an ECG.
+    """Return the lead of that name or place, or the only one that may be an ECG.
 
     Raises:
         UserError: If there is none, or there are several and no name.
@@ -71,10 +73,15 @@ def chosen(leads, name=None):
         return able[0]
     names = [one.name for one in leads]
     same = [one for one in leads if one.name.lower() == (name or "").lower()]
-    if name is None or not same:
-        asked = "One lead is read" if name is None else f"There is no lead {name!r}"
-        raise UserError(f"{asked}. It has {', '.join(names)}: choose with --lead {able[0].name}.")
-    return same[0]
+    if not same and name is not None and name.isdecimal() and 0 < int(name) <= len(leads):
+        same = [leads[int(name) - 1]]
+    if len(same) == 1:
+        return same[0]
+    asked = "One lead is read" if name is None else f"There is no lead {name!r}"
+    first = able[0].name
+    if names.count(first) > 1:  # names that do not tell them apart
+        asked, first = "Leads are chosen by their place where names are the same", "1"
+    raise UserError(f"{asked}. It has {', '.join(names)}: choose with --lead {first}.")
 
 
 def in_millivolts(unit):

@@ -51,7 +51,8 @@ def opened(path: Path) -> "Image":
                 return opaque(image)
         except UnidentifiedImageError as error:
             raise UserError(
-                "This is no picture that Pillow can read: a PNG, a JPEG or the like is expected."
+                "This is no picture that Pillow can read: a PNG, a JPEG or the like is expected. "
+                "(Export a phone's HEIC as JPEG.)"
             ) from error
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise UserError(f"The picture is too large: {error}. Make it smaller.") from error
