@@ -173,6 +173,14 @@ def test_a_blank_page_is_refused(values):
         pictures.mnist_digit(image(values))
 
 
+def test_two_figures_are_not_taken_for_one():
+    with pytest.raises(UserError, match="Several figures stand side by side"):
+        pictures.mnist_digit(image(np.hstack([seven(), seven()])))
+    flag = seven()
+    flag[60:70] = 0.9  # a stroke that is broken in two is still one figure
+    assert pictures.mnist_digit(image(flag)).any()
+
+
 def test_a_thing_fills_the_image_grey_on_black():
     page = np.full((90, 120), 0.95)
     page[30:60, 20:100] = np.linspace(0.2, 0.6, 80)
@@ -222,6 +230,11 @@ def test_a_run_reads_pictures_and_shows_what_it_was_given(run, tmp_path, monkeyp
     (seen,) = seeing.reader(run.folder)(files[:1])
     assert seen.given.shape == (28, 28, 1)
     assert len(seen.figure().axes) == 3
+
+
+def test_a_base_without_classes_is_told_from_a_model():
+    with pytest.raises(UserError, match="names no classes"):
+        cli.predict("digits_0_to_4", [Path("x.png")], json=False)
 
 
 def kept(folder, **asked):

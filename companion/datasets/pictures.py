@@ -25,6 +25,7 @@ SIDES = (256, 1024)  # pixels of the longer side that ink is looked for in
 FAINT = 0.04  # of black to white: what stands out less from the paper is no ink
 HALF = 0.5  # of the ink's contrast: where its edge is
 SPECK = 0.03  # of the largest stroke: what is smaller is dirt
+TALL, GAP = 0.6, 0.1  # of the tallest stroke: what another figure is, and how far off
 THIN = 2.5  # pixels: a finer stroke may have gaps
 MARGIN = 0.85  # from the middle of a picture to its edge: paper, to begin with
 MNIST_STROKE = 0.135  # width of a stroke, of the longer side of a digit's box: MNIST's mean
@@ -181,7 +182,7 @@ def strokes(image: "Image", width: float) -> NDArray[np.bool_]:
         width: Of the pen, as a share of the longer side of the figure's box.
 
     Raises:
-        UserError: If nothing stands out from the ground.
+        UserError: If nothing stands out from the ground, or several figures do.
     """
     from scipy import ndimage
 
@@ -196,6 +197,8 @@ def strokes(image: "Image", width: float) -> NDArray[np.bool_]:
         high = np.minimum(sides[2:], image.size)
         mask = inked(image.crop((*low.astype(int), *np.ceil(high).astype(int))))
         top, left, bottom, right = box(mask)
+    if figures(mask) > 1:
+        raise UserError("Several figures stand side by side: one is expected. Cut it out.")
     side = max(bottom - top, right - left)
     mask = np.pad(mask, side // 4)
     inside = ndimage.distance_transform_edt(mask)
@@ -204,6 +207,22 @@ def strokes(image: "Image", width: float) -> NDArray[np.bool_]:
     if change > 0:
         return np.asarray(ndimage.distance_transform_edt(~mask) <= change)
     return np.asarray(inside > min(-change, 0.4 * have / 2))
+
+
+def figures(mask: NDArray[np.bool_]) -> int:
+    """Return how many figures stand side by side: tall ones, with a clear gap in between."""
+    from scipy import ndimage
+
+    places, _ = ndimage.label(mask, np.ones((3, 3)))
+    found = [(columns.start, columns.stop, rows.stop - rows.start)
+             for rows, columns in ndimage.find_objects(places)]  # fmt: skip
+    height = max(tall for *_, tall in found)
+    count, end = 0, -height
+    for start, stop, tall in sorted(found):
+        if tall >= TALL * height:
+            count += start - end > GAP * height
+            end = max(end, stop)
+    return count
 
 
 def stroke(mask: NDArray[np.bool_]) -> float:
