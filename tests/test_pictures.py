@@ -290,11 +290,14 @@ def test_lenet_reads_pictures_of_digits_that_nobody_tuned_on(tmp_path):
                                   for part in ("train", "validation", "test")))  # fmt: skip
     run = companion.train("lenet5", some, epochs=2, show_progress=False)
     rng = np.random.default_rng(2026)
+    sizes, shares = rendered_digits.SIZES, (0.2, 0.2, 0.25, 0.2, 0.12, 0.03)
+    if not LONG:  # to draw one of 3,000 pixels takes seconds
+        sizes, shares = sizes[:-1], (0.2, 0.2, 0.25, 0.2, 0.15)
     found, labels, kinds = [], [], []
-    for k in rng.choice(10_000, 1500 if LONG else 100, replace=False):
+    for k in rng.choice(10_000, 1500 if LONG else 80, replace=False):
         kind = {
             "stroke": int(rng.integers(1, 5)),
-            "size": int(rng.choice(rendered_digits.SIZES, p=[0.2, 0.2, 0.25, 0.2, 0.12, 0.03])),
+            "size": int(rng.choice(sizes, p=shares)),
             "polarity": str(rng.choice(["dark", "light"])),
             "colour": str(rng.choice(["grey", "colour"])),
             "hair": bool(rng.random() < 0.3),
@@ -311,7 +314,11 @@ def test_lenet_reads_pictures_of_digits_that_nobody_tuned_on(tmp_path):
         for value in {kind[name] for kind in kinds}:
             those = np.array([kind[name] == value for kind in kinds])
             share = right[those].mean()
-            assert those.sum() < 20 or share >= (0.9 if LONG else 0.8), (name, value, share)
+            assert those.sum() < (20 if LONG else 15) or share >= (0.9 if LONG else 0.8), (
+                name,
+                value,
+                share,
+            )
 
 
 # ---- damage -------------------------------------------------------------------------------------
