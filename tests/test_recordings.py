@@ -85,6 +85,7 @@ def test_decimal_commas_keep_their_sign_and_point(tmp_path):
         ("Heart Rate,62 BPM\nLow pass filter,100 Hz\nSampling frequency: 250\n"
          + "\n".join(map(str, WAVE)), ("1", 250, None)),
         ("ecg\n" + "\n".join(map(str, WAVE)).replace("-", "\u2212"), ("ecg", None, None)),
+        ("Zeit (s);ECG (raw)\n" + rows(TIMES, WAVE), ("ECG (raw)", 250, None)),
     ],
 )  # fmt: skip
 def test_a_table_is_read_as_its_writer_meant_it(tmp_path, contents, expected):

@@ -292,6 +292,7 @@ SAID_UNIT = re.compile(rf"(?i)(?<!\w)({UNIT})(?!\w)|unit\w*\W+(v)\W*$")
 NAMED_UNIT = re.compile(rf"(?i)(?:[\s_]|^)({UNIT})$|[(\[]\s*([^)\]]*?)\s*[)\]]\s*$")
 TIMES = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "sekunden": 1.0,
          "ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6}  # fmt: skip
+OTHERS = {"mmhg", "%", "bpm", "°c", "ohm", "g", "hz", "cmh2o"}  # units of what is no ECG
 NAMED_TIME = re.compile(r"(?i)(time|zeit|timestamp|date|datum|elapsed|temps|tiempo|tempo)\b")
 COUNTED = re.compile(r"(?i)sample\w*|index|count|frame|nr\.?|no\.?|n|#|unnamed.*")
 SLOWEST, FASTEST = 50, 10_000  # Hz: what an ECG is sampled at
@@ -570,11 +571,13 @@ def unit_of_cell(cell: str) -> str | None:
 def unit_in_name(name: str) -> str | None:
     """Return the unit that a column's name ends in.
 
-    >>> unit_in_name("ECG (mV)"), unit_in_name("ecg_uV"), unit_in_name("time [ms]")
-    ('mV', 'uV', 'ms')
+    >>> unit_in_name("ECG (mV)"), unit_in_name("ecg_uV"), unit_in_name("ABP [mmHg]")
+    ('mV', 'uV', 'mmHg')
     """
     found = NAMED_UNIT.search(name) or re.search(r"[\s_](ms|msec|us|µs|s|sec)$", name.lower())
-    return stated(next((group for group in found.groups() if group), None)) if found else None
+    unit = next((group for group in found.groups() if group), "") if found else ""
+    known = plural(unit) in VOLTS or unit.lower() in TIMES or unit.lower() in OTHERS
+    return unit if known else None
 
 
 def rate_said(lines: list[str]) -> float | None:
