@@ -187,6 +187,9 @@ def test_a_thing_fills_the_image_grey_on_black():
     found = pictures.cut_out(image(page))
     assert found[13, :, 0].min() > 0.3
     assert not found[:7].any()
+    hair = np.full((900, 900), 0.9)
+    hair[200:700, 448:452] = hair[448:452, 300:600] = 0.1
+    assert pictures.cut_out(image(hair)).any()
     np.testing.assert_allclose(found[14, 1:-1, 0], np.linspace(0.8, 0.4, 28)[1:-1], atol=0.03)
 
 

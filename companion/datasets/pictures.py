@@ -138,8 +138,8 @@ def cut_out(image: "Image", shape: Shape = (28, 28, 1)) -> NDArray[np.float32]:
     """
     from PIL import Image
 
-    pixels = resized(image, SIDES[0])
     mask = inked(image)
+    pixels = resized(image, max(mask.shape))
     top, left, bottom, right = box(mask)
     ground_is_bright = pixels[~mask].mean() > pixels[mask].mean()
     grey = 1 - pixels.mean(axis=-1) if ground_is_bright else pixels.mean(axis=-1)
