@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 SIZES = (64, 100, 200, 400, 900, 3000)
@@ -39,9 +39,11 @@ def drawn(digit, rng, stroke, size, polarity="dark", colour="grey", hair=False):
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     back = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     at = np.tensordot(back, np.stack([y, x]), 1) * 4 / scale + 55.5
-    distance = ndimage.map_coordinates(distance, at, order=1, mode="nearest") * scale
-    width = stroke if hair else stroke * scale
-    ink = np.clip(0.5 + width / 2 - distance, 0, 1)[..., None]
+    if hair:
+        ink = hairlines(lines, back.T * scale / 4, size, stroke)[..., None]
+    else:
+        distance = ndimage.map_coordinates(distance, at, order=1, mode="nearest") * scale
+        ink = np.clip(0.5 + stroke * scale / 2 - distance, 0, 1)[..., None]
     paper = rng.uniform(0.6, 0.95)
     pen = rng.uniform(0, 0.25)
     if colour == "colour":
@@ -50,13 +52,26 @@ def drawn(digit, rng, stroke, size, polarity="dark", colour="grey", hair=False):
     else:
         sheet, pen = np.full(3, paper), np.full(3, pen)
     angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 0.6)
-    along = (np.cos(angle) * x + np.sin(angle) * y) / (
-        size * (abs(np.cos(angle)) + abs(np.sin(angle)))
-    ) + 0.5
+    right, down = np.cos(angle), np.sin(angle)
+    along = 0.5 + (right * x + down * y) / (size * (abs(right) + abs(down)))
     light = 1 - fall * along[..., None]
     image = (sheet * (1 - ink) + pen * ink) * light + rng.normal(0, 0.015, (size, size, 1))
     image = 1 - image if polarity == "light" else image
     return (np.clip(image, 0, 1) * 255).round().astype("uint8")
+
+
+def hairlines(lines, turned, size, stroke):
+    """Return lines from pixel to neighbouring pixel, `stroke` pixels wide, ``(size, size)``."""
+    page = Image.new("L", (size, size))
+    pen = ImageDraw.Draw(page)
+    rows, columns = np.nonzero(lines)
+    for y, x in zip(rows, columns, strict=True):
+        for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+            if lines[y + down, x + right]:
+                ends = np.array([[y, y + down], [x, x + right]]) - 55.5
+                placed = (turned @ ends + (size - 1) / 2)[::-1].T
+                pen.line([tuple(end) for end in placed.tolist()], 255, stroke)
+    return np.asarray(page) / 255
 
 
 def encoded(image, rng, kind):

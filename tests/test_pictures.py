@@ -16,7 +16,7 @@ from companion.datasets import pictures
 from companion.datasets.dataset import Dataset
 from companion.datasets.source import Source
 from companion.datasets.sources import find
-from companion.errors import UserError
+from companion.errors import UserError, attempt
 from companion.training import seeing
 
 LONG = bool(os.environ.get("COMPANION_LONG"))
@@ -308,10 +308,12 @@ def test_lenet_reads_pictures_of_digits_that_nobody_tuned_on(tmp_path):
         packed = str(rng.choice(["JPEG", "PNG"]))
         drawn = rendered_digits.drawn(digits.test.x[k, ..., 0], rng, **kind)
         (tmp_path / "x").write_bytes(rendered_digits.encoded(drawn, rng, packed))
-        found.append(pictures.mnist_digit(pictures.opened(tmp_path / "x")))
+        seen = attempt(pictures.mnist_digit, pictures.opened(tmp_path / "x"))
+        found.append(np.full((28, 28, 1), -1.0) if isinstance(seen, UserError) else seen)
         labels.append(digits.test.y[k])
         kinds.append({**kind, "file": packed})
-    right = run.predict(np.stack(found)).argmax(axis=1) == np.array(labels)
+    read = np.min(found, axis=(1, 2, 3)) >= 0
+    right = read & (run.predict(np.stack(found)).argmax(axis=1) == np.array(labels))
     assert right.mean() >= (0.95 if LONG else 0.9)
     for name in kinds[0]:
         for value in {kind[name] for kind in kinds}:

@@ -197,16 +197,18 @@ def strokes(image: "Image", width: float) -> NDArray[np.bool_]:
         high = np.minimum(sides[2:], image.size)
         mask = inked(image.crop((*low.astype(int), *np.ceil(high).astype(int))))
         top, left, bottom, right = box(mask)
-    if figures(mask) > 1:
-        raise UserError("Several figures stand side by side: one is expected. Cut it out.")
     side = max(bottom - top, right - left)
     mask = np.pad(mask, side // 4)
     inside = ndimage.distance_transform_edt(mask)
     have = stroke(mask)
     change = (width * side - have) / 2
     if change > 0:
-        return np.asarray(ndimage.distance_transform_edt(~mask) <= change)
-    return np.asarray(inside > min(-change, 0.4 * have / 2))
+        drawn = np.asarray(ndimage.distance_transform_edt(~mask) <= change)
+    else:
+        drawn = np.asarray(inside > min(-change, 0.4 * have / 2))
+    if figures(drawn) > 1:
+        raise UserError("Several figures stand side by side: one is expected. Cut it out.")
+    return drawn
 
 
 def figures(mask: NDArray[np.bool_]) -> int:
