@@ -63,11 +63,12 @@ class Chapter:
         pages: The lesson's pages after ``README.md``, in order, e.g. ``"02-padding.md"``.
         builds_on: Names of the chapters that it builds on.
         reader: The chapter's module that reads files for `companion predict`, where it has one. It
-            holds ``NOTICE``, a sentence that is printed with every answer, and ``reader(path)``,
-            which returns a function of a file and a rate (samples per second, or None) for the
-            model at `path`: a run's ``model.keras`` or a shipped ``.npz``. What that returns has
-            ``data`` (plain values), ``sentence``, and ``figure()``; a file of which nothing can
-            be said raises a `UserError`.
+            holds ``NOTICE``, a sentence that is printed with every answer, and ``reader(path,
+            **options)`` for the model at `path`, a run's ``model.keras`` or a shipped ``.npz``;
+            options are those of the command that are given: ``rate``, ``lead``, ``unit``. It
+            returns a function of files that yields for each, in their order, what has ``data``
+            (plain values), ``sentence``, and ``figure()``; or, for a file of which nothing can be
+            said, the `UserError`. Images need no reader: the engine reads them for every model.
         data: The chapter's module that holds data `Source`s of its own, where it has one.
     """
 

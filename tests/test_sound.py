@@ -70,3 +70,11 @@ def test_recordings_become_frames_padded_with_zeros_for_a_model_that_reads_frame
 def test_recordings_do_not_fit_a_model_that_reads_images(tones):
     with pytest.raises(UserError, match="input_shape"):
         tones.fitted_to((28, 28, 1))
+
+
+def test_a_silent_recording_has_a_frame_that_counts():
+    quiet = np.concatenate([np.zeros(4000), np.random.default_rng(0).normal(size=4000)])
+    frames = sound.as_frames([np.zeros(4000), np.zeros(0), quiet], 40)
+    heard = frames.any(axis=-1).sum(axis=1)
+    assert heard.tolist() == [48, 1, 98]
+    np.testing.assert_allclose(frames[:2], 0, atol=1e-5)

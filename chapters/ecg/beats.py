@@ -101,9 +101,9 @@ class Line:
         self.samples = np.concatenate(signals).astype("float32")
         self.lengths = np.array([len(signal) for signal in signals])
         self.starts = np.cumsum(self.lengths) - self.lengths
-        self.beats = np.concatenate(
-            [own + start for own, start in zip(beats, self.starts, strict=True)]
-        )
+        # Behind the last sample stands one that no crop reaches: there may be no beat at all.
+        found = [own + start for own, start in zip(beats, self.starts, strict=True)]
+        self.beats = np.concatenate([*found, [len(self.samples)]])
 
     def crops(self, chosen, start, length, speed):
         """Return the rows of beats of a stretch of each chosen recording."""

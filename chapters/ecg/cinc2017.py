@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from chapters.ecg.recordings import CLASSES, read_mat
+from chapters.ecg.formats import read_mat
+from chapters.ecg.recordings import CLASSES
 from chapters.ecg.sources import FILES
 
 SOURCE = "https://physionet.org/files/challenge-2017/1.0.0/"

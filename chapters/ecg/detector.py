@@ -1,6 +1,7 @@
 """The detector that is shipped: three kinds of reader who are asked at once."""
 
 import json
+from functools import cache
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from chapters.ecg.recordings import AF, CLASSES, LENGTH, RATE
 
 # What a reader reads; the other networks read samples.
 KINDS = {"beat_reader": "beats", "expert": "features", "logistic_regression": "features"}
+PART = 1024  # windows that are read at once, so that a day's recording takes no more room
 NOT_A_DEVICE = (
     "This is a lesson, not a medical device: it was tested on one data set only, and it must not "
     "be used to find out whether anybody is ill."
@@ -36,7 +38,15 @@ class Detector:
 
     def classes(self, x):
         """Return the probability of each class for windows of shape ``(n, samples, 1)``."""
-        found = [(network.name, asked(network, x)) for network in self.networks]
+        parts = [x[start : start + PART] for start in range(0, len(x), PART)]
+        return np.concatenate([self._classes(part) for part in parts])
+
+    def _classes(self, x):
+        beats = cache(lambda: beat_rows(x))  # found once for all networks that read them
+        found = [
+            (network.name, predicted(network, beats() if network.name == "beat_reader" else x))
+            for network in self.networks
+        ]
         if self.expert is not None:
             found.append(("expert", self.expert(features_of(x))))
         return by_kind(found)
@@ -52,9 +62,23 @@ class Detector:
             A dict: ``probability`` of AF, ``is_af``, ``windows`` (start in seconds and
             probability of each) and ``rhythm`` (the likeliest class).
         """
-        x, starts = as_windows(signal, stride)
-        classes = self.classes(x)
-        _, (probability,) = by_recording(classes[:, AF], np.zeros(len(x), int))
+        return self.recordings([signal], stride)[0]
+
+    def recordings(self, signals, stride=STRIDE):
+        """Return what `recording` says of each of several, whose windows are read together."""
+        cut = [as_windows(signal, stride) for signal in signals]
+        if not cut:
+            return []
+        classes = self.classes(np.concatenate([x for x, _ in cut]))
+        ends = np.cumsum([len(x) for x, _ in cut])
+        return [
+            self._judged(own, starts)
+            for own, (_, starts) in zip(np.split(classes, ends[:-1]), cut, strict=True)
+        ]
+
+    def _judged(self, classes, starts):
+        """Return what the classes of a recording's windows say of it."""
+        _, (probability,) = by_recording(classes[:, AF], np.zeros(len(classes), int))
         return {
             "probability": float(probability),
             "is_af": bool(probability >= self.thresholds["recording"]),
@@ -138,12 +162,6 @@ def by_kind(opinions):
     for name, classes in opinions:
         kinds.setdefault(KINDS.get(name, "samples"), []).append(classes)
     return together(*(together(*same) for same in kinds.values()))
-
-
-def asked(network, x):
-    """Return a network's probabilities for windows; a `beat_reader` is given their beats."""
-    x = beat_rows(x) if network.name == "beat_reader" else x
-    return predicted(network, x)
 
 
 def predicted(network, x, batch_size=128):

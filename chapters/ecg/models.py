@@ -303,7 +303,9 @@ def beat_reader(input_shape=ROWS, classes=4, units=32, dropout=0.3):
     shape = layers.Dense(24, activation="relu")(shape)
     x = layers.Dense(48, activation="relu")(layers.Concatenate()([shape, times]))
     x = layers.Dropout(0.1)(x)
-    x = layers.Bidirectional(layers.GRU(units, return_sequences=True))(x, mask=there[..., 0] > 0)
+    # The first step counts even where there is no beat: fused kernels refuse an empty sequence.
+    steps = ops.concatenate([ops.ones_like(there[:, :1]), there[:, 1:]], axis=1)
+    x = layers.Bidirectional(layers.GRU(units, return_sequences=True))(x, mask=steps[..., 0] > 0)
     energy = layers.Dense(1, use_bias=False)(layers.Dense(32, activation="tanh")(x))
     weights = layers.Softmax(axis=1, dtype="float32", name="attention")(energy, mask=there > 0)
     pooled = (

@@ -1,12 +1,9 @@
 """A recording of one lead: what is true of every one, and how one is read from a file."""
 
-import io
 from math import gcd
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from companion.errors import UserError
 
@@ -14,98 +11,106 @@ RATE = 300  # Hz
 LENGTH = 3000  # samples in a window: ten seconds, as Hong et al. (2019) cut them
 CLASSES = ("normal", "atrial fibrillation", "other rhythm", "too noisy")
 NORMAL, AF, OTHER, NOISY = range(len(CLASSES))
+FAINTEST = 0.02  # mV: less than that between the lowest sample and the highest is no heartbeat
+LARGEST = 1e12  # what networks square must be a number in float32, in any unit
 SHORTEST = 9.0  # s: the shortest recording that the detector was trained on
 
 
-def read_mat(contents: bytes) -> NDArray[Any]:
-    """Return the matrix ``val`` of a MATLAB file: PhysioNet ships int16, a row for each lead.
-
-    Raises:
-        UserError: If this is no such file, or its end is missing.
-    """
-    from scipy.io import loadmat  # listing the studies loads no SciPy
-
-    try:
-        rows: NDArray[Any] = loadmat(io.BytesIO(contents))["val"]
-    except Exception as error:  # SciPy has many words for it
-        raise UserError(
-            f"This is no MATLAB file with a matrix `val`, or not all of it: {error}"
-        ) from error
-    return rows
-
-
-def read_recording(path, rate=None):
-    """Return the samples of a recording file, in mV at 300 Hz.
+def read_recording(path, rate=None, *, lead=None, unit=None):
+    """Return the samples of one lead of a recording file, in mV at 300 Hz.
 
     Args:
-        path: A MATLAB file as the challenge ships them (``.mat``, in 1/1000 mV), a
-            table (``.csv``, ``.txt``: one number a line, or the last column) or an array
-            (``.npy``) in mV.
-        rate: Samples per second of the file; 300 by default, or what a ``.hea`` file beside it
-            says. Another rate is resampled.
+        path: A WFDB record (its ``.hea``, ``.dat`` or name), a MATLAB file as the challenge ships
+            them, an ``.edf``, a ``.npy``, or a table as text; `chapters.ecg.formats` reads them.
+        rate: Samples per second, where the file does not say. Another rate than 300 is resampled.
+        lead: Which lead, where there are several.
+        unit: Unit of the samples, where the file does not say: ``"mV"``, ``"µV"`` or ``"V"``.
 
     Returns:
         ``(samples, remarks)``: float32 of shape ``(n,)``, and what a reader should know.
 
     Raises:
-        UserError: If the file holds no usable recording.
+        UserError: If the file holds no usable recording, or does not say what must be known. A
+            file of nothing but numbers is taken for 300 Hz and mV, with a remark.
     """
+    from chapters.ecg import formats  # what it needs is loaded for recordings alone
+
     path = Path(path)
-    if not path.is_file():
-        raise UserError("There is no such file.")
-    header = path.with_suffix(".hea")
-    if path.suffix == ".mat":
-        rows = read_mat(path.read_bytes())
-        if len(rows) != 1:
-            raise UserError(f"One lead is expected, one row. Received: {len(rows)} rows.")
-        values = rows[0] / 1000
-        if rate is None and header.is_file():
-            rate = rate_of(header)
-    else:
-        values = table(path)
-    samples, remarks = usable(np.asarray(values, "float64"), float(rate or RATE))
-    if rate is None and path.suffix != ".mat":
-        remarks.append(f"taken for {RATE} samples a second, as the file does not say (--rate)")
-    return samples, remarks
-
-
-def rate_of(header):
-    """Return the samples per second that a WFDB header states, or None where it does not."""
-    words = header.read_text(encoding="utf-8", errors="replace").split()
-    stated = words[2].split("/")[0] if len(words) > 2 else ""
-    return float(stated) if stated and is_number(stated) else None
-
-
-def table(path):
-    """Return the one signal of a CSV or NumPy file."""
-    try:
-        if path.suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
-            if values.dtype.kind not in "biuf":
-                raise ValueError(f"its numbers are of type {values.dtype}")
-        else:
-            lines = path.read_text(encoding="utf-8-sig").replace(";", ",").splitlines()
-            cells = [line.split(",")[-1].strip() for line in lines if line.strip()]
-            start = 0 if cells and is_number(cells[0]) else 1  # a header names the columns
-            values = np.array([float(cell or "nan") for cell in cells[start:]])
-    except (OSError, ValueError, EOFError, UnicodeDecodeError) as error:
+    found = formats.read(path)
+    remarks = list(found.remarks)
+    one = chosen(found.leads, lead)
+    if one.rate is not None and rate not in (None, one.rate):
+        remarks.append(f"it says {one.rate:g} Hz itself, so {rate:g} was not used")
+    if one.rate is None and rate is None and not found.bare:
         raise UserError(
-            f"This is no list of numbers: {error}. A recording is a .mat of the challenge, a .npy, "
-            "or a .csv with one sample a line, in mV."
-        ) from error
-    values = np.squeeze(values)
-    if values.ndim != 1:
-        raise UserError(f"One lead is expected, of shape (samples,). Received: {values.shape}.")
-    return values
+            "It does not say how many samples a second it has. Give --rate, e.g. --rate 300."
+        )
+    if not one.may_be_an_ecg:
+        raise UserError(f"An ECG is a voltage. Received: {one.name} in {one.unit}.")
+    known = np.where(np.isfinite(one.samples), one.samples, np.nan)
+    if np.nanmax(np.abs(known), initial=0) > LARGEST:
+        raise UserError("Its values are too large to be a voltage.")
+    samples = known * (one.scale or in_millivolts(unit))
+    if one.unit is not None and unit is not None and one.scale != in_millivolts(unit):
+        remarks.append(f"it says {one.unit} itself, so {unit} was not used")
+    if one.unit is None and unit is None:
+        check_scale(samples)
+    taken = rate if one.rate is None else one.rate
+    samples, more = usable(samples, float(RATE if taken is None else taken))
+    if taken is None:
+        more.append(f"taken for {RATE} samples a second, as the file does not say (--rate)")
+    return samples, remarks + more
 
 
-def is_number(text):
-    """Say whether `text` can be read as a number."""
-    try:
-        float(text or "nan")
-    except ValueError:
-        return False
-    return True
+def chosen(leads, name=None):
+    """Return the lead of that name or place, or the only one that may be an ECG.
+
+    Raises:
+        UserError: If there is none, or there are several and no name.
+    """
+    able = [one for one in leads if one.may_be_an_ecg] or leads
+    if (name is None and len(able) == 1) or (len(leads) == 1 and leads[0].name == "1"):
+        return able[0]
+    names = [one.name for one in leads]
+    same = [one for one in leads if one.name.lower() == (name or "").lower()]
+    if not same and name is not None and name.isdecimal() and 0 < int(name) <= len(leads):
+        same = [leads[int(name) - 1]]
+    if len(same) == 1:
+        return same[0]
+    asked = "One lead is read" if name is None else f"There is no lead {name!r}"
+    first = able[0].name
+    if names.count(first) > 1:  # names that do not tell them apart
+        asked, first = "Leads are chosen by their place where names are the same", "1"
+    raise UserError(f"{asked}. It has {', '.join(names)}: choose with --lead {first}.")
+
+
+def in_millivolts(unit):
+    """Return how many mV a unit is; mV where it is None.
+
+    Raises:
+        UserError: If it is no voltage.
+    """
+    from chapters.ecg.formats import VOLTS, plural
+
+    if unit is not None and plural(unit) not in VOLTS:
+        raise UserError(f"A unit is mV, µV (or uV) or V. Received: {unit!r}.")
+    return 1.0 if unit is None else VOLTS[plural(unit)]
+
+
+def check_scale(x):
+    """Refuse samples whose unit nobody stated and that are too small for mV.
+
+    Large ones do no harm, for the detector knows no scale; `usable` remarks on them.
+
+    Raises:
+        UserError: If they span less than 0.02 mV and are not flat.
+    """
+    spread = np.nanmax(x, initial=-np.inf) - np.nanmin(x, initial=np.inf)
+    if 0 < spread < FAINTEST:
+        raise UserError(
+            f"It spans {spread:.2g}, and a heart gives about 1 to 5 mV: which unit is it? Give "
+            "--unit V, µV or mV."
+        )
 
 
 def usable(x, rate):
@@ -140,8 +145,6 @@ def usable(x, rate):
             "--rate."
         )
     spread = np.ptp(x)
-    if not np.isfinite(spread):
-        raise UserError("Its values are too large to be a voltage.")
     if spread < 1e-3:
         raise UserError("The line is flat: it varies by less than 0.001 mV. Was a lead off?")
     edges = np.isclose(x, x.min(), atol=1e-6 * spread) | np.isclose(x, x.max(), atol=1e-6 * spread)
@@ -152,8 +155,8 @@ def usable(x, rate):
         )
     if spread > 100:
         remarks.append(
-            f"it spans {spread:,.0f} mV, a heart gives about 1 to 5: is the unit mV? (The scale "
-            "does not matter to the detector.)"
+            f"it spans {spread:,.0f} mV, a heart gives about 1 to 5: is the unit mV? (--unit; the "
+            "scale does not matter to the detector.)"
         )
     flat = np.abs(np.diff(x)) < 1e-6 * spread
     if flat.mean() > 0.5:

@@ -1,17 +1,19 @@
 """Classes that a base has not seen: some of a data set's own, and letters that a font draws."""
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from companion.datasets.dataset import Card, Dataset, Split
+from companion.datasets.pictures import uci_digit
 from companion.datasets.source import Generated
 
 LETTERS = "ABCDE"
 EACH = 180
 SIDE, PIXELS = 32, 8
+HEIGHT = 22  # pixels of SIDE that a capital has
 
 
 def of_classes(data: Dataset, classes: slice | list[int]) -> Dataset:
@@ -102,4 +104,5 @@ letters = Generated(
         "the companion, from DejaVu (dejavu-fonts.github.io), shipped in Matplotlib",
     ),
     lambda seed: (draw_letters(seed=seed),),
+    picture=partial(uci_digit, side=HEIGHT),
 )

@@ -15,14 +15,16 @@ from rich.console import Group
 
 from companion import catalogue, training
 from companion.cli import Json, command, surroundings
-from companion.console import Answer, err, facts, table
+from companion.console import Answer, err, facts, out, table
 from companion.data_files import data_folder
 from companion.datasets import source
 from companion.datasets.sources import find, known
-from companion.errors import UnknownNameError, UserError
+from companion.errors import UnknownNameError, UserError, attempt
 from companion.lesson import sections
-from companion.training import hardware, machines, measuring
+from companion.training import hardware, machines, measuring, seeing
 from companion.training.run import how_to_go_on, read_examination, read_record, versions
+
+FEW = 10  # files whose answers are drawn without being asked
 
 
 class Precision(StrEnum):
@@ -202,62 +204,114 @@ def _place(section: str) -> str:
 @command
 def predict(
     run: Annotated[str, typer.Argument(help="A run's folder, or the name of a shipped model.")],
-    files: Annotated[list[Path], typer.Argument(help="Files to read.")],
+    files: Annotated[list[Path], typer.Argument(help="Pictures, or recordings.")],
     rate: Annotated[
-        float | None, typer.Option(help="Samples per second, where a file does not say.")
+        float | None, typer.Option(help="Samples per second, where a recording does not say.")
     ] = None,
-    output: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("predictions"),
+    lead: Annotated[
+        str | None, typer.Option(help="Which lead, where a recording has several.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="mV, µV or V, where a recording does not say.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help=f"Folder for a drawing of each answer; predictions, for up to {FEW} files."
+        ),
+    ] = None,
     json: Json = False,
 ) -> Answer:
     """Say what a trained or shipped model makes of each file, and draw it.
 
     Exits with 1 when a file could not be read; the others are.
     """
-    chapter, path = _model_of(run)
-    module = chapter.module(chapter.card.reader)
-    assert module is not None
-    missing = [str(file) for file in files if not file.is_file()]
-    if len(missing) == len(files):
-        raise UserError(f"There is no such file: {', '.join(missing)}.")
-    read = module.reader(path)
-    output.mkdir(parents=True, exist_ok=True)
-    shown = table("file", "what the model says", "drawing")
-    rows = []
-    for file in files:
-        try:
-            found = read(file, rate)
-        except UserError as error:
-            rows.append({"file": str(file), "error": str(error)})
-            shown.add_row(str(file), f"cannot be read: {error}", "")
-            continue
-        drawing = _free(output / f"{file.stem}.png")
+    given = {"rate": rate, "lead": lead, "unit": unit}
+    read, notice = _reader(run, {name: value for name, value in given.items() if value is not None})
+    if not any(file.exists() or file.with_name(file.name + ".hea").exists() for file in files):
+        raise UserError(f"There is no such file: {', '.join(map(str, files))}.")
+    folder = output or (Path("predictions") if len(files) <= FEW else None)
+    rows: list[dict[str, Any]] = []
+    code = 0
+    try:
+        for file, found in zip(files, read(files), strict=True):
+            rows.append({"file": str(file), **_said(file, found, folder)})
+            if not json:
+                out.print(_line(rows[-1]), soft_wrap=True)
+    except KeyboardInterrupt:  # what has been said is kept
+        code = 130
+    code = code or int(any("error" in row for row in rows))
+    if folder is None:
+        notice = f"{notice}\n--output DIR draws them; of more than {FEW} files nothing is drawn."
+    return Answer({"run": run, "notice": notice, "predictions": rows}, notice.strip(), code)
+
+
+def _said(file: Path, found: Any, folder: Path | None) -> dict[str, Any]:
+    """Return what was found of a file, and draw it; a drawing that fails costs no answer."""
+    if isinstance(found, UserError):
+        return {"error": str(found)}
+    row = {**found.data, "sentence": found.sentence}
+    if folder is None:
+        return row
+
+    def draw() -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        drawing = _free(folder / f"{file.stem}.png")
         found.figure().savefig(drawing, dpi=120)
-        rows.append({"file": str(file), **found.data, "drawing": str(drawing)})
-        shown.add_row(str(file), found.sentence, str(drawing))
-    failed = any("error" in row for row in rows)
-    data = {"run": run, "notice": module.NOTICE, "predictions": rows}
-    return Answer(data, Group(shown, module.NOTICE), code=1 if failed else 0)
+        return str(drawing)
+
+    drawing = attempt(draw)
+    if isinstance(drawing, UserError):
+        cause = drawing.__cause__
+        return {**row, "not_drawn": str(cause if isinstance(cause, OSError) else drawing)}
+    return {**row, "drawing": drawing}
 
 
-def _model_of(run: str) -> tuple[catalogue.Entry, Path]:
-    """Return the chapter and the file of a run's or a shipped model.
+def _line(row: dict[str, Any]) -> str:
+    """Return a line for one file: its answer and its drawing."""
+    if "error" in row:
+        return f"{row['file']}: cannot be read: {row['error']}"
+    drawn = f" -> {row['drawing']}" if "drawing" in row else ""
+    return f"{row['file']}: {row['sentence']}{drawn}" + (
+        f" (no drawing: {row['not_drawn']})" if "not_drawn" in row else ""
+    )
+
+
+def _reader(run: str, options: dict[str, Any]) -> tuple[Any, str]:
+    """Return what reads files with a run's or a shipped model, and the notice on its answers.
 
     Raises:
-        UserError: If there is none, or its chapter reads no files.
+        UserError: If there is no such model, or it reads no files.
     """
     folder, shipped = Path(run), data_folder() / "weights"
-    if folder.is_dir():
-        model = read_record(folder)["asked"]["model"]
-        chapter, path = catalogue.find_model(model)[0], folder / "model.keras"
+    records = {path.stem: path for path in shipped.glob("*.json")}
+    if folder.is_dir() and ((folder / "run.json").exists() or run not in records):
+        asked = read_record(folder)["asked"]
+        card = asked["model"] in catalogue.models() and catalogue.find_model(asked["model"])
+        chapter, path = card[0] if card else None, folder / "model.keras"
+        if not (chapter and chapter.card.reader) or asked["data"] in _image_sets():
+            if options:
+                names = ", ".join(f"--{name}" for name in options)
+                raise UserError(f"A picture has no such thing as {names}: leave it out.")
+            return seeing.reader(folder), seeing.NOTICE
     else:
-        records = {path.stem: path for path in shipped.glob("*.json")}
         if run not in records:
             raise UnknownNameError("run or shipped model", run, records)
         record = loads(records[run].read_text(encoding="utf-8"))
         chapter, path = catalogue.find_chapter(record["chapter"]), shipped / f"{run}.npz"
-    if not chapter.card.reader:
-        raise UserError(f"{run} is a model of the chapter {chapter.name}, which reads no files.")
-    return chapter, path
+        if not chapter.card.reader:
+            raise UserError(
+                f"{run} is a base of the chapter {chapter.name} that names no classes. Train a "
+                "model on it, and give the folder of that run."
+            )
+    module = chapter.module(chapter.card.reader)
+    assert module is not None
+    return module.reader(path, **options), module.NOTICE
+
+
+def _image_sets() -> set[str]:
+    """Return the names of the data sets of images."""
+    return {name for name, one in known().items() if one.card.kind == "image"}
 
 
 def _free(folder: Path) -> Path:

@@ -74,7 +74,8 @@ def as_frames(recordings: Sequence[NDArray[Any]] | NDArray[Any], bands: int) -> 
     padded = np.zeros((len(recordings), LONGEST, bands), "float32")
     for row, recording in zip(padded, recordings, strict=True):
         frames = log_mel(recording, bands)[:LONGEST]
-        row[: len(frames)] = frames
+        silent = ~frames.any(axis=1, keepdims=True)
+        row[: len(frames)] = np.where(silent, 1e-6, frames)
     return padded
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from companion.datasets.dataset import Card, Dataset, Fit, Split, resized, split
+from companion.datasets.pictures import Picture, photograph
 from companion.errors import UserError
 
 
@@ -54,10 +55,12 @@ class Source:
     Attributes:
         card: What the data are, without loading them.
         fit: How examples take the shape that a model reads; images are resized by default.
+        picture: How a picture in a file becomes an example; images are cut and resized by default.
     """
 
     card: Card
     fit: Fit = field(default=resized, kw_only=True)
+    picture: Picture = field(default=photograph, kw_only=True)
 
     def locate(self) -> Path | None:
         """Return the folder of the data, or None where there is none."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from companion import catalogue
-from companion.datasets import sound
+from companion.datasets import pictures, sound
 from companion.datasets.dataset import Card, Dataset, Split, ragged
 from companion.datasets.prepared import Columns, TensorFlowDatasets
 from companion.datasets.source import Generated, Source
@@ -40,14 +40,14 @@ ENGINE: tuple[Source, ...] = (
         Card("digits", "1,797 handwritten digits, 8×8 grey, by 43 people", "image", (8, 8, 1),
              DIGITS, "CC BY 4.0",
              "Alpaydin and Kaynak (1998), UCI, doi 10.24432/C50P49; shipped in scikit-learn"),
-        _digits,
+        _digits, picture=pictures.uci_digit,
     ),
     TensorFlowDatasets(
         Card("mnist", "70,000 handwritten digits, 28×28 grey", "image", (28, 28, 1),
              DIGITS, "CC BY-SA 3.0, as commonly stated",
              "LeCun, Cortes, Burges (1998), yann.lecun.com/exdb/mnist",
              "storage.googleapis.com", 11.1),
-        _images,
+        _images, picture=pictures.mnist_digit,
     ),
     TensorFlowDatasets(
         Card("fashion_mnist", "70,000 pictures of clothes, 28×28 grey", "image", (28, 28, 1),
@@ -55,7 +55,7 @@ ENGINE: tuple[Source, ...] = (
               "bag", "ankle boot"), "MIT",
              "Xiao, Rasul, Vollgraf (2017), arXiv 1708.07747",
              "fashion-mnist.s3-website.eu-central-1.amazonaws.com", 29.5),
-        _images,
+        _images, picture=pictures.cut_out,
     ),
     TensorFlowDatasets(
         Card("cifar10", "60,000 photographs of ten kinds of things, 32×32 RGB", "image",

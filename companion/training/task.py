@@ -96,6 +96,10 @@ class Task:
         """Return of each target what the metric is the mean of."""
         raise NotImplementedError
 
+    def probabilities(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return what the outputs say of each class, ``(…, classes)``; numbers stay as they are."""
+        return outputs
+
     def evaluate(self, outputs: NDArray[Any], split: Split) -> dict[str, float]:
         """Return metric and loss of the model's outputs for a split, over the steps that count."""
         values = {self.metric: self.scores(outputs, split.y), "loss": self.losses(outputs, split.y)}
@@ -154,6 +158,10 @@ class Classes(Task):
         """Return which classes are right."""
         return self.classes_of(outputs) == y
 
+    def probabilities(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the probability of each class."""
+        return keras.ops.convert_to_numpy(keras.ops.softmax(outputs)) if self.logits else outputs
+
     def classes_of(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return the likeliest class of each output."""
         return outputs.argmax(-1)
@@ -192,6 +200,11 @@ class Binary(Classes):
         """Return −log of the probability of each true class."""
         found = keras.losses.binary_crossentropy(self.targets(y, 0, 1), outputs, self.logits)
         return keras.ops.convert_to_numpy(found)
+
+    def probabilities(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the probabilities of 0 and 1."""
+        of_one = keras.ops.convert_to_numpy(keras.ops.sigmoid(outputs)) if self.logits else outputs
+        return np.concatenate([1 - of_one, of_one], axis=-1)
 
     def classes_of(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return 1 where it is likelier than 0."""

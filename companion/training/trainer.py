@@ -28,6 +28,7 @@ from companion.training.recipe import OPTIMIZER_FIELDS, Recipe
 from companion.training.recorder import RunRecorder, normalize_together, settle
 from companion.training.run import Run, how_to_go_on, read_record, versions, write, write_json
 from companion.training.seeding import check_seed
+from companion.training.seeing import described
 from companion.training.strategies import alone
 from companion.training.task import Task, find_task, task_for
 
@@ -133,6 +134,7 @@ def train(
         asked = {
             "model": model if isinstance(model, str) else built.name,
             "data": loaded.card.name,
+            "examples": described(loaded),
             "task": chosen.name,
             "compiled": compiled,
             "recipe": recipe.to_json(),
