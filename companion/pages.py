@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # A listing of more lines is folded.
 SHORT = 25
 
+ALL_AT_ONCE = "Write them all into a file of your own, and check what you wrote:"
 LECTURES = {
     "A": "CS3244 Machine Learning, week 10",
     "B": "Introduction to Machine Learning, chapter 12",
@@ -184,6 +185,9 @@ def exercise(name: str) -> str:
     hints = ""
     for number, hint in reversed(list(enumerate(one.hints, 1))):
         hints = folded(f"Hint {number} of {len(one.hints)}", f"{hint}\n\n{hints}", "question")
+    keras, terminal = "", ""
+    if one.builds_model:
+        keras, terminal = ' data-keras=""', "A model of Keras is checked in the terminal. "
     signature = one.stub.partition('    """')[0].rstrip()
     parts = [
         # markdown-exec gives every id a prefix but those of raw HTML.
@@ -192,7 +196,7 @@ def exercise(name: str) -> str:
         _copied(signature, one.stub),
         _example(one),
         hints,
-        f'<div data-exercise="{name}" markdown>\n\n'
+        f'<div data-exercise="{name}"{keras} markdown>\n\n{terminal}'
         f"Write it into the file that `companion start {chapter}` makes, and check it:\n\n"
         f"```bash\ncompanion check {chapter}.py --only {one.name}\n```\n\n</div>\n\n</div>",
     ]
@@ -239,7 +243,7 @@ def exercises(chapter: str) -> str:
         items.append(f"- {title}: {' '.join(task.split())}")
     begin = f"```bash\ncompanion start {chapter}\ncompanion check {chapter}.py\n```"
     return "\n".join(
-        [*items, "", "Write them all into a file of your own, and check what you wrote:", "", begin]
+        [*items, "", f'<div data-answers="{chapter}"></div>', "", ALL_AT_ONCE, "", begin]
     )
 
 

@@ -1,8 +1,9 @@
 """The judge in a web page: an answer runs in the page's own Python, and the verdict is the same.
 
-There are no processes in a browser. The page runs all of this in a web worker and ends that worker
-when an answer takes too long: `checked` tells it when the clock starts, and what to say then. What
-is checked so is practice: nothing keeps an answer from the book but that it is put out of sight.
+There are no processes in a browser. The page runs all of this in a web worker
+(``chapters/assets/python.mjs``), and ends that worker when an answer takes too long: `checked`
+tells when the clock starts, and what to say then. What is checked so is practice: nothing keeps an
+answer from the book but that it is put out of sight.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ import numpy as np
 from companion import catalogue
 from companion.checking.authoring.codec import Header, receive
 from companion.checking.authoring.exercise import Exercise, exercises_in, find_exercise
+from companion.checking.judging import answer_files
 from companion.checking.judging.judge import Judge
 from companion.checking.judging.runner import LostError
 from companion.checking.judging.worker import Answers, send_reply
@@ -138,8 +140,25 @@ def _json(report: Report) -> str:
 
 
 def solution(name: str) -> str:
-    """Return the source of the reference solution of an exercise, e.g. ``convolution.im2col``."""
-    return exercise(name).solution
+    """Return as JSON the reference's source of an exercise, e.g. ``convolution.im2col``."""
+    return json.dumps(exercise(name).solution)
+
+
+def answers_in(chapter: str, source: str) -> str:
+    """Return as JSON what each exercise's editor holds of a chapter's answer file."""
+    return json.dumps(answer_files.split(source, [one.name for one in _exercises(chapter)]))
+
+
+def answer_file(chapter: str, answers: str) -> str:
+    """Return as JSON one file of a chapter's answers, and what its writer should know.
+
+    Args:
+        chapter: The chapter's name.
+        answers: What each exercise's editor holds, by the exercise's name, as JSON.
+    """
+    held = json.loads(answers)
+    ordered = {one.name: held[one.name] for one in _exercises(chapter) if one.name in held}
+    return json.dumps(answer_files.join(chapter, ordered))
 
 
 def exercise(name: str) -> Exercise:
@@ -149,5 +168,9 @@ def exercise(name: str) -> Exercise:
         UserError: If there is none.
     """
     chapter, _, own = name.partition(".")
+    return find_exercise(own, _exercises(chapter))
+
+
+def _exercises(chapter: str) -> tuple[Exercise, ...]:
     module = catalogue.find_chapter(chapter).module("exercises")
-    return find_exercise(own, exercises_in(module) if module else ())
+    return exercises_in(module) if module else ()
