@@ -55,7 +55,7 @@ def take(release: Path, folder: Path) -> int:
     (folder / LOCK).write_text(json.dumps({**lock, "packages": kept}))
     _write_book(folder / "book.zip")
     size = sum(file.stat().st_size for file in folder.iterdir())
-    plan = {"version": lock["info"]["version"], "packages": PACKAGES, "bytes": size}
+    plan = {"packages": PACKAGES, "bytes": size}
     (folder / "files.json").write_text(json.dumps(plan))
     return size
 
@@ -64,7 +64,7 @@ def _lock(release: Path) -> dict[str, Any]:
     """Return what a release says of its files."""
     try:
         lock: dict[str, Any] = json.loads((release / LOCK).read_bytes())
-        lock["info"]["version"], lock["packages"]["numpy"]["depends"]
+        lock["info"]["abi_version"], lock["packages"]["numpy"]["depends"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             "COMPANION_PYODIDE names the folder of an unpacked Pyodide release, with its "
@@ -83,15 +83,17 @@ def _needed(lock: dict[str, Any]) -> list[str]:
 
 def _checked(release: Path, lock: dict[str, Any]) -> Iterator[Path]:
     """Yield the files of a release that are needed, each of them the one that it was made with."""
-    version = lock["info"]["version"]
+    core: list[Path] = []
     for pattern in CORE:
         found = sorted(release.glob(pattern))
         if not found:
-            raise UserError(f"Pyodide {version} is not whole: {release} has no {pattern}.")
-        yield from found
-    # The lock says nothing of the core, but the core names the version that it belongs to.
-    if f'"{version}"' not in (release / "pyodide.mjs").read_text(encoding="utf-8"):
-        raise UserError(f"{release} mixes releases: its pyodide.mjs is not of {version}.")
+            raise UserError(f"Pyodide is not whole: {release} has no {pattern}.")
+        core += found
+    # The lock has no sums of the core, but the core names the release, or the ABI, that it is of.
+    mark = lock["info"].get("version", lock["info"]["abi_version"])
+    if not any(mark in file.read_text("utf-8") for file in core if file.suffix in (".js", ".mjs")):
+        raise UserError(f"{release} mixes releases: its {LOCK} is of {mark}, its core is not.")
+    yield from core
     for name in _needed(lock):
         package = lock["packages"][name]
         file = release / package["file_name"]
@@ -100,8 +102,8 @@ def _checked(release: Path, lock: dict[str, Any]) -> Iterator[Path]:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         if digest != package["sha256"]:
             raise UserError(
-                f"{file} is not the file that Pyodide {version} locks: its sha256 is "
-                f"{digest[:16]}…, expected {package['sha256'][:16]}…. Take it anew."
+                f"{file} is not the file that {LOCK} names: its sha256 is {digest[:16]}…, "
+                f"expected {package['sha256'][:16]}…. Take it anew."
             )
         yield file
 

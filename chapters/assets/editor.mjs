@@ -32,7 +32,7 @@ export function edit({ place, text, label, help, changed, check }) {
       }),
       EditorView.contentAttributes.of({
         "aria-label": label, "aria-describedby": help,
-        autocapitalize: "off", autocorrect: "off", spellcheck: "false",
+        autocapitalize: "off", autocorrect: "off", spellcheck: "false", tabindex: "0",
       }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) changed(update.state.doc.toString());

@@ -101,6 +101,11 @@
       worker = null;
     };
 
+    const lost = (words) =>
+      state.ready
+        ? `Your answer ended Python (${words}). It begins anew with your next check.`
+        : `Python could not be loaded: ${words || "no answer"}. Try again, or check in the terminal.`;
+
     /** Have one request answered; the worker is ended if that takes longer than it says. */
     const run = (call, given, control) =>
       new Promise((resolve, reject) => {
@@ -122,13 +127,13 @@
             clearTimeout(clock);
             clock = setTimeout(() => stop(resolve, data.report), 1000 * data.seconds);
           } else if ("failed" in data) {
-            settle(reject, new Error(data.failed));
+            settle(reject, new Error(data.lost ? lost(data.failed) : data.failed));
             if (data.lost) end();
           } else if ("answer" in data) settle(resolve, data.answer);
         };
         mine.onerror = (event) => {
           event.preventDefault();
-          settle(reject, new Error(`Python could not be loaded. ${event.message ?? ""}`.trim()));
+          settle(reject, new Error(lost(event.message ?? "")));
         };
         mine.postMessage({ call, given });
       });
@@ -174,7 +179,7 @@
       opener.disabled = true;
       try {
         await begin(place, name);
-        opener.remove();
+        opener.parentElement.remove();
       } catch (error) {
         opener.disabled = false;
         place.prepend(make("p", { role: "alert" }, `The editor could not be loaded. ${error.message}`));
@@ -204,7 +209,7 @@
       verdict.className = `answer-verdict ${status}`;
       verdict.replaceChildren(...parts);
     };
-    const failed = (error) => say("error", `${error.message} The line below checks it in the terminal.`);
+    const failed = (error) => say("error", error.message);
 
     const check = async () => {
       if (checker.disabled) return;
@@ -255,7 +260,9 @@
     });
 
     const box = make("div", { className: "answer-editor" });
-    const row = make("div", { className: "answer-row" }, checker, stopper, ...(hints.length ? [hinter] : []), solver, again);
+    const helped = hints.length ? [hinter, solver] : [solver];
+    const mark = place.querySelector(".answer-mark");
+    const row = make("div", { className: "answer-row" }, checker, stopper, ...helped, again, mark);
     place.prepend(make("div", { className: "answer" }, box, help, row, loading, verdict, other));
     const editor = edit({
       place: box, label: `Your answer to ${own}`, help: help.id, check,
