@@ -7,6 +7,7 @@ import gzip
 import html
 import inspect
 import json
+import os
 import re
 import textwrap
 from collections.abc import Callable
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 # A listing of more lines is folded.
 SHORT = 25
 
-ALL_AT_ONCE = "Write them all into a file of your own, and check what you wrote:"
+ALL_AT_ONCE = (
+    "Write them all into a file of your own, and check what you wrote, "
+    "once [the companion is installed](../index.html#install):"
+)
 LECTURES = {
     "A": "CS3244 Machine Learning, week 10",
     "B": "Introduction to Machine Learning, chapter 12",
@@ -53,6 +57,21 @@ def chapter_map() -> str:
         title = f"{card.number} [{card.title}]({entry.name}/index.html)"
         lines.append(f"| {title} | {card.question} | {marks} |")
     return "\n".join(lines)
+
+
+def install() -> str:
+    """Return how to install the companion; ``REPOSITORY`` is the address of its repository."""
+    address = os.environ.get("REPOSITORY", "").rstrip("/")
+    where = "In a clone of its repository, with Python 3.11 to 3.13:"
+    clone = report = ""
+    if address:
+        where = f"With Python 3.11 to 3.13, from [its repository]({address}):"
+        clone = f"git clone {address} lecture-companion\ncd lecture-companion\n"
+        report = f"\n\nYou found a slip? [Say so there]({address}/issues)."
+    return (
+        f"{where}\n\n```bash\n{clone}python -m venv .venv\n. .venv/bin/activate\n"
+        f"pip install .\ncompanion train lenet5\n```{report}"
+    )
 
 
 def references() -> str:

@@ -333,8 +333,8 @@ ASK = """async ([worker, answers]) => {
   return told;
 }"""
 
-# What turns a chapter's exercises into a file of answers that needs no book: references, and lists
-# of the wrong answers that are known.
+# With this, a chapter's exercises are answers that need no book: references, and lists of the wrong
+# answers that are known.
 PLAIN = """
 class Asked:
     def __init__(self, reference):
@@ -367,12 +367,14 @@ gradient_exercise = model_exercise = exercise
 
 
 def plain(chapter):
-    """The source of a chapter's exercises as answers, which import nothing of the book."""
+    """A file that has a chapter's exercises in `asked`, and imports nothing of the book."""
     folder = ROOT / "chapters" / chapter
-    source = (folder / "exercises.py").read_text(encoding="utf-8").replace("keras", "no_keras")
+    source = (folder / "exercises.py").read_text(encoding="utf-8")
+    source = re.sub(r"^( +(?:from|import)) keras", r"\1 no_keras", source, flags=re.MULTILINE)
     for module in re.findall(rf"^from chapters\.{chapter}\.(\w+) import", source, re.MULTILINE):
         source = (folder / f"{module}.py").read_text(encoding="utf-8") + source
-    return PLAIN + re.sub(r"^from (companion|chapters)\b.*\n", "", source, flags=re.MULTILINE)
+    source = re.sub(r"^from (companion|chapters)\b.*\n", "", source, flags=re.MULTILINE)
+    return f"asked = {{'__name__': 'asked'}}\nexec({PLAIN + source!r}, asked)\n"
 
 
 def answers_of(chapter):
@@ -382,12 +384,13 @@ def answers_of(chapter):
     exercise, and so on.
     """
     asked, source = exercises(chapter), plain(chapter)
-    yield source, {one: (Status.PASS, None) for one in asked}
+    right = "".join(f"{one.name} = asked[{one.name!r}]\n" for one in asked)
+    yield source + right, {one: (Status.PASS, None) for one in asked}
     stubs = "import numpy as np\n\n\n" + "\n\n".join(one.stub for one in asked)
     yield stubs, {one: (Status.NOT_ATTEMPTED, None) for one in asked}
     for number in range(max(len(one.mistakes) for one in asked)):
         wrong = [one for one in asked if len(one.mistakes) > number]
-        names = "".join(f"{one.name} = {one.name}.listed[{number}]\n" for one in wrong)
+        names = "".join(f"{one.name} = asked[{one.name!r}].listed[{number}]\n" for one in wrong)
         yield source + names, {one: (Status.FAIL, one.mistakes[number].sentence) for one in wrong}
 
 
