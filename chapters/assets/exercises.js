@@ -286,7 +286,7 @@
     for (const link of document.querySelectorAll(`article a[href*="#exercise-${chapter}-"]`)) {
       const mark = make("span", { className: "answer-mark" });
       mark.dataset.mark = `${chapter}.${link.hash.split(`#exercise-${chapter}-`)[1]}`;
-      link.after(" ", mark);
+      link.after(mark);
     }
     if (lack()) return;
     const news = make("p", { role: "status" });
