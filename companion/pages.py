@@ -7,6 +7,7 @@ import gzip
 import html
 import inspect
 import json
+import os
 import re
 import textwrap
 from collections.abc import Callable
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 # A listing of more lines is folded.
 SHORT = 25
 
+ALL_AT_ONCE = (
+    "Write them all into a file of your own, and check what you wrote, "
+    "once [the companion is installed](../index.html#install):"
+)
 LECTURES = {
     "A": "CS3244 Machine Learning, week 10",
     "B": "Introduction to Machine Learning, chapter 12",
@@ -52,6 +57,21 @@ def chapter_map() -> str:
         title = f"{card.number} [{card.title}]({entry.name}/index.html)"
         lines.append(f"| {title} | {card.question} | {marks} |")
     return "\n".join(lines)
+
+
+def install() -> str:
+    """Return how to install the companion; ``REPOSITORY`` is the address of its repository."""
+    address = os.environ.get("REPOSITORY", "").rstrip("/")
+    where = "In a clone of its repository, with Python 3.11 to 3.13:"
+    clone = report = ""
+    if address:
+        where = f"With Python 3.11 to 3.13, from [its repository]({address}):"
+        clone = f"git clone {address} lecture-companion\ncd lecture-companion\n"
+        report = f"\n\nYou found a slip? [Say so there]({address}/issues)."
+    return (
+        f"{where}\n\n```bash\n{clone}python -m venv .venv\n. .venv/bin/activate\n"
+        f"pip install .\ncompanion train lenet5\n```{report}"
+    )
 
 
 def references() -> str:
@@ -184,6 +204,9 @@ def exercise(name: str) -> str:
     hints = ""
     for number, hint in reversed(list(enumerate(one.hints, 1))):
         hints = folded(f"Hint {number} of {len(one.hints)}", f"{hint}\n\n{hints}", "question")
+    keras, terminal = "", ""
+    if one.builds_model:
+        keras, terminal = ' data-keras=""', "A model of Keras is checked in the terminal. "
     signature = one.stub.partition('    """')[0].rstrip()
     parts = [
         # markdown-exec gives every id a prefix but those of raw HTML.
@@ -192,7 +215,7 @@ def exercise(name: str) -> str:
         _copied(signature, one.stub),
         _example(one),
         hints,
-        f'<div data-exercise="{name}" markdown>\n\n'
+        f'<div data-exercise="{name}"{keras} markdown>\n\n{terminal}'
         f"Write it into the file that `companion start {chapter}` makes, and check it:\n\n"
         f"```bash\ncompanion check {chapter}.py --only {one.name}\n```\n\n</div>\n\n</div>",
     ]
@@ -239,7 +262,7 @@ def exercises(chapter: str) -> str:
         items.append(f"- {title}: {' '.join(task.split())}")
     begin = f"```bash\ncompanion start {chapter}\ncompanion check {chapter}.py\n```"
     return "\n".join(
-        [*items, "", "Write them all into a file of your own, and check what you wrote:", "", begin]
+        [*items, "", f'<div data-answers="{chapter}"></div>', "", ALL_AT_ONCE, "", begin]
     )
 
 

@@ -1,32 +1,15 @@
 """The site in a real browser: over http and from disk, in light and dark, wide and narrow."""
 
-import contextlib
-import functools
-import http.server
-import importlib.util
 import io
 import re
-import shutil
-import threading
 from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
+from browsing import Server, barriers, needs_browser, settle, visit
 from PIL import Image
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.site,
-    pytest.mark.skipif(
-        not (CHROMIUM and importlib.util.find_spec("playwright")),
-        reason="no browser here (pip install '.[test]'; Debian: apt install chromium)",
-    ),
-]
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
+pytestmark = [pytest.mark.slow, pytest.mark.site, needs_browser]
 # Kilobytes, uncompressed, of all that a page loads until a reader has come to its end: HTML, the
 # theme's scripts and styles, fonts, figures.
 ARTICLE, WIDGET_PAGE = 700, 1100
@@ -61,65 +44,6 @@ def page_names():
 PAGES = list(page_names())
 
 
-class Server(http.server.SimpleHTTPRequestHandler):
-    """A file server that keeps a list of what it served, in bytes, and its log to itself."""
-
-    sent = []  # noqa: RUF012
-
-    def copyfile(self, source, outputfile):
-        content = source.read()
-        self.sent.append((self.path, len(content)))
-        outputfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Server, directory=site)
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@contextlib.contextmanager
-def visit(chromium, url, **how):
-    """Open a page and give it, with what it said and asked for; all loaded, all figures mounted."""
-    context = chromium.new_context(**{"viewport": {"width": 1400, "height": 900}, **how})
-    page = context.new_page()
-    page.said, page.asked = [], []
-    page.on("console", lambda said: page.said.append(f"{said.type}: {said.text}"))
-    page.on("pageerror", lambda error: page.said.append(str(error)))
-    page.on("request", lambda request: page.asked.append(request.url))
-    page.goto(url)
-    settle(page)
-    yield page
-    context.close()
-
-
-def settle(page):
-    """Wait until fonts have come and figures stand."""
-    page.evaluate("document.fonts.ready")
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('[data-figure]')]"
-        ".every((figure) => figure.querySelector('button'))"
-    )
-
-
 def read_to_the_end(page):
     """Scroll down as a reader does, and wait for whatever comes."""
     page.evaluate(
@@ -145,24 +69,6 @@ def fonts_of_formulas(page):
         for sign in tools.send("DOM.querySelectorAll", signs)["nodeIds"]
         for font in tools.send("CSS.getPlatformFontsForNode", {"nodeId": sign})["fonts"]
     }
-
-
-@pytest.fixture(scope="module")
-def axe():
-    """The source of axe, which looks for what keeps people out."""
-    package = importlib.util.find_spec("axe_playwright_python")
-    return (Path(package.origin).parent / "axe.min.js").read_text(encoding="utf-8")
-
-
-def barriers(page, axe):
-    """What axe finds that is serious or worse, each with the elements that have it."""
-    page.evaluate(axe)
-    found = page.evaluate("axe.run({exclude: ['.figure svg']}, {resultTypes: ['violations']})")
-    return [
-        (each["id"], [node["target"] for node in each["nodes"]][:5])
-        for each in found["violations"]
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 def luminance(colour):

@@ -344,7 +344,7 @@ def test_without_what_linux_has_a_check_works_and_says_so(
 ):
     monkeypatch.setattr(sys, "platform", platform)
     none = Sandbox(None, False, False)
-    monkeypatch.setattr("companion.checking.judging.judge.best", lambda: none)
+    monkeypatch.setattr("companion.checking.judging.isolation.best", lambda: none)
     monkeypatch.setattr(grading, "_of_this_thread", threading.local())
     (here / "a.py").write_text(WRONG)
     code, out, _ = companion("check", "a.py", "--exercises", arithmetic, "--json")

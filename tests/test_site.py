@@ -375,6 +375,21 @@ def test_every_slide_is_listed_with_its_section_or_as_not_yet_treated():
     assert rows["E57"] == "not yet" or "](transfer/" in rows["E57"]
 
 
+def test_the_front_page_says_how_to_install_and_where_the_repository_is(monkeypatch):
+    monkeypatch.delenv("REPOSITORY", raising=False)
+    assert "pip install ." in pages.install()
+    assert "git clone" not in pages.install()
+    monkeypatch.setenv("REPOSITORY", "https://example.org/book/")
+    assert "git clone https://example.org/book lecture-companion\n" in pages.install()
+    assert "](https://example.org/book/issues)" in pages.install()
+    assert "pages.install()" in (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
+
+
+def test_no_command_is_copied_with_its_prompt():
+    for file in (ROOT / "chapters").rglob("*.md"):
+        assert not re.search(r"^\$ ", file.read_text(encoding="utf-8"), re.MULTILINE), file
+
+
 def test_the_data_and_the_records_are_all_named():
     from companion.datasets import known
 
