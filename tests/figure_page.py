@@ -1,0 +1,123 @@
+"""An interactive figure alone on a page, in the site's styles, without the site being built."""
+
+import contextlib
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+CHAPTERS = Path(__file__).parents[1] / "chapters"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+FIGURE = re.compile(r'<div data-figure="([\w-]+)" data-scripts="([^"]+)"')
+needs_browser = pytest.mark.skipif(
+    not (CHROMIUM and importlib.util.find_spec("playwright")),
+    reason="no browser here (pip install '.[test]'; Debian: apt install chromium)",
+)
+
+# The words that are seen in a figure, each with its ink and what lies behind it.
+WORDS = """() => {
+  const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const { backgroundColor } = getComputedStyle(one);
+      if (!/rgba\\(.*, 0\\)|transparent/.test(backgroundColor)) return backgroundColor;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const walker = document.createTreeWalker(
+    document.querySelector("[data-figure]"), NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    const style = getComputedStyle(element);
+    const ink = element.closest("svg") ? style.fill : style.color;
+    found.push([walker.currentNode.data, ink, behind(element), parseFloat(style.fontSize)]);
+  }
+  return found;
+}"""
+
+
+def scripts_of(name):
+    """The folder of the chapter that shows a figure, and the scripts that its page names."""
+    for page in sorted(CHAPTERS.glob("*/*.md")):
+        for figure, scripts in FIGURE.findall(page.read_text(encoding="utf-8")):
+            if figure == name:
+                return page.parent, scripts.split()
+    raise AssertionError(f"no page shows the figure {name!r}")
+
+
+@contextlib.contextmanager
+def browser():
+    """Chromium, as long as it is needed."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@contextlib.contextmanager
+def shown(chromium, folder, name, scheme="default", **how):
+    """A page with one figure, from disk; nothing may be amiss on it, and nothing sideways."""
+    import material
+
+    styles = Path(material.__file__).parent / "templates" / "assets" / "stylesheets"
+    chapter, scripts = scripts_of(name)
+    sheets = [*styles.glob("main.*.css"), *styles.glob("palette.*.css"),
+              CHAPTERS / "assets" / "site.css"]  # fmt: skip
+    links = "".join(f'<link rel="stylesheet" href="{one.as_uri()}">' for one in sheets)
+    file = folder / f"{name}.html"
+    file.write_text(
+        f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
+        <meta name="viewport" content="width=device-width">{links}
+        <body data-md-color-scheme="{scheme}" data-md-color-primary="indigo">
+        <main class="md-typeset" style="max-width: 46rem; margin: auto; padding: 0 .8rem">
+        <h1>{name}</h1>
+        <div data-figure="{name}"
+             data-scripts="{" ".join((chapter / one).as_uri() for one in scripts)}"></div></main>
+        <script src="{(CHAPTERS / "assets" / "book.js").as_uri()}"></script></body></html>""",
+        encoding="utf-8",
+    )
+    context = chromium.new_context(**{"viewport": {"width": 1400, "height": 900}, **how})
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(file.as_uri())
+    page.wait_for_selector(".figure-news")
+    yield page
+    width = page.viewport_size["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert said == []
+    context.close()
+
+
+def news(page):
+    """What the figure last announced."""
+    return page.locator(".figure-news").first.inner_text()
+
+
+def luminance(colour):
+    """Relative luminance (WCAG 2.2) of a colour as the browser writes it."""
+    parts = [float(one) / 255 for one in re.findall(r"[\d.]+", colour)[:3]]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def faint_words(page):
+    """Words of a figure with a contrast below 4.5 to what lies behind them, or too small."""
+    faint = []
+    for words, ink, behind, size in page.evaluate(WORDS):
+        share = [*map(float, re.findall(r"[\d.]+", ink)), 1.0][3]
+        shades = [luminance(ink), luminance(behind)]
+        shades[0] = share * shades[0] + (1 - share) * shades[1]
+        low, high = sorted(shades)
+        if (high + 0.05) / (low + 0.05) < 4.5 or size < 9:
+            faint.append((words, ink, behind, size))
+    return faint

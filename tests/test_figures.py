@@ -1,0 +1,162 @@
+"""Figures to touch: their numbers against Python's, and each used by mouse, touch and keyboard."""
+
+import json
+
+import numpy as np
+import pytest
+from figure_page import CHAPTERS, browser, faint_words, needs_browser, news, shown
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from javascript import in_javascript, needs_node
+
+FIGURES = ("training",)
+SCRUB = CHAPTERS / "regularization" / "scrub.js"
+FILM = CHAPTERS / "regularization" / "film.js"
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+pytestmark = [pytest.mark.slow, needs_node]
+
+
+def data_of(script):
+    """What a script of the form `const name = …;` holds."""
+    return json.loads(script.read_text(encoding="utf-8").partition("= ")[2].rstrip().rstrip(";"))
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def opened(chromium, tmp_path, request):
+    """The figure that the test names, as it looks on a computer."""
+    with shown(chromium, tmp_path, request.param) as page:
+        yield page
+
+
+def drag(page, drawing, begin, end):
+    """Drag with the mouse from one share of a drawing's width to another."""
+    box = drawing.bounding_box()
+    height = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + begin * box["width"], height)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], height, steps=5)
+    page.mouse.up()
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["default", "slate"])
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_word_of_a_figure_can_be_read_on_a_phone_and_off_it(
+    name, scheme, chromium, tmp_path
+):
+    for how in (PHONE, {}):
+        with shown(chromium, tmp_path, name, scheme, **how) as page:
+            assert faint_words(page) == []
+
+
+@needs_browser
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_slider_of_a_figure_is_moved_by_keys_and_announced(name, chromium, tmp_path):
+    how = {**PHONE, "forced_colors": "active", "reduced_motion": "reduce"}
+    with shown(chromium, tmp_path, name, **how) as page:
+        sliders = page.locator("input[type=range]")
+        assert sliders.count() > 0
+        for slider in sliders.all():
+            slider.focus()
+            first = slider.get_attribute("aria-valuetext")
+            page.keyboard.press("Home")
+            low, said = slider.get_attribute("aria-valuetext"), news(page)
+            page.keyboard.press("End")
+            assert slider.get_attribute("aria-valuetext") != low or first == low
+            assert news(page) != said
+            assert page.locator(f'label[for="{slider.get_attribute("id")}"]').inner_text()
+
+
+# ---- a training, scrubbed -----------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.floats(0, 3).map(lambda loss: round(loss, 2)), min_size=1, max_size=30),
+    st.integers(1, 12),
+)
+@settings(max_examples=15, deadline=None)
+def test_training_is_stopped_where_python_stops_it(losses, patience):
+    from chapters.regularization.scratch import early_stopping
+
+    stop = early_stopping(losses, patience)
+    program = "(s, [losses, patience]) => s.earlyStopping(losses, patience)"
+    assert in_javascript(SCRUB, program, [losses, patience]) == {
+        "epoch": stop.epoch,
+        "best": stop.best_epoch,
+    }
+
+
+def test_the_films_show_the_validation_digits_and_misread_what_the_record_says():
+    import companion
+    from chapters.regularization.studies import switched_training
+    from companion.studies.records import recorded_results
+
+    held = data_of(FILM)
+    validation = companion.load("digits").validation
+    assert held["labels"] == "".join(map(str, validation.y))
+    shades, misread = in_javascript(
+        SCRUB,
+        """(s, {digits, labels, films}) => [digits.map(s.shades), Object.values(films).map(
+            ({answers}) => answers.map((said) => s.misread(said, labels).length))]""",
+        held,
+    )
+    np.testing.assert_allclose(shades, validation.x.reshape(len(shades), -1), atol=1e-5)
+    rows = {
+        row.level: row.values for row in recorded_results(switched_training).rows if row.seed == 0
+    }
+    for (name, film), counts in zip(held["films"].items(), misread, strict=True):
+        row, best = rows[name], int(np.argmin(film["val_loss"]))
+        assert counts[-1] / len(validation) == pytest.approx(row["validation_error"])
+        assert counts[best] / len(validation) == pytest.approx(row["validation_error_at_best"])
+        assert best == row["best_epoch"]
+        assert film["loss"][-1] == pytest.approx(row["training_loss"], abs=1e-4)
+        assert film["val_loss"][-1] == pytest.approx(row["validation_loss"], abs=1e-4)
+        assert film["by_heart"][-1] / film["wrong"] == pytest.approx(row["by_heart"])
+        assert film["norm"][-1] == pytest.approx(row["weight_norm"], abs=1e-3)
+        assert {sum(counts) for counts in film["weights"]} == {64 * 128 + 128 * 128 + 128 * 10}
+
+
+@needs_browser
+@pytest.mark.parametrize("opened", ["training"], indirect=True)
+def test_a_training_is_scrubbed_by_keys_by_dragging_and_by_its_switches(opened):
+    film = data_of(FILM)["films"]
+    slider = opened.get_by_label("Epoch", exact=True)
+    slider.press("End")
+    labels = data_of(FILM)["labels"]
+    wrong = sum(map(str.__ne__, film["neither"]["answers"][60], labels))
+    assert f"After epoch 60: loss {film['neither']['loss'][60]:.3g} in training" in news(opened)
+    assert f"{wrong} of 144 validation digits are misread" in news(opened)
+    assert opened.locator(".figure-digits li:visible").count() == wrong
+    opened.get_by_label("L2 penalty").check()
+    assert f"it answers {film['L2']['by_heart'][60]} as they were given" in news(opened)
+    opened.get_by_label("Dropout").press("Space")
+    assert f"norm is {film['both']['norm'][60]:.3g}" in news(opened)
+    drag(opened, opened.locator(".figure-drag"), 0.9, 0.12)
+    assert "Before training" in news(opened)
+    opened.get_by_label("L2 penalty").uncheck()
+    opened.get_by_label("Dropout").uncheck()
+    kept = opened.get_by_role("button", name="Go to the weights that are kept")
+    assert kept.is_disabled()
+    opened.get_by_label("Early stopping").check()
+    kept.click()
+    best = 1 + int(np.argmin(film["neither"]["val_loss"][1:]))
+    assert f"After epoch {best}:" in news(opened)
+    slider.press("End")
+    assert "After epoch 60" not in news(opened)
+
+
+@needs_browser
+def test_a_film_plays_and_stands_still_for_who_asked_for_stillness(chromium, tmp_path):
+    with shown(chromium, tmp_path, "training", **PHONE) as page:
+        page.get_by_role("button", name="Play").tap()
+        page.wait_for_function("document.querySelector('.figure-news').textContent.includes('15:')")
+        page.get_by_role("button", name="Pause").tap()
+    with shown(chromium, tmp_path, "training", reduced_motion="reduce", **PHONE) as page:
+        page.get_by_role("button", name="Play").tap()
+        assert "After epoch 60:" in news(page)
