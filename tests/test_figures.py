@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from javascript import in_javascript, needs_node
 
-FIGURES = ("training",)
+FIGURES = ("training", "memory-steps")
 SCRUB = CHAPTERS / "regularization" / "scrub.js"
 FILM = CHAPTERS / "regularization" / "film.js"
+REACH = CHAPTERS / "memory" / "reach.js"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 pytestmark = [pytest.mark.slow, needs_node]
 
@@ -64,12 +65,13 @@ def test_every_slider_of_a_figure_is_moved_by_keys_and_announced(name, chromium,
         assert sliders.count() > 0
         for slider in sliders.all():
             slider.focus()
-            first = slider.get_attribute("aria-valuetext")
+            first = slider.input_value()
             page.keyboard.press("Home")
             low, said = slider.get_attribute("aria-valuetext"), news(page)
             page.keyboard.press("End")
-            assert slider.get_attribute("aria-valuetext") != low or first == low
+            assert slider.get_attribute("aria-valuetext") != low
             assert news(page) != said
+            slider.fill(first)
             assert page.locator(f'label[for="{slider.get_attribute("id")}"]').inner_text()
 
 
@@ -160,3 +162,80 @@ def test_a_film_plays_and_stands_still_for_who_asked_for_stillness(chromium, tmp
     with shown(chromium, tmp_path, "training", reduced_motion="reduce", **PHONE) as page:
         page.get_by_role("button", name="Play").tap()
         assert "After epoch 60:" in news(page)
+
+
+# ---- gates held over many steps -----------------------------------------------------------------
+
+def of_keras(kind, gates, order, x, w, u):
+    """States and their changes with the first input of a Keras cell whose gates are held.
+
+    Each gate has an input of its own that alone decides it.
+    """
+    import keras
+    import tensorflow as tf
+
+    steps, own = len(x), len(order)
+    kernel, recurrent = np.zeros((1 + own, own)), np.zeros((1, own))
+    for place, name in enumerate(order):
+        if name in gates:
+            kernel[1 + place, place] = 1
+        else:
+            kernel[0, place], recurrent[0, place] = w, u
+    pushes = np.stack([gates.get(name, np.zeros(steps)) for name in order], axis=1)
+    cell = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell,
+            "plain": keras.layers.SimpleRNNCell}[kind](1, dtype="float64")  # fmt: skip
+    cell.build((1, 1 + own))
+    bias = np.zeros((2, own) if kind == "gru" else own)
+    cell.set_weights([kernel, recurrent, bias])
+    first = tf.Variable(x[:1, None], dtype="float64")
+    found = []
+    with tf.GradientTape(persistent=True) as tape:
+        states = [tf.zeros((1, 1), "float64")] * (2 if kind == "lstm" else 1)
+        for t in range(steps):
+            heard = first if t == 0 else tf.constant([[x[t]]], "float64")
+            row = tf.concat([heard, tf.constant(pushes[t : t + 1])], axis=1)
+            _, states = cell(row, states)
+            found.append(states[-1])
+    return [(float(one[0, 0]), float(tape.gradient(one, first)[0, 0])) for one in found]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("kind", "order"), [("lstm", "ifgo"), ("gru", "zrh"), ("plain", "h")], ids=str
+)
+def test_held_gates_their_states_and_their_gradients_are_those_of_keras(kind, order, seed):
+    rng = np.random.default_rng(seed)
+    steps = 12
+    x, (w, u) = rng.normal(size=steps), rng.normal(size=2)
+    gates = {name: rng.random(steps).round(3) for name in order if name not in "gh"}
+    if seed == 2:
+        gates = {name: np.round(values) for name, values in gates.items()}
+    with np.errstate(divide="ignore"):
+        pushes = {name: np.clip(np.log(v / (1 - v)), -40, 40) for name, v in gates.items()}
+    program = f"(r, [x, gates, weights]) => r.{kind}(x, " + (
+        "weights)" if kind == "plain" else "gates, weights)"
+    )
+    asked = [x.tolist(), {n: v.tolist() for n, v in gates.items()}, {"w": w, "u": u}]
+    received = in_javascript(REACH, program, asked)
+    ours = [(step["state"], step["change"]) for step in received]
+    np.testing.assert_allclose(ours, of_keras(kind, pushes, order, x, w, u), rtol=1e-5, atol=1e-9)
+
+
+@needs_browser
+@pytest.mark.parametrize("opened", ["memory-steps"], indirect=True)
+def test_gates_are_held_at_any_value_for_a_hundred_steps(opened):
+    assert f"{0.9**29 * (1 - np.tanh(1) ** 2):.3g}"[:5] in news(opened)
+    keep = opened.get_by_label("Keep", exact=False).first
+    keep.press("End")
+    whole = f"{1 - np.tanh(1) ** 2:.3g}"
+    assert f"{whole} reaches the first input of the LSTM" in news(opened)
+    opened.get_by_label("Steps", exact=True).press("End")
+    assert "After 100 steps the LSTM's cell holds 0.762 and puts out 0.642," in news(opened)
+    drag(opened, opened.locator(".figure-drag").nth(1), 0.9, 0.5)
+    assert "After 4" in news(opened) or "After 5" in news(opened)
+    opened.get_by_label("Write", exact=False).press("End")
+    opened.get_by_label("After the first step the cells hear").select_option("noise")
+    assert "the LSTM's cell holds 0.762" not in news(opened)
+    opened.get_by_role("button", name="A plain network that shouts").press("Enter")
+    assert "After 50 steps" in news(opened)
+    assert opened.get_by_label("Weight from").get_attribute("aria-valuetext") == "1.5"
