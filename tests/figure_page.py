@@ -23,11 +23,9 @@ needs_browser = pytest.mark.skipif(
 # The words that are seen in a figure, each with its ink and what lies behind it.
 WORDS = """() => {
   const behind = (element) => {
-    for (let one = element; one; one = one.parentElement) {
-      const { backgroundColor } = getComputedStyle(one);
-      if (!/rgba\\(.*, 0\\)|transparent/.test(backgroundColor)) return backgroundColor;
-    }
-    return "rgb(255, 255, 255)";
+    const layers = [];
+    for (let one = element; one; one = one.parentElement) layers.push(getComputedStyle(one).backgroundColor);
+    return [...layers, "rgb(255, 255, 255)"];
   };
   const walker = document.createTreeWalker(
     document.querySelector("[data-figure]"), NodeFilter.SHOW_TEXT);
@@ -78,7 +76,8 @@ def shown(chromium, folder, name, scheme="default", **how):
         f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
         <meta name="viewport" content="width=device-width">{links}
         <body data-md-color-scheme="{scheme}" data-md-color-primary="indigo">
-        <main class="md-typeset" style="max-width: 46rem; margin: auto; padding: 0 .8rem">
+        <main class="md-typeset" style="box-sizing: border-box; margin: 0 auto; width: 100%;
+                                        max-width: 46rem; padding: 0 .8rem">
         <h1>{name}</h1>
         <div data-figure="{name}"
              data-scripts="{" ".join((chapter / one).as_uri() for one in scripts)}"></div></main>
@@ -103,9 +102,20 @@ def news(page):
     return page.locator(".figure-news").first.inner_text()
 
 
-def luminance(colour):
-    """Relative luminance (WCAG 2.2) of a colour as the browser writes it."""
-    parts = [float(one) / 255 for one in re.findall(r"[\d.]+", colour)[:3]]
+def colour(written):
+    """Red, green, blue and opacity of a colour as the browser writes it."""
+    return [*map(float, re.findall(r"[\d.]+", written)), 1.0][:4]
+
+
+def over(ink, ground):
+    """What is seen of a colour, opaque or not, over an opaque one."""
+    *parts, share = colour(ink)
+    return [share * one + (1 - share) * other for one, other in zip(parts, ground, strict=True)]
+
+
+def luminance(parts):
+    """Relative luminance (WCAG 2.2) of red, green and blue."""
+    parts = [one / 255 for one in parts]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
@@ -113,11 +123,11 @@ def luminance(colour):
 def faint_words(page):
     """Words of a figure with a contrast below 4.5 to what lies behind them, or too small."""
     faint = []
-    for words, ink, behind, size in page.evaluate(WORDS):
-        share = [*map(float, re.findall(r"[\d.]+", ink)), 1.0][3]
-        shades = [luminance(ink), luminance(behind)]
-        shades[0] = share * shades[0] + (1 - share) * shades[1]
-        low, high = sorted(shades)
+    for words, ink, layers, size in page.evaluate(WORDS):
+        ground = [255.0, 255.0, 255.0]
+        for layer in reversed(layers):
+            ground = over(layer, ground)
+        low, high = sorted([luminance(over(ink, ground)), luminance(ground)])
         if (high + 0.05) / (low + 0.05) < 4.5 or size < 9:
-            faint.append((words, ink, behind, size))
+            faint.append((words, ink, layers[:3], size))
     return faint

@@ -298,7 +298,7 @@ const arithmetic = (() => {
 
   return {
     outputSize, mapShape, terms, featureMap,
-    lenet5, lenetWeights, lenetTerms, receptiveField, centred,
+    lenet5, lenetWeights, lenetTerms, receptiveField, centred, fromFloat16, softmax,
     lstm, lstmGradient, rnn, rnnGradient,
   };
 })();

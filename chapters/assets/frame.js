@@ -181,11 +181,12 @@ const frame = (() => {
 
   /** A choice among few: `options` are pairs of a value and its words. */
   function choice({ label, options, value, take }) {
-    const input = make("select", { className: "figure-choice" },
+    const id = unique("choice");
+    const input = make("select", { id, className: "figure-choice" },
       ...options.map(([one, words]) => make("option", { value: one }, words)));
     input.value = value;
     input.addEventListener("change", () => take(input.value));
-    return { element: make("label", {}, `${label} `, input), input };
+    return { element: make("span", {}, make("label", { for: id }, label), " ", input), input };
   }
 
   /** Round numbers from `low` to `high`, about five of them; powers of ten on a logarithmic axis. */
