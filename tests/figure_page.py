@@ -104,7 +104,8 @@ def news(page):
 
 def colour(written):
     """Red, green, blue and opacity of a colour as the browser writes it."""
-    return [*map(float, re.findall(r"[\d.]+", written)), 1.0][:4]
+    *parts, share = [*map(float, re.findall(r"[\d.]+", written.replace("srgb", ""))), 1.0][:4]
+    return [255 * one if "srgb" in written else one for one in parts] + [share]
 
 
 def over(ink, ground):

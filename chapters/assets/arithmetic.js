@@ -134,15 +134,26 @@ const arithmetic = (() => {
 
   /** Where a value of a layer looks: [first row, first column, side] on the 32×32 frame. */
   function receptiveField(layer, row, column) {
-    const [step, side] = { C1: [1, 5], S2: [2, 6], C3: [2, 14], S4: [4, 16] }[layer];
+    const [step, side] = { C1: [1, 5], S2: [2, 6], C3: [2, 14], S4: [4, 16], C5: [4, 32], F6: [4, 32], output: [4, 32] }[layer];
     return [row * step, column * step, side];
   }
 
-  /** The products behind a value of C1 (25 of them) or C3 (150), before the bias and the ReLU. */
+  /**
+   * The products behind a value, before the bias and the ReLU: 25 of C1, 150 of C3, 400 of C5, 120
+   * of F6 and 84 of an output, whose sum is what the softmax is given.
+   */
   function lenetTerms(weights, answers, layer, row, column, filter) {
-    const below = layer === "C1" ? answers.input : answers.S2;
     const [kernel, bias] = weights[layer];
     const products = [];
+    const units = { F6: answers.C5.data, output: answers.F6 }[layer];
+    if (units) {
+      units.forEach((pixel, channel) => {
+        const weight = kernel[channel * bias.length + filter];
+        products.push({ channel, m: 0, n: 0, pixel, weight, product: pixel * weight });
+      });
+      return { products, bias: bias[filter] };
+    }
+    const below = { C1: answers.input, C3: answers.S2, C5: answers.S4 }[layer];
     for (let c = 0; c < below.channels; c++) {
       for (let m = 0; m < 5; m++) {
         for (let n = 0; n < 5; n++) {
