@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from javascript import in_javascript, needs_node
 
-FIGURES = ("training", "memory-steps", "reader", "ecg-bench", "convnets")
+FIGURES = ("training", "memory-steps", "reader", "ecg-bench", "convnets", "convolution", "kernels")
 SCRUB = CHAPTERS / "regularization" / "scrub.js"
 FILM = CHAPTERS / "regularization" / "film.js"
 REACH = CHAPTERS / "memory" / "reach.js"
@@ -17,6 +17,7 @@ READER = CHAPTERS / "recurrence" / "reader.js"
 READERS = CHAPTERS / "recurrence" / "readers.js"
 BENCH = CHAPTERS / "ecg" / "bench.js"
 SCORES = CHAPTERS / "ecg" / "scores.js"
+PICTURE = CHAPTERS / "convolution" / "picture.js"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 pytestmark = [pytest.mark.slow, needs_node]
 
@@ -553,3 +554,82 @@ def test_a_tap_draws_a_dot_and_strokes_are_taken_back(chromium, tmp_path):
         assert bars.inner_text() == first
         pad.press("Backspace")
         assert "no stroke to take back" in news(page)
+
+
+# ---- channels, dilation, and kernels over a picture ---------------------------------------------
+
+
+@needs_browser
+@pytest.mark.parametrize("opened", ["convolution"], indirect=True)
+def test_a_kernel_is_stepped_over_channels_with_holes_in_it(opened):
+    def fill(name, value):
+        opened.get_by_label(name, exact=True).fill(value)
+
+    fill("Image side", "7")
+    fill("Dilation", "2")
+    assert opened.locator(".figure-grid td.on").count() == 9 + 1  # and the place in the map
+    assert "Feature map, 3×3" in opened.locator("[data-figure]").inner_text()
+    fill("Channels", "2")
+    assert opened.locator(".figure-sum").inner_text().count("·") == 18
+    fill("Kernel, channel 2, row 2, column 2", "5")
+    opened.get_by_role("button", name="Reveal").click()
+    assert "S(0, 0) = 7." in news(opened)  # 1 + 1 of the first channel, 5·1 of the second
+    fill("Dilation", "4")
+    alert = opened.get_by_role("alert").filter(has_text="reaches over 9 places")
+    assert "a smaller dilation" in alert.inner_text()
+    fill("Dilation", "1.5")
+    assert "whole number from 1. Received: 1.5." in opened.locator("[data-figure]").inner_text()
+
+
+def test_a_picture_is_filtered_as_python_filters_it():
+    from chapters.convolution import convolution
+    from chapters.convolution.scratch import KERNELS
+
+    kernels = in_javascript(PICTURE, "(p) => p.KERNELS")
+    assert list(kernels) == list(KERNELS)
+    for name, (kernel, divisor) in kernels.items():
+        np.testing.assert_allclose(np.array(kernel) / divisor, KERNELS[name], atol=1e-12)
+    rng = np.random.default_rng(0)
+    x, w = rng.random((9, 6)), rng.normal(size=(3, 3))
+    mapped, sums = in_javascript(
+        PICTURE,
+        """(p, [x, w]) => {
+            const image = { data: x.flat(), width: 6, height: 9 };
+            const places = Array.from({ length: 54 }, (_, i) => [Math.floor(i / 6), i % 6]);
+            return [Array.from(p.filtered(image, w, 4).data), places.map(([i, j]) =>
+                p.terms(image, w, 4, i, j).reduce((sum, t) => sum + t.product, 0))]; }""",
+        [x.tolist(), w.tolist()],
+    )
+    expected = convolution(x[None, ..., None], w[..., None, None] / 4, padding=1).ravel()
+    np.testing.assert_allclose(mapped, expected, atol=1e-9)
+    np.testing.assert_allclose(sums, expected, atol=1e-9)
+
+
+@needs_browser
+def test_a_picture_of_ones_own_is_filtered_on_a_phone(chromium, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (400, 200), (255, 0, 0)).save(tmp_path / "red.png")
+    (tmp_path / "no.png").write_text("no picture")
+    with shown(chromium, tmp_path, "kernels", **PHONE) as page:
+        assert "a smooth patch becomes 0" in news(page)
+        page.get_by_label("A kernel of the lecture").select_option("box blur")
+        assert "The weights add up to 1: a smooth patch stays as it is." in news(page)
+        page.locator("input[type=file]").set_input_files(tmp_path / "red.png")
+        page.wait_for_function(
+            "document.querySelector('.figure-news').textContent.includes('160 by 80')"
+        )
+        assert "between 0.133 and 0.299" in news(page)  # a corner meets five zeros of nine
+        page.locator("input[type=file]").set_input_files(tmp_path / "no.png")
+        page.get_by_role("alert").filter(has_text="“no.png” cannot be read").wait_for()
+        page.get_by_label("Kernel, row 1, column 1").fill("10")
+        assert "add up to 2:" in news(page)
+        page.get_by_label("Divide by").fill("0")
+        assert "Nothing can be divided by 0" in page.locator("[data-figure]").inner_text()
+        assert "add up to 2:" in news(page)
+        page.get_by_label("The picture.").press("ArrowRight")
+        assert news(page).startswith("Row 40, column 49: (0.3·10 + ")
+        page.get_by_role("button", name="Take the map as the picture").tap()
+        assert "Filtered 1 time." in news(page)
+        page.get_by_role("button", name="The picture as it was").tap()
+        assert "between " in news(page)
