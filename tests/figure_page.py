@@ -24,7 +24,9 @@ needs_browser = pytest.mark.skipif(
 WORDS = """() => {
   const behind = (element) => {
     const layers = [];
-    for (let one = element; one; one = one.parentElement) layers.push(getComputedStyle(one).backgroundColor);
+    for (let one = element; one; one = one.parentElement) {
+      layers.push(getComputedStyle(one).backgroundColor);
+    }
     return [...layers, "rgb(255, 255, 255)"];
   };
   const walker = document.createTreeWalker(

@@ -149,7 +149,9 @@ def test_every_map_and_the_products_behind_it_are_those_of_keras(lenet5, digits)
     assert max(c3, 0) == pytest.approx(float(expected[2][0, 4, 5, 11]), abs=1e-3)
 
 
-@pytest.mark.parametrize(("layer", "side"), [("C1", 28), ("S2", 14), ("C3", 10), ("S4", 5), ("C5", 1)])
+@pytest.mark.parametrize(
+    ("layer", "side"), [("C1", 28), ("S2", 14), ("C3", 10), ("S4", 5), ("C5", 1)]
+)
 def test_a_receptive_field_is_where_a_change_is_felt(layer, side):
     """Change a pixel of the frame: exactly the values whose field holds it may move."""
     felt, fields = in_javascript(

@@ -42,13 +42,14 @@ book.figure("kernels", (place) => {
     const all = picture.terms(image, kernel, divisor, row, column);
     const total = all.reduce((so, { product }) => so + product, 0);
     const products = all.map(({ pixel, weight }) => `${written(pixel, 2)}·${weight < 0 ? `(${written(weight)})` : written(weight)}`).join(" + ");
-    sum.textContent = `Row ${row}, column ${column}: ${divisor === 1 ? products : `(${products}) / ${written(divisor)}`} = ${short(total)}`;
+    sum.textContent = `Row ${row}, column ${column}: ${divisor === 1 ? products : `(${products}) / ${written(divisor)}`} = ${short(Math.abs(total) < 1e-12 ? 0 : total)}`; // what rounding leaves is 0
   }
   /** What the kernel does, in words. */
   function tell(first = "") {
     const weights = state.kernel.flat().reduce((so, weight) => so + weight, 0) / state.divisor;
     const flat = Math.abs(weights) < 1e-9 ? "a smooth patch becomes 0" : Math.abs(weights - 1) < 1e-9 ? "a smooth patch stays as it is" : `a smooth patch becomes ${short(weights)} times as bright`;
-    const [low, high] = result.data.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
+    const [low, high] = result.data.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity])
+      .map((value) => (Math.abs(value) < 1e-12 ? 0 : value));
     news.say(`${first}The weights add up to ${short(weights)}: ${flat}. The map's numbers lie between ${short(low)} and ${short(high)}.`);
   }
   const change = (changed, first) => {

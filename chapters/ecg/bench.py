@@ -24,7 +24,7 @@ EVERY = 3
 
 
 def strips() -> list[dict[str, Any]]:
-    """Return ten made-up seconds each, in hundredths of a mV, with the beats that are found in them.
+    """Return ten made-up seconds each, in hundredths of a mV, and the beats found in them.
 
     Beats are in hundredths of a second, as `find_beats` finds them at 300 samples a second.
     """

@@ -18,7 +18,7 @@ book.figure("ecg-bench", (place) => {
   const marked = frame.news();
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "figure-chart figure-tap", role: "group",
     "aria-label": "Ten seconds of an ECG. Touch a beat to mark it, and once more to take the mark away." });
-  const holder = make("div", { className: "figure-scroll" }, drawing);
+  const holder = make("div", { className: "figure-scroll", tabIndex: 0, role: "group", "aria-label": "The strip, to be scrolled" }, drawing);
   drawing.style.minWidth = "40rem";
 
   function drawStrip() {
@@ -56,6 +56,7 @@ book.figure("ecg-bench", (place) => {
   const cursor = frame.slider({
     label: "Place", min: 0, max: 9.99, step: 0.05, value: 0, say: (value) => `${written(value)} s`, take: (value) => {
       here = RATE * value;
+      holder.scrollLeft = (here / WIDTH) * holder.scrollWidth - holder.clientWidth / 2;
       drawStrip();
     },
   });
@@ -121,7 +122,7 @@ book.figure("ecg-bench", (place) => {
     area.roc = bench.curves(probabilities, ill, state.prevalence);
     const { sensitivity, specificity, precision, f1, prevalence = state.prevalence } = found;
     const of = (share) => written(Number((1000 * share).toFixed(1)));
-    rates.replaceChildren(table(`The ${ill.length} test recordings`, [
+    rates.replaceChildren(table(`The ${ill.length.toLocaleString("en")} test recordings`, [
       ["AF", String(found.found), String(found.missed)], ["no AF", String(found.falseAlarms), String(found.spared)]]));
     thousand.replaceChildren(table(`Of 1,000 people, ${percent(prevalence)} of them ill`, [
       ["AF", of(prevalence * sensitivity), of(prevalence * (1 - sensitivity))],
@@ -140,7 +141,7 @@ book.figure("ecg-bench", (place) => {
   }
   const sliders = {
     threshold: frame.slider({ label: "Threshold", min: 0, max: 1, step: 0.001, value: threshold, say: short, take: (value) => change({ threshold: value }) }),
-    prevalence: frame.slider({ label: "Prevalence", min: 0.005, max: 0.6, step: 0.005, value: shareOfData, say: percent, take: (prevalence) => change({ prevalence }) }),
+    prevalence: frame.slider({ label: "Prevalence", min: 0.005, max: 0.6, step: 0.001, value: shareOfData, say: percent, take: (prevalence) => change({ prevalence }) }),
   };
   const set = (changed) => {
     for (const [name, value] of Object.entries(changed)) sliders[name].set(value);

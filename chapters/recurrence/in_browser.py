@@ -78,8 +78,8 @@ def sentence_reader() -> dict[str, Any]:
 if __name__ == "__main__":
     both = {"digits": digit_reader(), "sentences": sentence_reader()}
     SCRIPT.write_text(
-        "// Two recurrent networks as float16: chapters/recurrence/in_browser.py wrote it. The words\n"
-        "// are those of Kotzias et al. (2015), CC BY 4.0.\n"
+        "// Two recurrent networks as float16: chapters/recurrence/in_browser.py wrote it.\n"
+        "// The words are those of Kotzias et al. (2015), CC BY 4.0.\n"
         f"const recurrentReaders = {json.dumps(both)};\n",
         encoding="utf-8",
     )

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 SCRIPT = Path(__file__).with_name("film.js")
 """Where the interactive figure finds the films."""
 
