@@ -1,17 +1,11 @@
-"""A training as a film: after every epoch the losses, the weights, and what is misread.
+"""A training as a film: after every epoch the losses, the weights, and what is misread."""
 
-python -m chapters.regularization.film     # writes film.js, which the page scrubs through
-"""
-
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-SCRIPT = Path(__file__).with_name("film.js")
-"""Where the interactive figure finds the films."""
+from companion.datasets import Split
 
 EPOCHS, L2, DROPOUT = 60, 0.01, 0.5
 SWITCHES = {"neither": (0.0, 0.0), "L2": (L2, 0.0), "dropout": (0.0, DROPOUT),
@@ -20,9 +14,6 @@ SWITCHES = {"neither": (0.0, 0.0), "L2": (L2, 0.0), "dropout": (0.0, DROPOUT),
 
 EDGE, WIDTH = 0.5, 0.025
 """Weights are counted from −EDGE to EDGE in bins of this width; those beyond, in the outermost."""
-
-INKS = "0123456789abcdefg"
-"""A pixel's sixteen shades of ink, one character each."""
 
 
 def histogram(weights: NDArray[Any]) -> NDArray[np.int_]:
@@ -37,12 +28,17 @@ def histogram(weights: NDArray[Any]) -> NDArray[np.int_]:
     return np.bincount(np.clip(places, 0, bins - 1), minlength=bins)
 
 
-def film(switch: str, seed: int) -> dict[str, Any]:
-    """Train on 300 digits, a fifth of them mislabelled, and keep what was seen after each epoch.
+def film(
+    switch: str, split: Split, wrong: NDArray[np.bool_], validation: Split, *, seed: int
+) -> dict[str, Any]:
+    """Train an MLP on few digits, and keep what was seen after each epoch.
 
     Args:
         switch: A name of `SWITCHES`.
-        seed: Decides digits, wrong labels, weights and order.
+        split: The digits, with some wrong labels.
+        wrong: Which labels are wrong.
+        validation: What is looked at beside.
+        seed: Decides weights and order.
 
     Returns:
         Lists with one entry before training and one after each epoch: ``loss`` and ``val_loss``,
@@ -55,14 +51,10 @@ def film(switch: str, seed: int) -> dict[str, Any]:
 
     import companion
     from chapters.regularization.models import regularized_mlp
-    from chapters.regularization.studies import BATCH, digits, few_digits
-    from companion.datasets import Split
     from companion.training.seeding import fresh_start
 
     fresh_start(seed)
-    images, labels = few_digits(seed)
-    _, true = few_digits(seed, mislabelled=0.0)
-    validation, wrong = digits().validation, labels != true
+    images, labels = split.x, split.y
     l2, dropout = SWITCHES[switch]
     model = regularized_mlp(l2=l2, dropout=dropout, seed=seed)
     loss_of = keras.losses.SparseCategoricalCrossentropy()
@@ -85,10 +77,10 @@ def film(switch: str, seed: int) -> dict[str, Any]:
     look()
     companion.train(
         model,
-        Split(images, labels),
+        split,
         seed=seed,
         epochs=EPOCHS,
-        batch_size=BATCH,
+        batch_size=50,
         learning_rate=3e-3,
         schedule=None,
         keep="last",
@@ -98,15 +90,14 @@ def film(switch: str, seed: int) -> dict[str, Any]:
     return seen
 
 
-def in_short(seen: dict[str, Any]) -> dict[str, float]:
+def in_short(seen: dict[str, Any], validation: Split) -> dict[str, float]:
     """Return the numbers of a film that a study can compare: its lowest point, and its end.
 
     Args:
         seen: What `film` returns.
+        validation: What it was given.
     """
-    from chapters.regularization.studies import digits
-
-    labels = "".join(map(str, digits().validation.y))
+    labels = "".join(map(str, validation.y))
     misread = [sum(map(str.__ne__, said, labels)) / len(labels) for said in seen["answers"]]
     best = int(np.argmin(seen["val_loss"]))
     return {
@@ -119,33 +110,3 @@ def in_short(seen: dict[str, Any]) -> dict[str, float]:
         "by_heart": seen["by_heart"][-1] / seen["wrong"],
         "weight_norm": seen["norm"][-1],
     }
-
-
-def films(seed: int = 0) -> dict[str, Any]:
-    """Return what the page is given: the validation digits, and the film of each switch."""
-    from chapters.regularization.studies import digits
-
-    validation = digits().validation
-    inks = np.rint(validation.x.reshape(len(validation), -1) * 16).astype(int)
-    seen = {name: film(name, seed) for name in SWITCHES}
-    rounded = {
-        name: {key: np.round(values, 4).tolist() if key in ("loss", "val_loss", "norm") else values
-               for key, values in one.items()}
-        for name, one in seen.items()
-    }  # fmt: skip
-    return {
-        "edge": EDGE,
-        "width": WIDTH,
-        "labels": "".join(map(str, validation.y)),
-        "digits": ["".join(INKS[ink] for ink in image) for image in inks],
-        "films": rounded,
-    }
-
-
-if __name__ == "__main__":
-    data = json.dumps(films(), separators=(",", ":"))
-    SCRIPT.write_text(
-        "// Four trainings, epoch by epoch: chapters/regularization/film.py wrote it.\n"
-        f"const trainingFilms = {data};\n",
-        encoding="utf-8",
-    )
