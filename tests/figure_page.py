@@ -116,6 +116,15 @@ def over(ink, ground):
     return [share * one + (1 - share) * other for one, other in zip(parts, ground, strict=True)]
 
 
+def barriers(page):
+    """What axe, which looks for what keeps people out, finds in a figure."""
+    package = importlib.util.find_spec("axe_playwright_python")
+    page.evaluate((Path(package.origin).parent / "axe.min.js").read_text(encoding="utf-8"))
+    # Nothing is fetched: from disk a page may not read its own styles.
+    found = page.evaluate("axe.run(document.querySelector('[data-figure]'), {preload: false})")
+    return [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
+
+
 def luminance(parts):
     """Relative luminance (WCAG 2.2) of red, green and blue."""
     parts = [one / 255 for one in parts]

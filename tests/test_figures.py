@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from figure_page import CHAPTERS, browser, faint_words, needs_browser, news, shown
+from figure_page import CHAPTERS, barriers, browser, faint_words, needs_browser, news, shown
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from javascript import in_javascript, needs_node
@@ -57,6 +57,24 @@ def test_every_word_of_a_figure_can_be_read_on_a_phone_and_off_it(name, scheme, 
     for how in (PHONE, {}):
         with shown(chromium, tmp_path, name, scheme, **how) as page:
             assert faint_words(page) == []
+            assert barriers(page) == []
+
+
+@needs_browser
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_control_answers_a_finger_in_forced_colours(name, chromium, tmp_path):
+    how = {**PHONE, "forced_colors": "active", "reduced_motion": "reduce"}
+    with shown(chromium, tmp_path, name, **how) as page:
+        for choice in page.locator("select").all():
+            for option in choice.locator("option").all():
+                if choice.is_visible():
+                    choice.select_option(value=option.get_attribute("value"))
+        for button in page.locator("[data-figure] button").all():
+            if button.is_visible() and button.is_enabled():
+                button.tap()
+        for box in page.locator("input[type=checkbox]").all():
+            box.tap()
+        assert news(page)
 
 
 # A figure but for its sliders: what they are to move.
