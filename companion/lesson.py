@@ -4,6 +4,7 @@ import ast
 import contextlib
 import importlib
 import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,6 +116,26 @@ def text(chapter: str) -> str:
     return "\n".join(file.read_text(encoding="utf-8") for file in page_files(chapter))
 
 
+def address() -> str:
+    """Return where the book's repository lies, which whoever publishes it says by a setting.
+
+    The setting is ``COMPANION_REPOSITORY``, e.g. ``https://github.com/someone/companion``.
+    """
+    return os.environ.get("COMPANION_REPOSITORY", "").rstrip("/")
+
+
+def install_cell() -> str:
+    """Return a notebook's first cell: it installs the book where it is missing, as on Colab."""
+    source = f"git+{address()}" if address() else "."
+    hint = "" if address() else "  # the folder of your clone"
+    return (
+        "import importlib.util\nimport subprocess\nimport sys\n\n"
+        f'SOURCE = "{source}"{hint}\n'
+        'if not importlib.util.find_spec("companion"):\n'
+        '    subprocess.run([sys.executable, "-m", "pip", "install", "-q", SOURCE], check=True)'
+    )
+
+
 def notebook(chapter: str) -> dict[str, Any]:
     """Return a chapter's pages, in order, as one notebook of format 4.
 
@@ -126,6 +147,7 @@ def notebook(chapter: str) -> dict[str, Any]:
     """
     written = text(chapter)
     cells: list[dict[str, Any]] = []
+    _add(cells, "code", install_cell())
     prose, end = "", 0
     for fence in FENCE.finditer(written):
         prose += written[end : fence.start()]

@@ -16,7 +16,7 @@ from companion import catalogue, data_files
 from companion.checking.authoring.cases import entry as shown
 from companion.checking.authoring.exercise import Exercise, exercises_in
 from companion.datasets import known
-from companion.lesson import notebook, page_files, sections, text
+from companion.lesson import address, notebook, page_files, sections, text
 from companion.listing import as_markdown, listing
 from companion.mathematics import mathml
 from companion.plots import panels
@@ -39,19 +39,35 @@ LECTURES = {
 
 
 def chapter_map() -> str:
-    """Return the decks, then the chapters in order: the question of each, and its decks."""
-    lines = [
-        *(f"**{deck}** {name}  " for deck, name in LECTURES.items()),
-        "",
-        f"| chapter | the question it answers | {' | '.join(LECTURES)} |",
-        "|---|---|" + ":-:|" * len(LECTURES),
-    ]
-    for entry in catalogue.discover():
-        card = entry.card
-        marks = " | ".join("●" if deck in card.lectures else " " for deck in LECTURES)
-        title = f"{card.number} [{card.title}]({entry.name}/index.html)"
-        lines.append(f"| {title} | {card.question} | {marks} |")
-    return "\n".join(lines)
+    """Return the chapters in order, as cards: picture, question, and the decks that treat it."""
+    cards = "".join(
+        f'<li><span class="picture">{_picture(entry)}</span>'
+        f'<p><a href="{entry.name}/index.html"><b>{entry.card.number} {entry.card.title}</b></a></p>'
+        f"<p>{html.escape(entry.card.question)}</p>"
+        f'<p class="decks">Lectures {" ".join(entry.card.lectures)}</p></li>'
+        for entry in catalogue.discover()
+    )
+    decks = "".join(f"<li><b>{deck}</b> {name}</li>" for deck, name in LECTURES.items())
+    return f'<ul class="cards">{cards}</ul><ul class="decks">{decks}</ul>'
+
+
+def _picture(entry: catalogue.Entry) -> str:
+    """Return a chapter's ``picture.svg``; one that has none gets its number."""
+    file = entry.folder / "picture.svg"
+    if file.is_file():
+        return file.read_text(encoding="utf-8").strip()
+    number = f'<text x="60" y="42" text-anchor="middle" font-size="34">{entry.card.number}</text>'
+    return f'<svg viewBox="0 0 120 60" fill="currentColor" aria-hidden="true">{number}</svg>'
+
+
+def report() -> str:
+    """Return where a slip is reported: an address, where ``COMPANION_REPOSITORY`` names one."""
+    if not (repository := address()):
+        return "Tell whoever gave you this book: the page, the sentence, and what it should say."
+    return (
+        f"[Open an issue]({repository}/issues/new) at [the repository]({repository}): the page, the "
+        "sentence, and what it should say."
+    )
 
 
 def references() -> str:
@@ -271,7 +287,7 @@ def slides() -> str:
 
 
 def download(chapter: str) -> str:
-    """Return a link that holds the lesson as a Jupyter notebook, and one to its reference.
+    """Return what a lesson also is: a Jupyter notebook, a page of reference, slides.
 
     The notebook is made just now, and packed to a third of its size; `assets/book.js` unpacks it
     for whoever follows the link.
@@ -285,7 +301,8 @@ def download(chapter: str) -> str:
         f'<a class="md-button" download="{chapter}.ipynb.gz" '
         f'href="data:application/gzip;base64,{packed}">'
         "Take this lesson with you as a Jupyter notebook</a> "
-        '<a class="md-button" href="reference.html">Its functions</a>'
+        '<a class="md-button" href="reference.html">Its functions</a> '
+        '<button type="button" class="md-button" data-slides="">As slides (d)</button>'
     )
 
 

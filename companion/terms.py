@@ -30,7 +30,7 @@ def glossary() -> dict[str, tuple[str, str]]:
     'equivariant'
     """
     page = (Path(chapters.__path__[0]) / "glossary.md").read_text(encoding="utf-8")
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for entry in ENTRY.findall(page):
         names = [name.lower() for name in re.findall(r"\*\*(.+?)\*\*", entry)]
         short = re.findall(r"^\*\*.+?\*\*, ([A-Z]{3,}):", entry)
@@ -90,7 +90,8 @@ def _explain(element: Element, unseen: dict[str, tuple[str, str]]) -> None:
 
 def _marked(text: str | None, unseen: dict[str, tuple[str, str]]) -> tuple[str, list[Element]]:
     """Return a text up to its first mark, and the marks, each with the text that follows it."""
-    head, marks, rest = "", [], text or ""
+    marks: list[Element] = []
+    head, rest = "", text or ""
     while rest and (match := _pattern(tuple(unseen)).search(rest)):
         name, said = unseen[_singular(match[0].lower(), unseen)]
         mark = Element("abbr", {"class": "term", "title": said, "data-term": name})
