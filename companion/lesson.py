@@ -147,7 +147,6 @@ def notebook(chapter: str) -> dict[str, Any]:
     """
     written = text(chapter)
     cells: list[dict[str, Any]] = []
-    _add(cells, "code", install_cell())
     prose, end = "", 0
     for fence in FENCE.finditer(written):
         prose += written[end : fence.start()]
@@ -162,6 +161,9 @@ def notebook(chapter: str) -> dict[str, Any]:
         else:
             prose += fence[0]
     _add(cells, "markdown", for_notebook(prose + written[end:]))
+    installed: list[dict[str, Any]] = []
+    _add(installed, "code", install_cell())
+    cells[1:1] = installed  # under the title
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     for number, cell in enumerate(cells):
         cell["id"] = f"{chapter}-{number}"

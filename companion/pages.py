@@ -42,7 +42,8 @@ def chapter_map() -> str:
     """Return the chapters in order, as cards: picture, question, and the decks that treat it."""
     cards = "".join(
         f'<li><span class="picture">{_picture(entry)}</span>'
-        f'<p><a href="{entry.name}/index.html"><b>{entry.card.number} {entry.card.title}</b></a></p>'
+        f'<p><a href="{entry.name}/index.html">'
+        f"<b>{entry.card.number} {html.escape(entry.card.title)}</b></a></p>"
         f"<p>{html.escape(entry.card.question)}</p>"
         f'<p class="decks">Lectures {" ".join(entry.card.lectures)}</p></li>'
         for entry in catalogue.discover()
@@ -65,8 +66,8 @@ def report() -> str:
     if not (repository := address()):
         return "Tell whoever gave you this book: the page, the sentence, and what it should say."
     return (
-        f"[Open an issue]({repository}/issues/new) at [the repository]({repository}): the page, the "
-        "sentence, and what it should say."
+        f"[Open an issue]({repository}/issues/new) at [the repository]({repository}): the "
+        "page, the sentence, and what it should say."
     )
 
 

@@ -25,7 +25,7 @@ const search = (() => {
     const short = word
       .replace(/is(?=(?:ations?|ed?|ing|er)$)/, "iz")
       .replace(/(?<=..)(?:ational|ations?|ions?|ings?|ers?|ors?|ed|es|(?<!s)s)$/, "")
-      .replace(/(?<=..)(?:at|iz|e)$/, "");
+      .replace(/(?<=..)(?:ate?|ize?|e)$/, "");
     return short.replace(/([^aeiousl])\1$/, "$1");
   };
 
