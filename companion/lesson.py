@@ -136,7 +136,7 @@ def install_cell() -> str:
     )
 
 
-def notebook(chapter: str) -> dict[str, Any]:
+def notebook(chapter: str, *, outputs: bool = False) -> dict[str, Any]:
     """Return a chapter's pages, in order, as one notebook of format 4.
 
     Prose becomes Markdown and code becomes cells to run. A listing of the chapter's files is a cell
@@ -144,8 +144,10 @@ def notebook(chapter: str) -> dict[str, Any]:
 
     Args:
         chapter: The chapter's name.
+        outputs: Whether cells come with what the site's blocks print; those are run for it.
     """
     written = text(chapter)
+    sessions: dict[str, dict[str, Any]] = {}
     cells: list[dict[str, Any]] = []
     prose, end = "", 0
     for fence in FENCE.finditer(written):
@@ -157,6 +159,10 @@ def notebook(chapter: str) -> dict[str, Any]:
                 continue
             _add(cells, "markdown", for_notebook(prose))
             _add(cells, "code", _runnable(info, body))
+            if outputs and "pages.code(" not in body and "exec" in info:
+                session = re.search(r'session="([^"]+)"', info)
+                scope = sessions.setdefault(session[1], {}) if session else {}
+                cells[-1]["outputs"] = _outputs(info, body, scope)
             prose = ""
         else:
             prose += fence[0]
@@ -168,6 +174,17 @@ def notebook(chapter: str) -> dict[str, Any]:
     for number, cell in enumerate(cells):
         cell["id"] = f"{chapter}-{number}"
     return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _outputs(info: str, body: str, scope: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a block prints, as the output of its cell."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(body, "<a page>", "exec"), scope)
+    kind = "html" if 'html="true"' in info else "markdown"
+    said = printed.getvalue()
+    said = said if kind == "html" else for_notebook(said)
+    data = {f"text/{kind}": said, "text/plain": ""}
+    return [{"output_type": "display_data", "data": data, "metadata": {}}] if said.strip() else []
 
 
 def for_notebook(markdown: str) -> str:

@@ -3,6 +3,7 @@
 import base64
 import copy
 import csv
+import functools
 import gzip
 import html
 import inspect
@@ -123,6 +124,7 @@ def folded(title: str, body: str, kind: str = "abstract") -> str:
     return f'??? {kind} "{title}"\n\n{textwrap.indent(body, "    ")}'
 
 
+@functools.cache
 def figure(draw: Callable[[], "Figure"]) -> str:
     """Return a figure as HTML: its panels, its number in the chapter, and what it finds.
 
@@ -165,6 +167,7 @@ def _typeset(title: str) -> str:
     return "".join(typeset).replace("\n", "<br>")
 
 
+@functools.cache
 def results(name: str) -> str:
     """Return the recorded results of a study: a table of its levels, and the verdict.
 
@@ -296,7 +299,7 @@ def download(chapter: str) -> str:
     Args:
         chapter: The chapter's name.
     """
-    text = json.dumps(notebook(chapter), ensure_ascii=False)
+    text = json.dumps(notebook(chapter, outputs=True), ensure_ascii=False)
     packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
     return (
         f'<a class="md-button" download="{chapter}.ipynb.gz" '

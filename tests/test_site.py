@@ -435,3 +435,18 @@ def test_a_notebook_holds_all_code_and_no_trace_of_the_site(found):
     for trace in ("pages.code", "README.md", "data-figure", "!!! ", 'exec="true"'):
         assert trace not in prose
     assert all(compile(c["source"], "cell", "exec") for c in cells if c["cell_type"] == "code")
+
+
+def test_a_notebook_comes_with_what_the_page_shows_and_installs_what_it_needs(monkeypatch):
+    monkeypatch.setenv("COMPANION_REPOSITORY", "https://git.example/book/")
+    cells = notebook("memory", outputs=True)["cells"]
+    assert 'SOURCE = "git+https://git.example/book"' in cells[1]["source"]
+    shown = [
+        one["data"] for cell in cells if cell["cell_type"] == "code" for one in cell["outputs"]
+    ]
+    assert sum("<figure" in one.get("text/html", "") for one in shown) >= 3
+    assert any("| " in one.get("text/markdown", "") for one in shown)
+    assert not any("{#" in one.get("text/markdown", "") for one in shown)
+    assert "git.example" in pages.report()
+    monkeypatch.delenv("COMPANION_REPOSITORY")
+    assert "http" not in pages.report()

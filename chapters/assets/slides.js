@@ -25,7 +25,8 @@ book.slides = (() => {
       .map((part) => part.cloneNode(true))
       .filter((part) => !part.querySelector(".md-button, :scope > em:only-child"));
     const asked = words.find((part) => part.textContent.trim().endsWith("?") && part.textContent.length < 200);
-    const first = asked ?? words.find((part) => part.textContent.length < 260);
+    const whole = ({ textContent }) => textContent.length < 260 && /^[\p{Lu}"“]/u.test(textContent);
+    const first = asked ?? words.find(whole);
     first?.querySelectorAll(".term-says").forEach((part) => part.remove());
     return first;
   };
