@@ -16,7 +16,22 @@ import chapters
 
 ENTRY = re.compile(r"^(\*\*[^\n]+?\*\*.*?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
 # Where a term is explained already, leads elsewhere, or is no word of the text.
-APART = {"a", "abbr", "code", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "script", "strong", "svg"}
+APART = {
+    "a",
+    "abbr",
+    "autoref",
+    "code",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "pre",
+    "script",
+    "strong",
+    "svg",
+}
 PARAGRAPHS = {"p", "li"}
 
 
