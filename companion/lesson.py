@@ -155,13 +155,17 @@ def notebook(chapter: str, *, outputs: bool = False) -> dict[str, Any]:
         end = fence.end()
         info, body = fence["info"], fence["body"]
         if info == "python" or info.startswith('python exec="true"'):
+            session = re.search(r'session="([^"]+)"', info)
+            scope = sessions.setdefault(session[1], {}) if session else {}
             if "pages.download" in body:
+                if outputs:
+                    _import(body, scope)
                 continue
             _add(cells, "markdown", for_notebook(prose))
             _add(cells, "code", _runnable(info, body))
-            if outputs and "pages.code(" not in body and "exec" in info:
-                session = re.search(r'session="([^"]+)"', info)
-                scope = sessions.setdefault(session[1], {}) if session else {}
+            if outputs and "pages.code(" in body:
+                _import(body, scope)
+            elif outputs and "exec" in info:
                 cells[-1]["outputs"] = _outputs(info, body, scope)
             prose = ""
         else:
@@ -174,6 +178,12 @@ def notebook(chapter: str, *, outputs: bool = False) -> dict[str, Any]:
     for number, cell in enumerate(cells):
         cell["id"] = f"{chapter}-{number}"
     return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _import(body: str, scope: dict[str, Any]) -> None:
+    """Run the imports of a block: later blocks of its session build on them."""
+    imports = [one for one in ast.parse(body).body if isinstance(one, ast.Import | ast.ImportFrom)]
+    exec(compile(ast.Module(imports, []), "<a page>", "exec"), scope)
 
 
 def _outputs(info: str, body: str, scope: dict[str, Any]) -> list[dict[str, Any]]:

@@ -299,15 +299,20 @@ def download(chapter: str) -> str:
     Args:
         chapter: The chapter's name.
     """
-    text = json.dumps(notebook(chapter, outputs=True), ensure_ascii=False)
-    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
     return (
         f'<a class="md-button" download="{chapter}.ipynb.gz" '
-        f'href="data:application/gzip;base64,{packed}">'
+        f'href="data:application/gzip;base64,{_packed(chapter)}">'
         "Take this lesson with you as a Jupyter notebook</a> "
         '<a class="md-button" href="reference.html">Its functions</a> '
         '<button type="button" class="md-button" data-slides="">As slides (d)</button>'
     )
+
+
+@functools.cache
+def _packed(chapter: str) -> str:
+    """Return a chapter's notebook, packed: the same for each of its pages."""
+    text = json.dumps(notebook(chapter, outputs=True), ensure_ascii=False)
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def data_cards() -> str:

@@ -44,7 +44,7 @@ def test_lines_hold_65_to_75_characters(address, chromium):  # noqa: F811
     for name in ("convnets/index.html", "memory/index.html", "neurons/03-losses.html"):
         with visit(chromium, f"{address}/{name}") as page:
             lines = page.evaluate(LINES)
-            assert len(lines) > 30
+            assert len(lines) > 15
             assert 65 <= sum(lines) / len(lines) <= 75
 
 
