@@ -119,9 +119,9 @@ def text(chapter: str) -> str:
 def address() -> str:
     """Return where the book's repository lies, which whoever publishes it says by a setting.
 
-    The setting is ``COMPANION_REPOSITORY``, e.g. ``https://github.com/someone/companion``.
+    The setting is ``REPOSITORY``, e.g. ``https://github.com/someone/companion``.
     """
-    return os.environ.get("COMPANION_REPOSITORY", "").rstrip("/")
+    return os.environ.get("REPOSITORY", "").rstrip("/")
 
 
 def install_cell() -> str:

@@ -63,7 +63,7 @@ def _picture(entry: catalogue.Entry) -> str:
 
 
 def report() -> str:
-    """Return where a slip is reported: an address, where ``COMPANION_REPOSITORY`` names one."""
+    """Return where a slip is reported: an address, where ``REPOSITORY`` names one."""
     if not (repository := address()):
         return "Tell whoever gave you this book: the page, the sentence, and what it should say."
     return (

@@ -438,7 +438,7 @@ def test_a_notebook_holds_all_code_and_no_trace_of_the_site(found):
 
 
 def test_a_notebook_comes_with_what_the_page_shows_and_installs_what_it_needs(monkeypatch):
-    monkeypatch.setenv("COMPANION_REPOSITORY", "https://git.example/book/")
+    monkeypatch.setenv("REPOSITORY", "https://git.example/book/")
     cells = notebook("memory", outputs=True)["cells"]
     assert 'SOURCE = "git+https://git.example/book"' in cells[1]["source"]
     shown = [
@@ -448,5 +448,5 @@ def test_a_notebook_comes_with_what_the_page_shows_and_installs_what_it_needs(mo
     assert any("| " in one.get("text/markdown", "") for one in shown)
     assert not any("{#" in one.get("text/markdown", "") for one in shown)
     assert "git.example" in pages.report()
-    monkeypatch.delenv("COMPANION_REPOSITORY")
+    monkeypatch.delenv("REPOSITORY")
     assert "http" not in pages.report()
