@@ -182,7 +182,9 @@ def notebook(chapter: str, *, outputs: bool = False) -> dict[str, Any]:
 
 def _import(body: str, scope: dict[str, Any]) -> None:
     """Run the imports of a block: later blocks of its session build on them."""
-    imports = [one for one in ast.parse(body).body if isinstance(one, ast.Import | ast.ImportFrom)]
+    imports: list[ast.stmt] = [
+        one for one in ast.parse(body).body if isinstance(one, ast.Import | ast.ImportFrom)
+    ]
     exec(compile(ast.Module(imports, []), "<a page>", "exec"), scope)
 
 
