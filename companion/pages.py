@@ -3,11 +3,11 @@
 import base64
 import copy
 import csv
+import functools
 import gzip
 import html
 import inspect
 import json
-import os
 import re
 import textwrap
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from companion import catalogue, data_files
 from companion.checking.authoring.cases import entry as shown
 from companion.checking.authoring.exercise import Exercise, exercises_in
 from companion.datasets import known
-from companion.lesson import notebook, page_files, sections, text
+from companion.lesson import address, notebook, page_files, sections, text
 from companion.listing import as_markdown, listing
 from companion.mathematics import mathml
 from companion.plots import panels
@@ -44,33 +44,47 @@ LECTURES = {
 
 
 def chapter_map() -> str:
-    """Return the decks, then the chapters in order: the question of each, and its decks."""
-    lines = [
-        *(f"**{deck}** {name}  " for deck, name in LECTURES.items()),
-        "",
-        f"| chapter | the question it answers | {' | '.join(LECTURES)} |",
-        "|---|---|" + ":-:|" * len(LECTURES),
-    ]
-    for entry in catalogue.discover():
-        card = entry.card
-        marks = " | ".join("●" if deck in card.lectures else " " for deck in LECTURES)
-        title = f"{card.number} [{card.title}]({entry.name}/index.html)"
-        lines.append(f"| {title} | {card.question} | {marks} |")
-    return "\n".join(lines)
+    """Return the chapters in order, as cards: picture, question, and the decks that treat it."""
+    cards = "".join(
+        f'<li><span class="picture">{_picture(entry)}</span>'
+        f'<p><a href="{entry.name}/index.html">'
+        f"<b>{entry.card.number} {html.escape(entry.card.title)}</b></a></p>"
+        f"<p>{html.escape(entry.card.question)}</p>"
+        f'<p class="decks">Lectures {" ".join(entry.card.lectures)}</p></li>'
+        for entry in catalogue.discover()
+    )
+    decks = "".join(f"<li><b>{deck}</b> {name}</li>" for deck, name in LECTURES.items())
+    return f'<ul class="cards">{cards}</ul><ul class="decks">{decks}</ul>'
+
+
+def _picture(entry: catalogue.Entry) -> str:
+    """Return a chapter's ``picture.svg``; one that has none gets its number."""
+    file = entry.folder / "picture.svg"
+    if file.is_file():
+        return file.read_text(encoding="utf-8").strip()
+    number = f'<text x="60" y="42" text-anchor="middle" font-size="34">{entry.card.number}</text>'
+    return f'<svg viewBox="0 0 120 60" fill="currentColor" aria-hidden="true">{number}</svg>'
+
+
+def report() -> str:
+    """Return where a slip is reported: an address, where ``REPOSITORY`` names one."""
+    if not (repository := address()):
+        return "Tell whoever gave you this book: the page, the sentence, and what it should say."
+    return (
+        f"[Open an issue]({repository}/issues/new) at [the repository]({repository}): the "
+        "page, the sentence, and what it should say."
+    )
 
 
 def install() -> str:
-    """Return how to install the companion; ``REPOSITORY`` is the address of its repository."""
-    address = os.environ.get("REPOSITORY", "").rstrip("/")
-    where = "In a clone of its repository, with Python 3.11 to 3.13:"
-    clone = report = ""
-    if address:
-        where = f"With Python 3.11 to 3.13, from [its repository]({address}):"
-        clone = f"git clone {address} lecture-companion\ncd lecture-companion\n"
-        report = f"\n\nYou found a slip? [Say so there]({address}/issues)."
+    """Return how to install the companion, from ``REPOSITORY`` where that names an address."""
+    where, clone = "In a clone of the repository, with Python 3.11 to 3.13:", ""
+    if repository := address():
+        where = f"With Python 3.11 to 3.13, from [its repository]({repository}):"
+        clone = f"git clone {repository} lecture-companion\ncd lecture-companion\n"
     return (
         f"{where}\n\n```bash\n{clone}python -m venv .venv\n. .venv/bin/activate\n"
-        f"pip install .\ncompanion train lenet5\n```{report}"
+        f"pip install .\ncompanion train lenet5\n```"
     )
 
 
@@ -126,6 +140,7 @@ def folded(title: str, body: str, kind: str = "abstract") -> str:
     return f'??? {kind} "{title}"\n\n{textwrap.indent(body, "    ")}'
 
 
+@functools.cache
 def figure(draw: Callable[[], "Figure"]) -> str:
     """Return a figure as HTML: its panels, its number in the chapter, and what it finds.
 
@@ -168,6 +183,7 @@ def _typeset(title: str) -> str:
     return "".join(typeset).replace("\n", "<br>")
 
 
+@functools.cache
 def results(name: str) -> str:
     """Return the recorded results of a study: a table of its levels, and the verdict.
 
@@ -294,7 +310,7 @@ def slides() -> str:
 
 
 def download(chapter: str) -> str:
-    """Return a link that holds the lesson as a Jupyter notebook, and one to its reference.
+    """Return what a lesson also is: a Jupyter notebook, a page of reference, slides.
 
     The notebook is made just now, and packed to a third of its size; `assets/book.js` unpacks it
     for whoever follows the link.
@@ -302,14 +318,20 @@ def download(chapter: str) -> str:
     Args:
         chapter: The chapter's name.
     """
-    text = json.dumps(notebook(chapter), ensure_ascii=False)
-    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
     return (
         f'<a class="md-button" download="{chapter}.ipynb.gz" '
-        f'href="data:application/gzip;base64,{packed}">'
+        f'href="data:application/gzip;base64,{_packed(chapter)}">'
         "Take this lesson with you as a Jupyter notebook</a> "
-        '<a class="md-button" href="reference.html">Its functions</a>'
+        '<a class="md-button" href="reference.html">Its functions</a> '
+        '<button type="button" class="md-button" data-slides="">As slides (d)</button>'
     )
+
+
+@functools.cache
+def _packed(chapter: str) -> str:
+    """Return a chapter's notebook, packed: the same for each of its pages."""
+    text = json.dumps(notebook(chapter, outputs=True), ensure_ascii=False)
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def data_cards() -> str:

@@ -22,8 +22,8 @@ SIDEWAYS = """[...document.querySelectorAll(".panel")]
   .filter((panel) => panel.scrollWidth > panel.clientWidth + 1)
   .map((panel) => panel.closest("figure").id)"""
 # The words of figures, their ink, and where they stand on the page, as far as they are seen.
-WORDS = """[...document.querySelectorAll(".panel text")].flatMap((text) => {
-  const frame = text.closest(".panel").getBoundingClientRect();
+WORDS = """[...document.querySelectorAll(":is(.panel, [data-figure]) text")].flatMap((text) => {
+  const frame = text.closest(".panel, [data-figure]").getBoundingClientRect();
   return (text.children.length ? [...text.children] : [text]).map((part) => {
     const here = part.getBoundingClientRect();
     return [part.textContent, getComputedStyle(part).fill,
@@ -81,7 +81,8 @@ def luminance(colour):
 def faint_words(page):
     """Words of figures with a contrast below 4.5 to what is seen behind them."""
     faint = []
-    page.add_style_tag(content=".panel text { visibility: hidden } .md-header { display: none }")
+    hidden = ":is(.panel, [data-figure]) text { visibility: hidden } .md-header { display: none }"
+    page.add_style_tag(content=hidden)
     words = page.evaluate(WORDS)
     if not words:
         return []

@@ -381,7 +381,6 @@ def test_the_front_page_says_how_to_install_and_where_the_repository_is(monkeypa
     assert "git clone" not in pages.install()
     monkeypatch.setenv("REPOSITORY", "https://example.org/book/")
     assert "git clone https://example.org/book lecture-companion\n" in pages.install()
-    assert "](https://example.org/book/issues)" in pages.install()
     assert "pages.install()" in (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
 
 
@@ -450,3 +449,18 @@ def test_a_notebook_holds_all_code_and_no_trace_of_the_site(found):
     for trace in ("pages.code", "README.md", "data-figure", "!!! ", 'exec="true"'):
         assert trace not in prose
     assert all(compile(c["source"], "cell", "exec") for c in cells if c["cell_type"] == "code")
+
+
+def test_a_notebook_comes_with_what_the_page_shows_and_installs_what_it_needs(monkeypatch):
+    monkeypatch.setenv("REPOSITORY", "https://git.example/book/")
+    cells = notebook("memory", outputs=True)["cells"]
+    assert 'SOURCE = "git+https://git.example/book"' in cells[1]["source"]
+    shown = [
+        one["data"] for cell in cells if cell["cell_type"] == "code" for one in cell["outputs"]
+    ]
+    assert sum("<figure" in one.get("text/html", "") for one in shown) >= 3
+    assert any("| " in one.get("text/markdown", "") for one in shown)
+    assert not any("{#" in one.get("text/markdown", "") for one in shown)
+    assert "git.example" in pages.report()
+    monkeypatch.delenv("REPOSITORY")
+    assert "http" not in pages.report()
