@@ -132,7 +132,9 @@ def test_every_map_and_the_products_behind_it_are_those_of_keras(lenet5, digits)
             return {{
                 maps: [answers.C1, answers.S2, answers.C3, answers.S4, answers.C5]
                     .map(({{ data }}) => Array.from(data)).concat([Array.from(answers.F6)]),
-                terms: [behind("C1", 12, 9, 3), behind("C3", 4, 5, 11)],
+                terms: [behind("C1", 12, 9, 3), behind("C3", 4, 5, 11), behind("C5", 0, 0, 77),
+                    behind("F6", 0, 0, 40),
+                    ...Array.from({{ length: 10 }}, (_, k) => behind("output", 0, 0, k))],
             }}; }}""",
         digits[0].ravel().astype(float).tolist(),
     )

@@ -652,7 +652,7 @@ def test_a_picture_of_ones_own_is_filtered_on_a_phone(chromium, tmp_path):
         assert "between 0.133 and 0.299" in news(page)  # a corner meets five zeros of nine
         page.locator("input[type=file]").set_input_files(tmp_path / "no.png")
         page.get_by_role("alert").filter(has_text="“no.png” cannot be read").wait_for()
-        page.get_by_label("Kernel, row 1, column 1").fill("10")
+        page.get_by_label("Weights, row 1, column 1").fill("10")
         assert "add up to 2:" in news(page)
         page.get_by_label("Divide by").fill("0")
         assert "Nothing can be divided by 0" in page.locator("[data-figure]").inner_text()

@@ -62,7 +62,7 @@ book.figure("kernels", (place) => {
 
   const holder = make("div", {});
   function buildGrid() {
-    const grid = frame.numberGrid({ label: "Kernel", rows: state.kernel, take: (kernel) => change({ kernel }) });
+    const grid = frame.numberGrid({ label: "Weights", rows: state.kernel, take: (kernel) => change({ kernel }) });
     holder.replaceChildren(grid.element);
   }
   const divisor = frame.field({
