@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # A listing of more lines is folded.
 SHORT = 25
+# The most letters of a packed notebook: it is part of a page, which may weigh 700 kB.
+PACKED = 80_000
 
 ALL_AT_ONCE = (
     "Write them all into a file of your own, and check what you wrote, "
@@ -329,9 +331,19 @@ def download(chapter: str) -> str:
 
 @functools.cache
 def _packed(chapter: str) -> str:
-    """Return a chapter's notebook, packed: the same for each of its pages."""
-    text = json.dumps(notebook(chapter, outputs=True), ensure_ascii=False)
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    """Return a chapter's notebook, packed: the same for each of its pages.
+
+    Of outputs too many for a page, the largest are left to who runs their cells.
+    """
+    made = notebook(chapter, outputs=True)
+    shown = [cell for cell in made["cells"] if cell.get("outputs")]
+    shown.sort(key=lambda cell: len(str(cell["outputs"])))
+    while True:
+        text = json.dumps(made, ensure_ascii=False)
+        packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+        if len(packed) <= PACKED or not shown:
+            return packed
+        shown.pop()["outputs"] = []
 
 
 def data_cards() -> str:

@@ -159,3 +159,16 @@ def test_forced_colours_leave_bars_and_windows_to_be_seen(address, chromium):  #
         behind = "part => getComputedStyle(part).backgroundColor"
         bar = page.locator(".figure-bar").first.evaluate(behind)
         assert bar not in (page.locator("body").evaluate(behind), "rgba(0, 0, 0, 0)")
+
+
+@pytest.mark.parametrize("from_disk", [False, True])
+def test_a_slip_of_the_finger_finds_the_lesson(address, site, chromium, from_disk):  # noqa: F811
+    base = site.as_uri() if from_disk else address
+    with visit(chromium, f"{base}/index.html") as page:
+        page.keyboard.press("/")
+        page.keyboard.type("dropuot")
+        first = page.locator(".md-search-result__item a").first
+        first.wait_for()
+        assert "/regularization/02-" in first.get_attribute("href")
+        assert [url for url in page.asked if not url.startswith(base)] == []
+        assert page.said == []
