@@ -17,6 +17,7 @@ import ast
 import builtins
 import contextlib
 import importlib
+import inspect
 import io
 import json
 import math
@@ -28,7 +29,9 @@ from unittest import mock
 
 import numpy as np
 
+import companion
 from companion import catalogue, data_files, pages
+from companion.datasets.dataset import SPLITS
 from companion.lesson import page_files
 from companion.listing import listing
 
@@ -39,12 +42,15 @@ FENCE = re.compile(
 MARK = re.compile(r"<!-- *(from|is|source): *(.*?) *-->", re.DOTALL)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 FORMULA = re.compile(r"\$\$(.*?)\$\$|\$([^$\n]+(?:\n[^$\n]+)?)\$", re.DOTALL)
+# An equation that needs no TeX: 7·7·32 = 1,568
+PLAIN = re.compile(r"(?<![\w.,])[(⌈]*\d[\d.,·×+−/() ⌈⌉]*=[\d.,·×+−/() =⌈⌉]*\d(?:\s*%)?")
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\d.]*\d)(?:(?:\s|\\[,;]|&nbsp;)*\\?%)?")
 # What digits there are in names and addresses: a link's target, an id, a year, a course, LeNet-5.
 NAMES = (
     re.compile(r"\]\([^)]*\)|\]\[[\w-]+\]|\{ *#[\w-]+ *\}|https?://\S+|<[^>]+>"),
     re.compile(r"(?<![\d,.])(?:18|19|20)\d\d(?![\d,.]*\d)(?!\s*\\?%)"),
     re.compile(r"\b[A-Za-z]+-?\d+(?:-\d+)*\b"),
+    re.compile(r"\b(?:section|chapter|table|figure|Keras)\s+\d+(?:\.\d+)*"),
 )
 
 
@@ -97,6 +103,9 @@ TOKEN = re.compile(
 )
 
 
+PLAINER = str.maketrans({"−": "-", "½": "0.5", "⌈": r"\lceil ", "⌉": r"\rceil "})
+
+
 class NotNumbers(ValueError):
     """A formula with more in it than numbers."""
 
@@ -107,7 +116,7 @@ def tidy(tex):
     tex = re.sub(r"(?<=\d)(?:\{,\}|,)(?=\d{3})", "", tex)
     tex = re.sub(r"\\[,;!:]|~", " ", tex)
     tex = re.sub(r"\\[td]frac", r"\\frac", tex)
-    return tex.replace("−", "-").replace("½", "0.5")
+    return tex.translate(PLAINER)
 
 
 def value_of(tex):
@@ -140,14 +149,14 @@ def _product(rest):
         sign, rest = sign * (-1 if rest[0]["other"] == "-" else 1), rest[1:]
     value, rest = _power(rest)
     while rest:
-        operator = rest[0]["command"] or rest[0]["other"]
+        operator = rest[0]["command"] or rest[0]["other"] or ""
         if operator in (r"\cdot", r"\times", "·", "×", "*"):
             factor, rest = _power(rest[1:])
             value *= factor
         elif operator == "/":
             factor, rest = _power(rest[1:])
             value /= factor
-        elif rest[0]["number"] or operator in ("(", r"\frac", r"\sqrt", r"\tanh", r"\sigma"):
+        elif rest[0]["number"] or operator.lstrip("\\") in ("(", "frac", *FUNCTIONS):
             factor, rest = _power(rest)
             value *= factor
         else:
@@ -216,7 +225,7 @@ def _atom(rest):
 
 def sides(formula):
     """The equations of a formula, each as its sides."""
-    for line in re.split(r"\\\\|\\q?quad|;|,(?=[\s\\])(?!\\,)|\\text\{[^}]*\}", tidy(formula)):
+    for line in re.split(r"\\\\|\\q?quad|;|,(?=\s)|\\text\{[^}]*\}", tidy(formula)):
         yield re.split(r"(=|\\approx|≈)", line)
 
 
@@ -282,8 +291,8 @@ def numbers_in(text):
 def printed_by(chapter):
     """What the code of each page prints, its listings and its other code, by the page's file.
 
-    Every block is run as the site runs it, but pages.download, which repeats the lesson. A figure is
-    drawn, and its caption and its text are kept; `typed_by_hand` holds these to what they are made of.
+    Every block is run as the site runs it, without the notebook. A figure is drawn, and its caption and
+    its text are kept; `typed_by_hand` holds these to what they are made of.
     """
     sessions, said = {}, {}
     for file in page_files(chapter):
@@ -292,12 +301,16 @@ def printed_by(chapter):
         for fence in FENCE.finditer(text):
             info, body = fence["info"], textwrap.dedent(fence["body"])
             parts.append(body)
-            if "exec=" not in info or "pages.download" in body:
+            if "exec=" not in info:
                 continue
             name = re.search(r'session="([\w-]+)"', info)
             space = sessions.setdefault(name[1], {}) if name else {}
             out = io.StringIO()
-            with contextlib.redirect_stdout(out), mock.patch.object(pages, "figure", _words_of):
+            with (
+                contextlib.redirect_stdout(out),
+                mock.patch.object(pages, "figure", _words_of),
+                mock.patch.object(pages, "download", str),
+            ):
                 exec(compile(body, str(file), "exec"), space)
             parts.append(re.sub(r'data-copy="[^"]*"', "", out.getvalue()))
             for call in re.findall(r"pages\.code\(([^)]*)\)", body):
@@ -332,14 +345,34 @@ def recorded(name):
         elif isinstance(one, int | float) and not isinstance(one, bool):
             found.add(float(one))
 
-    walk({**content, "full": {**content.get("full", {}), "rows": []}})
-    return frozenset(found)
+    walk({**content, "full": {**content.get("full", {}), "rows": []}, "quick": {}})
+    return frozenset(found | settings(content["chapter"]) if "chapter" in content else found)
+
+
+@cache
+def settings(chapter):
+    """The numbers in the code of a chapter's studies: how long, how many, at which rate."""
+    found = catalogue.find_chapter(chapter)
+    source = inspect.getsource(found.module("studies"))
+    further = re.findall(rf"from chapters\.{chapter}\.?(\w*) import ([\w, ]+)", source)
+    names = {name for one in further for name in (one[0], *one[1].split(", "))}
+    files = [file for file in found.folder.glob("*.py") if file.stem in names | {"studies"}]
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8"))))
+    values = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return {float(one) for one in values if isinstance(one, int | float)}
 
 
 @cache
 def parameters():
     """How many parameters each model has, by its name, as the cards say and the contract tests."""
     return {card.name: card.parameters for one in catalogue.discover() for card in one.card.models}
+
+
+@cache
+def size(name, part=None):
+    """How many examples a data set has, or one split of it."""
+    data = companion.load(name)
+    return sum(len(getattr(data, one).y) for one in ([part] if part else SPLITS))
 
 
 def worked(expression, chapter):
@@ -351,8 +384,17 @@ def worked(expression, chapter):
     tree = ast.parse(expression.strip(), mode="eval")
     if isinstance(tree.body, ast.Constant):
         raise ValueError(f"{expression} works nothing out.")
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    space = {"np": np, "math": math, "sigma": FUNCTIONS["sigma"], "parameters": parameters()}
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    names = {one.id for one in found} - {
+        one.id for one in found if isinstance(one.ctx, ast.Store)
+    }
+    space = {
+        "sigma": FUNCTIONS["sigma"],
+        "parameters": parameters(),
+        "size": size,
+        "load": companion.load,
+        "record": data_files.read,
+    }
     package = importlib.import_module(f"chapters.{chapter}")
     for name in names - set(space):
         owner = next((one for one in (package, math, builtins) if hasattr(one, name)), None)
@@ -374,7 +416,7 @@ def paragraphs(prose):
     A point of a list is one, and so is a table. A paragraph of marks alone belongs to the one before.
     """
     found, place = [], 0
-    for part in re.split(r"(\n[ >]*\n|\n(?=[ >]*(?:- |\d+\. )))", prose):
+    for part in re.split(r"(\n[ >]*\n|\n(?=[ >]*(?:- |\d\. )))", prose):
         if part.strip(" >\n"):
             if found and not COMMENT.sub("", part).strip(" >\n"):
                 found[-1] = (found[-1][0], found[-1][1] + part)
@@ -405,8 +447,9 @@ def unexplained(file):
                     got, given = worked(expression, chapter)
                     values |= given | set(got)
         shown = COMMENT.sub(lambda mark: " " * len(mark[0]), block)
-        for match in FORMULA.finditer(shown):
-            for numbers, complaint in equations(match[1] or match[2]):
+        outside = FORMULA.sub(lambda formula: " " * len(formula[0]), shown)
+        for match in [*FORMULA.finditer(shown), *PLAIN.finditer(outside.replace("\n", " "))]:
+            for numbers, complaint in equations(next(filter(None, match.groups()), match[0])):
                 if complaint:
                     complaints.append((start + match.start(), complaint))
                 values |= {one.value for one in numbers}

@@ -259,9 +259,10 @@ def marks_of_nothing(files):
                 ],
                 "slide": [n for n in re.split(r"[,\s]+", named.strip()) if n not in slides],
                 "source": [],
+                "is": [],
             }.get(kind, [kind])
             if unknown or not named.strip():
-                advice = f"a mark is from: RECORD, source: WORK, slide: ROW. Received: {match[0]}"
+                advice = f"a mark is from: RECORD, source: WORK, is: EXPRESSION, slide: ROW. Received: {match[0]}"
                 complaints.append(_at(file, prose, match.start(), advice))
     return complaints
 
