@@ -5,10 +5,10 @@ formulas of a page. Such a number passes if it is
 
 - printed by code that runs on its page, or written in a listing or in code that the page shows,
 - part of an equation of numbers that holds, like ``$0.9^{30} = 0.042$``,
-- a value of a record that its paragraph names, ``<!-- from: weight_decay -->``, rounded as printed,
+- a value of a record that its paragraph names, ``<!-- from: dropout_rate -->``, as it is rounded,
 - worked out by an expression that its paragraph gives, ``<!-- is: 0.9**30 -->``, or given in it,
-- in a paragraph that names its source, ``<!-- source: LeCun 1998, table 1 -->``, or that cites a work
-  by its address.
+- in a paragraph that names its source, ``<!-- source: LeCun 1998, table 1 -->``, or that cites a
+  work by its address.
 
 No file, no paragraph and no value is exempt.
 """
@@ -44,7 +44,9 @@ COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 FORMULA = re.compile(r"\$\$(.*?)\$\$|\$([^$\n]+(?:\n[^$\n]+)?)\$", re.DOTALL)
 # An equation that needs no TeX: 7·7·32 = 1,568
 PLAIN = re.compile(r"(?<![\w.,])[(⌈]*\d[\d.,·×+−/() ⌈⌉]*=[\d.,·×+−/() =⌈⌉]*\d(?:\s*%)?")
-NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\d.]*\d)(?:(?:\s|\\[,;]|&nbsp;)*\\?%)?")
+NUMBER = re.compile(
+    r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\d.]*\d)(?:(?:\s|\\[,;]|&nbsp;)*\\?%)?"
+)
 # What digits there are in names and addresses: a link's target, an id, a year, a course, LeNet-5.
 NAMES = (
     re.compile(r"\]\([^)]*\)|\]\[[\w-]+\]|\{ *#[\w-]+ *\}|https?://\S+|<[^>]+>"),
@@ -106,13 +108,15 @@ TOKEN = re.compile(
 PLAINER = str.maketrans({"−": "-", "½": "0.5", "⌈": r"\lceil ", "⌉": r"\rceil "})
 
 
-class NotNumbers(ValueError):
+class NotNumbersError(ValueError):
     """A formula with more in it than numbers."""
 
 
 def tidy(tex):
     """TeX with spacing, alignment and the sizes of brackets left out, and 1,000 as 1000."""
-    tex = re.sub(r"\\(?:begin|end)\{\w+\}|\\(?:left|right|[Bb]igg?[lr]?)\b|&(?!nbsp)|&nbsp;", " ", tex)
+    tex = re.sub(
+        r"\\(?:begin|end)\{\w+\}|\\(?:left|right|[Bb]igg?[lr]?)\b|&(?!nbsp)|&nbsp;", " ", tex
+    )
     tex = re.sub(r"(?<=\d)(?:\{,\}|,)(?=\d{3})", "", tex)
     tex = re.sub(r"\\[,;!:]|~", " ", tex)
     tex = re.sub(r"\\[td]frac", r"\\frac", tex)
@@ -130,7 +134,7 @@ def value_of(tex):
     rest = list(TOKEN.finditer(tidy(tex)))
     value, left = _sum(rest)
     if left:
-        raise NotNumbers(left[0][0])
+        raise NotNumbersError(left[0][0])
     return float(value)
 
 
@@ -175,7 +179,7 @@ def _power(rest):
 def _argument(rest):
     """What stands behind ^ or \\frac: a group in braces, or one digit."""
     if not rest:
-        raise NotNumbers
+        raise NotNumbersError
     first = rest[0]
     if first["other"] in ("{", "("):
         value, rest = _sum(rest[1:])
@@ -189,13 +193,13 @@ def _argument(rest):
 
 def _closed(rest):
     if not rest or rest[0]["other"] not in ("}", ")", "]"):
-        raise NotNumbers
+        raise NotNumbersError
     return rest[1:]
 
 
 def _atom(rest):
     if not rest:
-        raise NotNumbers
+        raise NotNumbersError
     first, rest = rest[0], rest[1:]
     if first["number"]:
         return float(first["number"]) * (0.01 if first["percent"] else 1), rest
@@ -205,7 +209,7 @@ def _atom(rest):
     if first["command"] == r"\lceil" or first["command"] == r"\lfloor":
         value, rest = _sum(rest)
         if not rest or rest[0]["command"] not in (r"\rceil", r"\rfloor"):
-            raise NotNumbers
+            raise NotNumbersError
         return float((math.ceil if "ceil" in first["command"] else math.floor)(value)), rest[1:]
     if first["command"] == r"\frac":
         top, rest = _argument(rest)
@@ -220,7 +224,7 @@ def _atom(rest):
     if name in FUNCTIONS:
         value, rest = _argument(rest) if rest and rest[0]["other"] in ("{", "(") else _power(rest)
         return FUNCTIONS[name](value), rest
-    raise NotNumbers(first[0])
+    raise NotNumbersError(first[0])
 
 
 def sides(formula):
@@ -230,11 +234,11 @@ def sides(formula):
 
 
 def equations(formula):
-    """Yield (numbers, complaint) of each equation of a formula with two sides or more of numbers."""
+    """Yield (numbers, complaint) of each equation that has two sides of numbers or more."""
     for parts in sides(formula):
         known = []
         for sign, part in zip(["=", *parts[1::2]], parts[::2], strict=True):
-            with contextlib.suppress(NotNumbers, ZeroDivisionError, OverflowError, ValueError):
+            with contextlib.suppress(NotNumbersError, ZeroDivisionError, OverflowError, ValueError):
                 known.append((part.strip(), value_of(part), sign))
         if len(known) < 2:
             continue
@@ -250,8 +254,10 @@ def equations(formula):
 def tolerance(part):
     """How far a side may be off by the rounding of its numbers.
 
+    A number of three decimals or more in it may have been rounded; a shorter one is given.
+
     >>> [round(tolerance(part), 4) for part in ("0.042", "20", "0.731 \\\\cdot 0.79")]
-    [0.0005, 0.5, 0.0041]
+    [0.0005, 0.5, 0.0004]
     """
     value = value_of(part)
     printed = [Printed.read(match[0]) for match in NUMBER.finditer(part)]
@@ -260,10 +266,12 @@ def tolerance(part):
     total = 1e-9
     for match in NUMBER.finditer(part):
         one = Printed.read(match[0])
-        if "." not in one.text:
+        if one.unit > 0.001:
             continue
-        with contextlib.suppress(NotNumbers, ZeroDivisionError, ValueError):
-            moved = part[: match.start()] + f"({one.value + one.unit / 2:.9f})" + part[match.end() :]
+        with contextlib.suppress(NotNumbersError, ZeroDivisionError, ValueError):
+            moved = (
+                part[: match.start()] + f"({one.value + one.unit / 2:.9f})" + part[match.end() :]
+            )
             total += abs(value_of(moved) - value)
     return total
 
@@ -287,12 +295,24 @@ def numbers_in(text):
     return found
 
 
+def held_in(text):
+    """The numbers of a text that must come from somewhere; names and addresses are left out.
+
+    >>> [one.text for one in held_in("LeNet-5 (1998) has 60,000 weights, 3 of them 0.5 % off")]
+    ['60,000', '0.5 %']
+    """
+    text = re.sub(r"(?<=\d)\{,\}(?=\d)", ",", text)
+    for pattern in NAMES:
+        text = pattern.sub(" ", text)
+    return [one for match in NUMBER.finditer(text) if (one := Printed.read(match[0])).held]
+
+
 @cache
 def printed_by(chapter):
     """What the code of each page prints, its listings and its other code, by the page's file.
 
-    Every block is run as the site runs it, without the notebook. A figure is drawn, and its caption and
-    its text are kept; `typed_by_hand` holds these to what they are made of.
+    Every block is run as the site runs it, without the notebook. A figure is drawn, and its caption
+    and its text are kept; `typed_by_hand` holds these to what they are made of.
     """
     sessions, said = {}, {}
     for file in page_files(chapter):
@@ -385,9 +405,7 @@ def worked(expression, chapter):
     if isinstance(tree.body, ast.Constant):
         raise ValueError(f"{expression} works nothing out.")
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    names = {one.id for one in found} - {
-        one.id for one in found if isinstance(one.ctx, ast.Store)
-    }
+    names = {one.id for one in found} - {one.id for one in found if isinstance(one.ctx, ast.Store)}
     space = {
         "sigma": FUNCTIONS["sigma"],
         "parameters": parameters(),
@@ -413,7 +431,7 @@ def worked(expression, chapter):
 def paragraphs(prose):
     """The paragraphs of a page and where each begins.
 
-    A point of a list is one, and so is a table. A paragraph of marks alone belongs to the one before.
+    A point of a list is one, and so is a table. Marks that stand alone belong to the one before.
     """
     found, place = [], 0
     for part in re.split(r"(\n[ >]*\n|\n(?=[ >]*(?:- |\d\. )))", prose):
@@ -453,19 +471,54 @@ def unexplained(file):
                 if complaint:
                     complaints.append((start + match.start(), complaint))
                 values |= {one.value for one in numbers}
-        shown = re.sub(r"`[^`\n]*`", lambda code: " " * len(code[0]), shown)
-        shown = re.sub(r"(?<=\d)\{,\}(?=\d)", ",", shown)
-        for pattern in NAMES:
-            shown = pattern.sub(lambda name: " " * len(name[0]), shown)
-        for match in NUMBER.finditer(shown):
-            one = Printed.read(match[0])
-            if not one.held or one.rounds(list(values)):
+        for one in held_in(re.sub(r"`[^`\n]*`", "", shown)):
+            if one.rounds(list(values)):
                 continue
             pool = pool or numbers_in(printed_by(chapter)[file])
             if not one.rounds(list(pool)):
-                complaints.append((start + match.start(), f"{one.text}: where does it come from?"))
+                complaints.append((start, f"{one.text}: where does it come from?"))
+    lines = ((prose.count("\n", 0, place) + 1, complaint) for place, complaint in complaints)
+    return [f"{chapter}/{file.name}:{line}: {complaint}" for line, complaint in lines]
+
+
+# ---- captions and texts of figures --------------------------------------------------------------
+
+
+def typed_by_hand(file):
+    """Numbers in the words of a module's figures that nothing in the module computes or sets.
+
+    A figure's words are every sentence in the function that draws it, and its docstring where
+    that is its text. What an f-string computes is held by that; a number that is typed must be one that the
+    code of the module has, too.
+    """
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    set_there = [
+        float(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+    ]
     return [
-        f"{chapter}/{file.name}:{prose.count(chr(10), 0, place) + 1}: {complaint}"
-        for place, complaint in complaints
+        f"{file.parent.name}/{file.name}:{line}: {name} says {one.text}: compute it"
+        for name, line, words in _sentences(tree)
+        for one in held_in(words)
+        if not one.rounds(set_there)
     ]
 
+
+def _sentences(tree):
+    for function in tree.body:
+        if not (isinstance(function, ast.FunctionDef) and _draws(function)):
+            continue
+        nodes = list(ast.walk(function))
+        labelled = any(getattr(node, "attr", "") == "set_label" for node in nodes)
+        first = function.body[0]
+        for node in nodes:
+            if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+                continue
+            is_docstring = isinstance(first, ast.Expr) and node is first.value
+            if not (is_docstring and labelled) and re.search(r"[^\d.\s]", node.value):
+                yield function.name, node.lineno, node.value
+
+
+def _draws(function):
+    return function.returns is not None and "Figure" in ast.unparse(function.returns)

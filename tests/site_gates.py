@@ -262,8 +262,8 @@ def marks_of_nothing(files):
                 "is": [],
             }.get(kind, [kind])
             if unknown or not named.strip():
-                advice = f"a mark is from: RECORD, source: WORK, is: EXPRESSION, slide: ROW. Received: {match[0]}"
-                complaints.append(_at(file, prose, match.start(), advice))
+                advice = "a mark is from: RECORD, source: WORK, is: EXPRESSION, slide: ROW."
+                complaints.append(_at(file, prose, match.start(), f"{advice} Received: {match[0]}"))
     return complaints
 
 
