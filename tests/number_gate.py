@@ -488,8 +488,8 @@ def typed_by_hand(file):
     """Numbers in the words of a module's figures that nothing in the module computes or sets.
 
     A figure's words are every sentence in the function that draws it, and its docstring where
-    that is its text. What an f-string computes is held by that; a number that is typed must be one that the
-    code of the module has, too.
+    that is its text. What an f-string computes is held by that; a number that is typed must
+    be one that the code of the module has, too.
     """
     tree = ast.parse(file.read_text(encoding="utf-8"))
     set_there = [

@@ -167,7 +167,7 @@ def exercise_graph() -> Figure:
     )
     figure.set_label(
         "COMP7015's network as a graph. Two sums over v · φ go through sigmoids to h1 and h2, "
-        "whose weighted sum is the prediction; y is taken off, and the residual is multiplied by itself. "
+        "whose weighted sum is the prediction; y is taken off, and the residual is squared. "
         f"At each node its value (blue), then its gradient (red): {steps}."
     )
     return figure

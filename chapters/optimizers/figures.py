@@ -183,8 +183,9 @@ def sgd_against_gd() -> Figure:
     figure.suptitle("For the price of one exact step, SGD has taken dozens, and is far ahead")
     figure.set_label(
         f"Loss of a softmax regression on {len(x):,} digits over ten passes, from "
-        f"{np.log(10):.2f}. After them gradient descent, ten steps, stands at {ends['all']:.2f}, batches of 32 at "
-        f"{ends['32']:.2f}, single examples at {ends['1']:.2f}; close up, the last jump about."
+        f"{np.log(10):.2f}. After them gradient descent, ten steps, stands at {ends['all']:.2f}, "
+        f"batches of 32 at {ends['32']:.2f}, single examples at {ends['1']:.2f}; close up, the "
+        "last jump about."
     )
     return figure
 
@@ -243,8 +244,8 @@ def bias_correction() -> Figure:
     )
     figure.set_label(
         "The gradient is 1 all along, α = 0.9, ρ = 0.999. Left, the two averages s and r before "
-        "they are corrected: s comes up to 1 in some thirty steps, r in thousands. Right, the step's "
-        f"length in units of η: corrected it is 1 at every step; uncorrected {told}."
+        "they are corrected: s comes up to 1 in some thirty steps, r in thousands. Right, the "
+        f"step's length in units of η: corrected it is 1 at every step; uncorrected {told}."
     )
     return figure
 
