@@ -5,8 +5,8 @@ validation split, and settings were tried on it. But rows were trained again aft
 had been seen, so the test split has become a second validation split.
 
 ``companion study atrial_fibrillation_folds`` judges once more, where nobody has looked: five folds
-by recording. Its setting, `FROZEN`, was written down before the first fold was made, and what a fold
-scores changes nothing of it.
+by recording. Its setting, `FROZEN`, was written down before the first fold was made, and what a
+fold scores changes nothing of it.
 """
 
 import time
