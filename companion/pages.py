@@ -285,7 +285,11 @@ def exercises(chapter: str) -> str:
 
 
 def slides() -> str:
-    """Return, deck by deck, where the book treats each slide, and which it does not treat yet."""
+    """Return, deck by deck, where the book treats each slide.
+
+    Raises:
+        ValueError: If no section names one of them.
+    """
     places: dict[str, list[str]] = {}
     for entry in catalogue.discover():
         for section in sections(entry.name):
@@ -295,6 +299,8 @@ def slides() -> str:
                 places.setdefault(row, []).append(link)
     with (data_files.data_folder() / "slides.csv").open(encoding="utf-8", newline="") as opened:
         _, *titles = csv.reader(opened)
+    if missing := [number for number, _ in titles if number not in places]:
+        raise ValueError(f"No section says <!-- slide: {' '.join(missing)} --> under its heading.")
     lines: list[str] = []
     for deck, name in LECTURES.items():
         lines += [
@@ -305,8 +311,7 @@ def slides() -> str:
         ]
         for number, title in titles:
             if number.startswith(deck):
-                where = "<br>".join(places.get(number, ())) or "not yet"
-                lines.append(f"| {number} | {title} | {where} |")
+                lines.append(f"| {number} | {title} | {'<br>'.join(places[number])} |")
         lines.append("")
     return "\n".join(lines)
 
