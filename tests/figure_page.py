@@ -3,22 +3,12 @@
 import contextlib
 import importlib.util
 import re
-import shutil
 from pathlib import Path
 
-import pytest
+from browsing import CHROMIUM, FLAGS
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
 FIGURE = re.compile(r'<div data-figure="([\w-]+)" data-scripts="([^"]+)"')
-needs_browser = pytest.mark.skipif(
-    not (CHROMIUM and importlib.util.find_spec("playwright")),
-    reason="no browser here (pip install '.[test]'; Debian: apt install chromium)",
-)
 
 # The words that are seen in a figure, each with its ink and what lies behind it.
 WORDS = """() => {

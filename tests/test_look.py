@@ -3,11 +3,13 @@
 import re
 
 import pytest
-from test_browser import CHROMIUM, address, chromium, pytestmark, visit  # noqa: F401
+from browsing import needs_browser, visit
 from test_site import ROOT
 
 from companion import catalogue
 from companion.plots import inline_svg
+
+pytestmark = [pytest.mark.slow, pytest.mark.site, needs_browser]
 
 # How many characters the full lines of a page's paragraphs hold.
 LINES = """[...document.querySelectorAll("article > p")].flatMap((paragraph) => {
@@ -40,7 +42,7 @@ OVER = """(() => {
 })()"""
 
 
-def test_lines_hold_65_to_75_characters(address, chromium):  # noqa: F811
+def test_lines_hold_65_to_75_characters(address, chromium):
     for name in ("convnets/index.html", "memory/index.html", "neurons/03-losses.html"):
         with visit(chromium, f"{address}/{name}") as page:
             lines = page.evaluate(LINES)
@@ -66,7 +68,7 @@ def test_a_chapter_has_a_picture_in_the_page_s_own_ink(found):
 
 
 @pytest.mark.parametrize("width", [390, 1400])
-def test_a_term_is_explained_by_mouse_by_touch_and_by_keyboard(address, chromium, width):  # noqa: F811
+def test_a_term_is_explained_by_mouse_by_touch_and_by_keyboard(address, chromium, width):
     how = {"viewport": {"width": width, "height": 844}, "has_touch": width == 390}
     with visit(chromium, f"{address}/convnets/index.html", **how) as page:
         says = page.locator("#term-says")
@@ -98,7 +100,7 @@ def test_a_term_is_explained_by_mouse_by_touch_and_by_keyboard(address, chromium
 @pytest.mark.parametrize(
     "name", ["convolution/index.html", "convnets/index.html", "ecg/02-judging-a-detector.html"]
 )
-def test_slides_show_every_section_and_nothing_overflows(address, chromium, name, width):  # noqa: F811
+def test_slides_show_every_section_and_nothing_overflows(address, chromium, name, width):
     with visit(chromium, f"{address}/{name}", viewport={"width": width, "height": 844}) as page:
         headings = page.locator("article > :is(h1, h2, h3)").count()
         page.keyboard.press("d")
@@ -117,7 +119,7 @@ def test_slides_show_every_section_and_nothing_overflows(address, chromium, name
         assert page.said == []
 
 
-def test_slides_are_printed_one_a_page(address, chromium):  # noqa: F811
+def test_slides_are_printed_one_a_page(address, chromium):
     with visit(chromium, f"{address}/convolution/index.html") as page:
         page.evaluate("window.print = () => { window.printed = true; }")
         page.get_by_role("button", name="As slides").click()
@@ -127,7 +129,7 @@ def test_slides_are_printed_one_a_page(address, chromium):  # noqa: F811
         assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == total
 
 
-def test_the_front_figure_moves_stops_and_can_be_stepped(address, chromium):  # noqa: F811
+def test_the_front_figure_moves_stops_and_can_be_stepped(address, chromium):
     with visit(chromium, f"{address}/index.html") as page:
         front = page.locator('[data-figure="front"]')
         first = front.locator(".figure-sum").inner_text()
@@ -149,7 +151,7 @@ def test_the_front_figure_moves_stops_and_can_be_stepped(address, chromium):  # 
         assert front.get_by_role("button", name="Play").is_visible()
 
 
-def test_forced_colours_leave_bars_and_windows_to_be_seen(address, chromium):  # noqa: F811
+def test_forced_colours_leave_bars_and_windows_to_be_seen(address, chromium):
     how = {"forced_colors": "active", "reduced_motion": "reduce"}
     with visit(chromium, f"{address}/index.html", **how) as page:
         on = page.locator(".figure-grid td.on").first
@@ -162,7 +164,7 @@ def test_forced_colours_leave_bars_and_windows_to_be_seen(address, chromium):  #
 
 
 @pytest.mark.parametrize("from_disk", [False, True])
-def test_a_slip_of_the_finger_finds_the_lesson(address, site, chromium, from_disk):  # noqa: F811
+def test_a_slip_of_the_finger_finds_the_lesson(address, site, chromium, from_disk):
     base = site.as_uri() if from_disk else address
     with visit(chromium, f"{base}/index.html") as page:
         page.keyboard.press("/")
