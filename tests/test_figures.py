@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from figure_page import CHAPTERS, barriers, browser, faint_words, needs_browser, news, shown
+from browsing import needs_browser
+from figure_page import CHAPTERS, barriers, browser, faint_words, news, shown
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from javascript import in_javascript, needs_node
