@@ -6,8 +6,8 @@ book.figure("front", (place) => {
   // Intro to ML, chapter 12, slides this kernel over this image.
   const image = [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]];
   const kernel = [[1, 0, 1], [0, 1, 0], [1, 0, 1]];
-  const [rows, columns] = arithmetic.mapShape(image, kernel, 0, 1);
-  const map = arithmetic.featureMap(image, kernel, 0, 1);
+  const [rows, columns] = arithmetic.mapShape([image], [kernel], {});
+  const map = arithmetic.featureMap([image], [kernel], {});
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   let at = 0;
   let clock;
