@@ -132,22 +132,22 @@ def test_slides_are_printed_one_a_page(address, chromium):
 def test_the_front_figure_moves_stops_and_can_be_stepped(address, chromium):
     with visit(chromium, f"{address}/index.html") as page:
         front = page.locator('[data-figure="front"]')
-        first = front.locator(".figure-sum").inner_text()
+        first = front.locator(".figure-news").inner_text()
         page.wait_for_function(
-            "(was) => document.querySelector('.figure-sum').textContent !== was", arg=first
+            "(was) => document.querySelector('.figure-news').textContent !== was", arg=first
         )
         front.get_by_role("button", name="Pause").click()
-        here = front.locator(".figure-sum").inner_text()
+        here = front.locator(".figure-news").inner_text()
         page.wait_for_timeout(1500)
-        assert front.locator(".figure-sum").inner_text() == here
+        assert front.locator(".figure-news").inner_text() == here
         front.get_by_role("button", name="Next").press("Enter")
         assert front.get_by_role("status").inner_text() != here
         assert page.said == []
     with visit(chromium, f"{address}/index.html", reduced_motion="reduce") as page:
         front = page.locator('[data-figure="front"]')
-        here = front.locator(".figure-sum").inner_text()
+        here = front.locator(".figure-news").inner_text()
         page.wait_for_timeout(1500)
-        assert front.locator(".figure-sum").inner_text() == here
+        assert front.locator(".figure-news").inner_text() == here
         assert front.get_by_role("button", name="Play").is_visible()
 
 

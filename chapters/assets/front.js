@@ -18,7 +18,6 @@ book.figure("front", (place) => {
   };
   const left = grid("Image and kernel", image);
   const right = grid("Feature map", map);
-  const sum = make("p", { className: "figure-sum" });
   const news = frame.news();
 
   const show = () => {
@@ -34,7 +33,7 @@ book.figure("front", (place) => {
       cell.style.visibility = place <= at ? "visible" : "hidden";
       cell.parentElement.classList.toggle("on", place === at);
     }));
-    sum.textContent = `Slide, multiply, sum: row ${i + 1}, column ${j + 1} of the map is ${map[i][j]}.`;
+    news.say(`Slide, multiply, sum: row ${i + 1}, column ${j + 1} of the map is ${map[i][j]}.`);
   };
   const step = () => {
     at = (at + 1) % (rows * columns);
@@ -44,21 +43,22 @@ book.figure("front", (place) => {
     clearInterval(clock);
     clock = undefined;
     playing.textContent = "Play";
+    news.element.setAttribute("aria-live", "polite");
   };
   const play = () => {
     clock = setInterval(() => (place.isConnected ? step() : stop()), 1100);
     playing.textContent = "Pause";
+    news.element.setAttribute("aria-live", "off"); // a film is not read out
   };
   const playing = frame.button("Pause", () => (clock ? stop() : play()));
   const next = frame.button("Next", () => {
     stop();
     step();
-    news.say(sum.textContent);
   });
 
   place.append(
     make("div", { className: "figure-row" }, left.element, right.element),
-    sum, make("p", {}, playing, " ", next), news.element,
+    news.element, make("p", {}, playing, " ", next),
   );
   show();
   if (still.matches) stop();
