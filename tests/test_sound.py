@@ -68,7 +68,7 @@ def test_recordings_become_frames_padded_with_zeros_for_a_model_that_reads_frame
 
 
 def test_recordings_do_not_fit_a_model_that_reads_images(tones):
-    with pytest.raises(UserError, match="input_shape"):
+    with pytest.raises(UserError, match="Made for tones: pyramid_rnn"):
         tones.fitted_to((28, 28, 1))
 
 

@@ -42,7 +42,7 @@ def described(data: Dataset) -> dict[str, Any]:
         "class_names": list(data.card.class_names),
         "low": float(x.min()),
         "high": float(x.max()),
-        "ground": float(edge.mean()),
+        "ground": float(edge.mean(dtype=np.float64)),
     }
 
 
