@@ -53,9 +53,10 @@ def call(arguments, circumstances):
     return code, *said
 
 
-*circumstances, calls = sys.argv[1:]
-if "homeless" in circumstances:
-    os.environ.pop("HOME", None)
-    pwd.getpwuid = no_entry
-ended = [call(arguments, circumstances) for arguments in json.loads(calls)]
-print(json.dumps(ended))
+if __name__ == "__main__":
+    *circumstances, calls = sys.argv[1:]
+    if "homeless" in circumstances:
+        os.environ.pop("HOME", None)
+        pwd.getpwuid = no_entry
+    ended = [call(arguments, circumstances) for arguments in json.loads(calls)]
+    print(json.dumps(ended))
