@@ -63,7 +63,8 @@ class Page(HTMLParser):
         )
         if tag == "img" and not given.get("alt"):
             self.unsaid.append(f"<img src={given.get('src')!r}>")
-        if tag in ("svg", "canvas") and not (around or given.get("aria-label")):
+        decoration = given.get("aria-hidden") == "true"
+        if tag in ("svg", "canvas") and not (around or decoration or given.get("aria-label")):
             self.unsaid.append(f"<{tag}>")
 
     def handle_endtag(self, tag):

@@ -181,7 +181,7 @@ def test_a_figure_survives_instant_navigation(site, chromium):
     page = context.new_page()
     page.goto(f"{published}index.html")
     page.evaluate("window.sameDocument = true")
-    page.locator("article").get_by_role("link", name="Convolution", exact=True).click()
+    page.locator("article").get_by_role("link", name="5 Convolution", exact=True).click()
     page.wait_for_url("**/convolution/index.html")
     settle(page)
     assert "Add up the products" in news(page)
