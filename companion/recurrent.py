@@ -97,7 +97,7 @@ def kernel_arrays(layer: Any) -> list[Any]:
     """Return a layer's matrices and biases as cuDNN and PyTorch take them.
 
     Input and recurrent matrix of shape ``(gates·units, features)``, and a bias for each. An LSTM's
-    gates stand in the same order there (i, f, c, o); a GRU's are r, z, h there and z, r, h in Keras.
+    gates stand in the same order there: i, f, c, o. A GRU's are r, z, h there and z, r, h in Keras.
     """
     cell = layer.cell
     kernel, recurrent = (ops.transpose(w) for w in (cell.kernel, cell.recurrent_kernel))
@@ -335,3 +335,16 @@ class Bidirectional(layers.Bidirectional):
             found = ops.concatenate([last[0][0], last[0][1]], axis=-1)
             found = found if where is None else ops.where(where.empty, 0, found)
         return ops.cast(found, self.compute_dtype)
+
+
+def keep_off_kernels(model: keras.Model) -> None:
+    """Have a model's plain Keras LSTM layers loop where JAX's kernel lacks their precision.
+
+    Keras would try it and end in an error: "Unknown output type bfloat16".
+    """
+    if keras.config.backend() != "jax":
+        return
+    for layer in model._flatten_layers():
+        plain = isinstance(layer, layers.LSTM) and not isinstance(layer, Fused)
+        if plain and layer.compute_dtype not in ("float32", "float64"):
+            layer.use_cudnn = False
