@@ -92,10 +92,12 @@ def values_and_gradients(layer, x, mask, weights):
         return [*(one.detach() for one in seen), x.grad, *(v.value.grad for v in variables)]
     import jax
 
+    others = [v.value for v in layer.non_trainable_variables]
+
     @jax.jit
     def both(x, values, mask):
         def score_of(x, values):
-            said, _ = layer.stateless_call(values, [], x, mask=mask)
+            said, _ = layer.stateless_call(values, others, x, mask=mask)
             said = keras.tree.flatten(said)
             return sum(ops.sum(ops.tanh(one) * weights[: one.shape[-1]]) for one in said), said
 
