@@ -81,7 +81,8 @@ def has_kernel(kind: str) -> bool:
         case "jax":
             import jax
 
-            device = jax.config.jax_default_device  # a platform, a device, or none in particular
+            settings: Any = jax.config
+            device = settings.jax_default_device  # a platform, a device, or none in particular
             return (getattr(device, "platform", device) or jax.default_backend()) in GPUS
         case "tensorflow":
             import tensorflow as tf
@@ -90,7 +91,8 @@ def has_kernel(kind: str) -> bool:
         case _:
             import torch
 
-            return not (torch.jit.is_tracing() or torch.compiler.is_compiling())
+            tracing: Any = torch.jit
+            return not (tracing.is_tracing() or torch.compiler.is_compiling())
 
 
 def kernel_arrays(layer: Any) -> list[Any]:
@@ -166,7 +168,7 @@ def _torch_kernel(
     from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
     functions = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn_tanh"}
-    function: Any = getattr(torch._VF, functions[kind])  # type: ignore[attr-defined]
+    function: Any = getattr(torch._VF, functions[kind])
     flat = [one.contiguous() for each in arrays for one in each]
     # biases, one layer, no dropout, whether a gradient is wanted, both ways
     options = (flat, True, 1, 0.0, torch.is_grad_enabled(), len(arrays) == 2)
@@ -198,14 +200,17 @@ def precision(dtype: Any) -> Any:
     return "float32" if keras.config.dtype_policy().name.startswith("mixed_") else None
 
 
-class Fused:
+Before: Any = object  # a layer of Keras stands behind it
+
+
+class Fused(Before):
     """What the three layers do alike; it stands before the layer of Keras."""
 
-    def __init__(self, units, *args, dtype=None, **options):
+    def __init__(self, units: int, *args: Any, dtype: Any = None, **options: Any) -> None:
         super().__init__(units, *args, dtype=precision(dtype), **options)
 
     @property
-    def fits(self):
+    def fits(self) -> bool:
         """Whether a fused kernel computes what this layer does, and there is one here."""
         cell = self.cell
         gate = getattr(cell, "recurrent_activation", keras.activations.sigmoid)
@@ -221,7 +226,9 @@ class Fused:
             and has_kernel(type(self).__name__)
         )
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> Any:
         """Read the sequences with the kernel if it fits, or else as Keras does.
 
         Returns:
@@ -231,15 +238,15 @@ class Fused:
         mask = mask[0] if isinstance(mask, list) else mask
         backend = keras.config.backend()
         # Keras's way to JAX's kernel crashes in half precision, and turns what goes backwards.
-        plain = layers.RNN if backend == "jax" and isinstance(self, layers.LSTM) else super()
-        keras_reads = plain.inner_loop
-        if plain is layers.RNN:
-            keras_reads = functools.partial(keras_reads, self)
+        keras_reads: Any = super().inner_loop
+        if backend == "jax" and isinstance(self, layers.LSTM):
+            keras_reads = functools.partial(layers.RNN.inner_loop, self)
         kernels_mask = mask is None or len(mask.shape) == 2
         if not (self.fits and kernels_mask) or (backend == "tensorflow" and mask is None):
             return keras_reads(sequences, initial_state, mask, training=training)
 
-        x, where, backwards = sequences, None, self.go_backwards
+        x, backwards = sequences, self.go_backwards
+        where: Any = None
         if backwards and backend != "tensorflow":
             x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
         if mask is not None:
@@ -298,10 +305,12 @@ class GRU(Fused, layers.GRU):
 class Bidirectional(layers.Bidirectional):
     """`keras.layers.Bidirectional`; on JAX and PyTorch one kernel reads both ways at once."""
 
-    def __init__(self, layer, *args, dtype=None, **options):
+    def __init__(self, layer: Any, *args: Any, dtype: Any = None, **options: Any) -> None:
         super().__init__(layer, *args, dtype=precision(dtype), **options)
 
-    def call(self, sequences, initial_state=None, mask=None, training=None):
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None
+    ) -> Any:
         """Read the sequences from both ends, and lay both states side by side."""
         forward, backward = both = self.forward_layer, self.backward_layer
         kind = type(forward).__name__
@@ -319,7 +328,8 @@ class Bidirectional(layers.Bidirectional):
             or not all(isinstance(one, Fused) and one.built and one.fits for one in both)
         ):
             return super().call(sequences, initial_state, mask=mask, training=training)
-        x, where, lengths = sequences, None, None
+        x, lengths = sequences, None
+        where: Any = None
         if mask is not None:
             where = places(mask)
             x, lengths = moved(x, where.order), where.lengths
@@ -337,7 +347,7 @@ class Bidirectional(layers.Bidirectional):
         return ops.cast(found, self.compute_dtype)
 
 
-def keep_off_kernels(model: keras.Model) -> None:
+def keep_off_kernels(model: Any) -> None:
     """Have a model's plain Keras LSTM layers loop where JAX's kernel lacks their precision.
 
     Keras would try it and end in an error: "Unknown output type bfloat16".

@@ -363,8 +363,8 @@ def keep_programs() -> Path | None:
     import jax
     from jax.experimental.compilation_cache import compilation_cache
 
-    if jax.config.jax_compilation_cache_dir:
-        return Path(jax.config.jax_compilation_cache_dir)
+    if chosen := getattr(jax.config, "jax_compilation_cache_dir", None):
+        return Path(chosen)
     caches = Path("~/Library/Caches" if platform.system() == "Darwin" else "~/.cache")
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or caches.expanduser())
