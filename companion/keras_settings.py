@@ -45,11 +45,15 @@ def overruled() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def as_written() -> Iterator[None]:
-    """Build and train as the book is written; the session's settings are back afterwards."""
+    """Build and train as the book is written; the session's settings are back afterwards.
+
+    A session that computes in float64 goes on doing so.
+    """
     from keras import config
 
     before = {name: getattr(config, name)() for name in WRITTEN_FOR}
-    _set(WRITTEN_FOR)
+    wide = {"floatx": "float64"} if before["floatx"] == "float64" else {}  # asked for, and exact
+    _set({**WRITTEN_FOR, **wide})
     try:
         yield
     finally:

@@ -13,17 +13,12 @@ import pwd
 import sys
 import tempfile
 
-from companion import cli
-
-for module in cli.MODULES:
-    importlib.import_module(f"companion.cli.{module}")
-
 
 def no_entry(user):
     raise KeyError(f"getpwuid(): uid not found: {user}")
 
 
-def call(arguments, circumstances):
+def call(cli, arguments, circumstances):
     """Return the exit code, stdout and stderr of one call."""
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         child = os.fork()
@@ -53,10 +48,17 @@ def call(arguments, circumstances):
     return code, *said
 
 
-if __name__ == "__main__":
-    *circumstances, calls = sys.argv[1:]
-    if "homeless" in circumstances:
+def main(*words):
+    """Load the command line, make the calls, and print what each ended with."""
+    *circumstances, calls = words
+    if "homeless" in circumstances:  # from the start, as for who has no home
         os.environ.pop("HOME", None)
         pwd.getpwuid = no_entry
-    ended = [call(arguments, circumstances) for arguments in json.loads(calls)]
-    print(json.dumps(ended))
+    cli = importlib.import_module("companion.cli")
+    for module in cli.MODULES:
+        importlib.import_module(f"companion.cli.{module}")
+    print(json.dumps([call(cli, arguments, circumstances) for arguments in json.loads(calls)]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

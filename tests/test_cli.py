@@ -140,7 +140,9 @@ def test_train_keeps_a_run_and_prints_it(tmp_path):
     assert found["asked"]["data"] == "digits"
     assert (tmp_path / found["folder"] / "model.keras").exists()
     # TensorFlow's own messages do not reach the reader: our lines are all there is.
-    assert all(line.startswith("epoch ") for line in first.stderr.splitlines()), first.stderr
+    resized, *epochs = first.stderr.splitlines()
+    assert resized.startswith("digits: 8×8×1 becomes 28×28×1")
+    assert all(line.startswith("epoch ") for line in epochs), first.stderr
     second = companion("train", "lenet5", "--epochs", "1", folder=tmp_path)
     assert "lenet5-digits-seed0-2" in second.stdout
     assert "test accuracy" in second.stdout

@@ -271,6 +271,7 @@ STRANGE = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("value_id", STRANGE)
 def test_whatever_comes_is_compared_in_bounded_time_and_text_and_fails(value_id):
     """For exercises of the book, drawn by the value's name, in the judge's own process."""
@@ -281,7 +282,7 @@ def test_whatever_comes_is_compared_in_bounded_time_and_text_and_fails(value_id)
         assert key.mistaken is not None  # worked out before the clock runs
         began = time.process_time()
         verdict = key.verdict([Returned(copied(value))] * len(key.cases))
-        assert time.process_time() - began < 2, one
+        assert time.process_time() - began < 5, one
         assert verdict.status is Status.FAIL, one
         assert len(verdict.message) <= 1_000
         assert len(verdict.details) <= 6_000

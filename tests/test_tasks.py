@@ -318,21 +318,21 @@ def stack(*last, inputs=(5,)):
 @pytest.mark.parametrize(
     ("last", "task"),
     [
-        ([layers.Dense(3), layers.Dropout(0.1)], "classes from logits"),
-        ([layers.Dense(3), layers.BatchNormalization()], "classes from logits"),
-        ([layers.Dense(3), layers.Activation("linear")], "classes from logits"),
-        ([layers.Dense(3, "log_softmax")], "classes from logits"),
-        ([stack(layers.Dense(3), inputs=(8,))], "classes from logits"),
-        ([layers.Dense(3), layers.Lambda(lambda x: 2 * x)], "classes from logits"),
-        ([layers.Dense(3), layers.Softmax()], "classes"),
-        ([layers.Dense(3, "softmax"), layers.Reshape((3,))], "classes"),
-        ([stack(layers.Dense(3, "softmax"), inputs=(8,))], "classes"),
-        ([layers.Dense(3), layers.Lambda(keras.ops.softmax)], "classes"),
-        ([layers.Dense(3, lambda x: keras.ops.softmax(x))], "classes"),
+        (lambda: [layers.Dense(3), layers.Dropout(0.1)], "classes from logits"),
+        (lambda: [layers.Dense(3), layers.BatchNormalization()], "classes from logits"),
+        (lambda: [layers.Dense(3), layers.Activation("linear")], "classes from logits"),
+        (lambda: [layers.Dense(3, "log_softmax")], "classes from logits"),
+        (lambda: [stack(layers.Dense(3), inputs=(8,))], "classes from logits"),
+        (lambda: [layers.Dense(3), layers.Lambda(lambda x: 2 * x)], "classes from logits"),
+        (lambda: [layers.Dense(3), layers.Softmax()], "classes"),
+        (lambda: [layers.Dense(3, "softmax"), layers.Reshape((3,))], "classes"),
+        (lambda: [stack(layers.Dense(3, "softmax"), inputs=(8,))], "classes"),
+        (lambda: [layers.Dense(3), layers.Lambda(keras.ops.softmax)], "classes"),
+        (lambda: [layers.Dense(3, lambda x: keras.ops.softmax(x))], "classes"),
     ],
 )
 def test_what_a_model_ends_in_is_found_behind_layers_that_change_no_number(last, task):
-    assert task_for(stack(*last), Dataset.from_arrays(X, KINDS)).name == task
+    assert task_for(stack(*last()), Dataset.from_arrays(X, KINDS)).name == task
 
 
 def test_pooled_logits_and_operations_are_read_off_the_graph_and_not_off_the_list_of_layers():
