@@ -7,11 +7,12 @@ import keras
 from keras import layers
 
 from companion.errors import UnknownNameError
+from companion.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
 
 CELLS: dict[str, type[layers.Layer]] = {
-    "SimpleRNN": layers.SimpleRNN,
-    "LSTM": layers.LSTM,
-    "GRU": layers.GRU,
+    "SimpleRNN": SimpleRNN,
+    "LSTM": LSTM,
+    "GRU": GRU,
 }
 
 
@@ -71,7 +72,7 @@ def recurrent_classifier(
         states = every_step or number < len(units)
         if both_ways:
             inner = kind(size, return_sequences=states)
-            x = layers.Bidirectional(inner, name=f"{layer}{number}")(x)
+            x = Bidirectional(inner, name=f"{layer}{number}")(x)
         else:
             x = kind(size, return_sequences=states, name=f"{layer}{number}")(x)
     return keras.Model(sequences, class_probabilities(x, classes, dropout), name=name)

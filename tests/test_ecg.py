@@ -592,3 +592,109 @@ def test_the_shipped_weights_are_small_and_have_a_record():
     record = json.loads(WEIGHTS.with_suffix(".json").read_text())
     assert record["chapter"] == "ecg"
     assert 0 < record["thresholds"]["recording"] < 1
+
+
+# ---- five folds ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dealt(synthetic):
+    """The made-up recordings, dealt for each of the five folds, by name."""
+    from chapters.ecg import folds
+
+    deals = [folds.dealt(synthetic, fold) for fold in range(folds.FOLDS)]
+    return [[set(getattr(deal, part).names) for part in SPLITS] for deal in deals]
+
+
+def test_every_recording_is_tested_in_one_fold_and_lies_in_one_part_of_each(dealt, synthetic):
+    count = sum(len(getattr(synthetic, part)) for part in SPLITS)
+    for parts in dealt:
+        assert len(set.union(*parts)) == sum(map(len, parts)) == count
+    assert sorted(name for *_, test in dealt for name in test) == sorted(set.union(*dealt[0]))
+
+
+def test_who_is_tested_does_not_depend_on_who_else_is_there(synthetic):
+    from chapters.ecg import folds
+
+    named = [replace(getattr(synthetic, part), names=tuple(f"{part}{k}" for k in range(
+        len(getattr(synthetic, part))))) for part in SPLITS]  # fmt: skip
+    data = replace(synthetic, **dict(zip(SPLITS, named, strict=True)))
+    whole = folds.dealt(data, 2)
+    fewer = folds.dealt(replace(data, train=data.train[::3]), 2)
+    for part in SPLITS:
+        assert set(getattr(fewer, part).names) <= set(getattr(whole, part).names)
+
+
+def test_the_challenges_score_is_the_mean_f1_of_three_classes_as_scikit_learn_has_it():
+    from sklearn.metrics import f1_score
+
+    from chapters.ecg import folds
+
+    rng = np.random.default_rng(0)
+    truth, called = rng.integers(4, size=(2, 300))
+    each = f1_score(truth, called, average=None)[:3]
+    found = folds.challenge_scores(truth, called)
+    assert list(found.values()) == pytest.approx([*each, each.mean()])
+    low, high = folds.interval(truth, called, 200)
+    assert low < found["challenge_f1"] < high
+
+
+def test_offsets_undo_a_training_that_saw_the_rare_classes_too_often():
+    from chapters.ecg import folds
+
+    rng = np.random.default_rng(0)
+    truth = rng.choice(4, 600, p=(0.6, 0.1, 0.27, 0.03))
+    said = np.eye(4)[truth] + rng.normal(0, 0.6, (600, 4))
+    wrong = said + np.array([0, 1.0, 0, 1.0])
+    offsets = folds.best_offsets(wrong, truth)
+    assert offsets[1] < -0.5
+    assert offsets[3] < -0.5
+    before, after = (
+        folds.challenge_scores(truth, (wrong + one).argmax(1))["challenge_f1"]
+        for one in (0, offsets)
+    )
+    assert after > before + 0.05
+
+
+def test_a_recording_without_a_window_is_called_normal():
+    from chapters.ecg import folds
+
+    said = folds.rhythms(np.array([[0.1, 0.7, 0.1, 0.1]] * 2), np.array([1, 1]), 2)
+    assert said.argmax(1).tolist() == [0, 1]
+    assert np.exp(said[1]) == pytest.approx([0.1, 0.7, 0.1, 0.1])
+
+
+def test_a_row_of_a_fold_takes_its_thresholds_from_the_training_part_alone(monkeypatch, tmp_path):
+    """The tested recordings' answers change its scores, and never the thresholds."""
+    from chapters.ecg import folds, studies
+
+    monkeypatch.chdir(tmp_path)
+    of = studies.Fold(True, fold=1)
+    rng, asked = np.random.default_rng(0), []
+    kept = folds.best_offsets
+    monkeypatch.setattr(folds, "best_offsets", lambda said, y: asked.append(said) or kept(said, y))
+
+    def opinions(spread):
+        draws = {
+            part: rng.normal(0, spread if part == "test" else 0.4, (len(of.truth(part)), 4))
+            for part in studies.PARTS
+        }
+        said = {part: np.exp(2 * np.eye(4)[of.truth(part)] + draws[part]) for part in draws}
+        said = {part: one / one.sum(1, keepdims=True) for part, one in said.items()}
+        if asked:
+            said["validation"] = first["validation"]
+        return said, {"seconds": 1.0}
+
+    first, _ = opinions(0.1)
+    rows = []
+    for found in (first, opinions(3.0)[0] | {"validation": first["validation"]}):
+        monkeypatch.setattr(studies, "opinions", lambda *_, found=found: (found, {"seconds": 1.0}))
+        rows.append(studies.scored("cnn", of, 20))
+    assert np.array_equal(*asked)
+    assert rows[0]["challenge_f1"] > 0.95 > rows[1]["challenge_f1"]
+    assert rows[0]["recordings_tested"] == len(of.data.test)
+    assert all(
+        row[f"{one}_low"] <= row[one] <= row[f"{one}_high"]
+        for row in rows
+        for one in ("challenge_f1", "recording_roc_auc", "window_f1")
+    )

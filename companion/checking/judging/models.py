@@ -12,7 +12,7 @@ from typing import Any
 from companion.checking.authoring.cases import Array, Outcome, Returned
 from companion.checking.authoring.codec import decode, encode
 from companion.checking.authoring.models import ModelCase
-from companion.checking.judging.isolation import LostError, Sandbox, Worker
+from companion.checking.judging.runner import LostError, Runner, Start
 
 
 @dataclass(slots=True)
@@ -20,11 +20,11 @@ class Models:
     """Computes what models that were received compute.
 
     Args:
-        sandbox: What to shut its process in with.
+        start: Starts its process.
     """
 
-    sandbox: Sandbox
-    _worker: Worker | None = None
+    start: Start
+    _worker: Runner | None = None
 
     def warm(self) -> None:
         """Start the process, so that it is ready when a model comes.
@@ -33,7 +33,7 @@ class Models:
             LostError: If the system does not let it start.
         """
         if self._worker is None:
-            self._worker = Worker(self.sandbox, keras=True)
+            self._worker = self.start(True)
 
     def ready(self) -> None:
         """Wait until the process can take a model.

@@ -1,0 +1,174 @@
+"""The glossary where its terms stand: each page explains a term at its first mention."""
+
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.postprocessors import Postprocessor
+from markdown.treeprocessors import Treeprocessor
+
+import chapters
+
+ENTRY = re.compile(r"^(\*\*[^\n]+?\*\*.*?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+# Where a term is explained already, leads elsewhere, or is no word of the text.
+APART = {
+    "a",
+    "abbr",
+    "autoref",
+    "code",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "pre",
+    "script",
+    "strong",
+    "svg",
+}
+PARAGRAPHS = {"p", "li"}
+
+
+@functools.cache
+def glossary() -> dict[str, tuple[str, str]]:
+    """Return what the glossary says of each term in small letters: its entry's name, and the text.
+
+    >>> glossary()["logits"]
+    ('logits', 'Logits: the scores before a softmax.')
+    >>> glossary()["invariant"][0]
+    'equivariant'
+    """
+    page = (Path(chapters.__path__[0]) / "glossary.md").read_text(encoding="utf-8")
+    found: dict[str, tuple[str, str]] = {}
+    for entry in ENTRY.findall(page):
+        names = [name.lower() for name in re.findall(r"\*\*(.+?)\*\*", entry)]
+        short = re.findall(r"^\*\*.+?\*\*, ([A-Z]{3,}):", entry)
+        text = re.sub(r" \(\[[^()]*\]\)|\*\*", "", " ".join(entry.split()))
+        for name in [*names, *(one.lower() for one in short)]:
+            found.setdefault(name, (slug(names[0]), text))
+    return found
+
+
+def slug(name: str) -> str:
+    """Return the anchor of a term, e.g. ``cross-entropy``."""
+    return re.sub(r"\W+", "-", name.lower())
+
+
+class Explainer(Treeprocessor):  # type: ignore[misc]
+    """Marks each term at its first mention; gives each entry of the glossary an anchor."""
+
+    def run(self, root: Element) -> None:
+        """Change the page in place."""
+        # What a page prints while it is built is no text of its author.
+        if hasattr(self.md, "_original_md"):
+            return
+        title = root.find("h1")
+        if title is not None and title.text == "Glossary":
+            for paragraph in root.iter("p"):
+                first = paragraph.find("strong")
+                if first is not None and not paragraph.text:
+                    paragraph.set("id", f"term-{slug(first.text or '')}")
+            return
+        unseen = dict(glossary())
+        for paragraph in _paragraphs(root):
+            _explain(paragraph, unseen)
+
+
+def _paragraphs(element: Element) -> Iterator[Element]:
+    for child in element:
+        if child.tag in PARAGRAPHS:
+            yield child
+        if child.tag not in APART:
+            yield from _paragraphs(child)
+
+
+def _explain(element: Element, unseen: dict[str, tuple[str, str]]) -> None:
+    """Mark in an element what was not seen before on the page, and take it off that list."""
+    element.text, marks = _marked(element.text, unseen)
+    element[:0] = marks
+    for child in list(element)[len(marks) :]:
+        if child.tag == "strong":
+            # Said in bold, a term is explained right here.
+            _forget(_plain(child), unseen)
+        elif child.tag not in APART | PARAGRAPHS and child.get("class") != "arithmatex":
+            _explain(child, unseen)
+        child.tail, marks = _marked(child.tail, unseen)
+        place = list(element).index(child) + 1
+        element[place:place] = marks
+
+
+def _marked(text: str | None, unseen: dict[str, tuple[str, str]]) -> tuple[str, list[Element]]:
+    """Return a text up to its first mark, and the marks, each with the text that follows it."""
+    marks: list[Element] = []
+    head, rest = "", text or ""
+    while rest and (match := _pattern(tuple(unseen)).search(rest)):
+        name, said = unseen[_singular(match[0].lower(), unseen)]
+        mark = Element("abbr", {"class": "term", "title": said, "data-term": name})
+        mark.text = match[0]
+        if marks:
+            marks[-1].tail = rest[: match.start()]
+        else:
+            head = rest[: match.start()]
+        marks.append(mark)
+        rest = rest[match.end() :]
+        _forget(match[0].lower(), unseen)
+    if not marks:
+        return rest, []
+    marks[-1].tail = rest
+    return head, marks
+
+
+@functools.lru_cache(maxsize=1)
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    # The longest first: a learning rate is no rate.
+    ordered = sorted(names, key=len, reverse=True)
+    either = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in ordered)
+    return re.compile(rf"(?<![\w-])(?:{either or '(?!)'})s?(?![\w-])", re.IGNORECASE)
+
+
+def _singular(name: str, known: dict[str, tuple[str, str]]) -> str:
+    name = " ".join(name.split())
+    return name if name in known else name.removesuffix("s")
+
+
+def _forget(name: str, unseen: dict[str, tuple[str, str]]) -> None:
+    """Take a term off the list, and every other name of its entry."""
+    name = _singular(name.strip(" ,.:").lower(), unseen)
+    if name in unseen:
+        entry = unseen[name][0]
+        for other in [one for one, (of, _) in unseen.items() if of == entry]:
+            del unseen[other]
+
+
+def _plain(element: Element) -> str:
+    return "".join(element.itertext())
+
+
+class Quiet(Postprocessor):  # type: ignore[misc]
+    """Keeps listings out of the search: a word is sought where it is explained."""
+
+    def run(self, text: str) -> str:
+        """Return the page with its listings marked for the search's index."""
+        return text.replace(
+            '<div class="highlight"', '<div data-search-exclude="" class="highlight"'
+        )
+
+
+class Terms(Extension):  # type: ignore[misc]
+    """The extension that `mkdocs.yml` names."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        """Mark terms once inline elements are known; mark listings once they stand on the page."""
+        md.treeprocessors.register(Explainer(md), "terms", 14)
+        md.postprocessors.register(Quiet(md), "quiet_listings", 5)
+
+
+def makeExtension(**settings: Any) -> Terms:  # noqa: N802
+    """Return the extension; Python-Markdown asks for it by this name."""
+    return Terms(**settings)
