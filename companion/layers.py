@@ -7,12 +7,11 @@ import keras
 from keras import layers
 
 from companion.errors import UnknownNameError
-from companion.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
 
 CELLS: dict[str, type[layers.Layer]] = {
-    "SimpleRNN": SimpleRNN,
-    "LSTM": LSTM,
-    "GRU": GRU,
+    "SimpleRNN": layers.SimpleRNN,
+    "LSTM": layers.LSTM,
+    "GRU": layers.GRU,
 }
 
 
@@ -72,7 +71,7 @@ def recurrent_classifier(
         states = every_step or number < len(units)
         if both_ways:
             inner = kind(size, return_sequences=states)
-            x = Bidirectional(inner, name=f"{layer}{number}")(x)
+            x = layers.Bidirectional(inner, name=f"{layer}{number}")(x)
         else:
             x = kind(size, return_sequences=states, name=f"{layer}{number}")(x)
     return keras.Model(sequences, class_probabilities(x, classes, dropout), name=name)

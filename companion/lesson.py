@@ -4,7 +4,6 @@ import ast
 import contextlib
 import importlib
 import io
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,27 +115,7 @@ def text(chapter: str) -> str:
     return "\n".join(file.read_text(encoding="utf-8") for file in page_files(chapter))
 
 
-def address() -> str:
-    """Return where the book's repository lies, which whoever publishes it says by a setting.
-
-    The setting is ``REPOSITORY``, e.g. ``https://github.com/someone/companion``.
-    """
-    return os.environ.get("REPOSITORY", "").rstrip("/")
-
-
-def install_cell() -> str:
-    """Return a notebook's first cell: it installs the book where it is missing, as on Colab."""
-    source = f"git+{address()}" if address() else "."
-    hint = "" if address() else "  # the folder of your clone"
-    return (
-        "import importlib.util\nimport subprocess\nimport sys\n\n"
-        f'SOURCE = "{source}"{hint}\n'
-        'if not importlib.util.find_spec("companion"):\n'
-        '    subprocess.run([sys.executable, "-m", "pip", "install", "-q", SOURCE], check=True)'
-    )
-
-
-def notebook(chapter: str, *, outputs: bool = False) -> dict[str, Any]:
+def notebook(chapter: str) -> dict[str, Any]:
     """Return a chapter's pages, in order, as one notebook of format 4.
 
     Prose becomes Markdown and code becomes cells to run. A listing of the chapter's files is a cell
@@ -144,10 +123,8 @@ def notebook(chapter: str, *, outputs: bool = False) -> dict[str, Any]:
 
     Args:
         chapter: The chapter's name.
-        outputs: Whether cells come with what the site's blocks print; those are run for it.
     """
     written = text(chapter)
-    sessions: dict[str, dict[str, Any]] = {}
     cells: list[dict[str, Any]] = []
     prose, end = "", 0
     for fence in FENCE.finditer(written):
@@ -155,48 +132,18 @@ def notebook(chapter: str, *, outputs: bool = False) -> dict[str, Any]:
         end = fence.end()
         info, body = fence["info"], fence["body"]
         if info == "python" or info.startswith('python exec="true"'):
-            session = re.search(r'session="([^"]+)"', info)
-            scope = sessions.setdefault(session[1], {}) if session else {}
             if "pages.download" in body:
-                if outputs:
-                    _import(body, scope)
                 continue
             _add(cells, "markdown", for_notebook(prose))
             _add(cells, "code", _runnable(info, body))
-            if outputs and "pages.code(" in body:
-                _import(body, scope)
-            elif outputs and "exec" in info:
-                cells[-1]["outputs"] = _outputs(info, body, scope)
             prose = ""
         else:
             prose += fence[0]
     _add(cells, "markdown", for_notebook(prose + written[end:]))
-    installed: list[dict[str, Any]] = []
-    _add(installed, "code", install_cell())
-    cells[1:1] = installed  # under the title
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     for number, cell in enumerate(cells):
         cell["id"] = f"{chapter}-{number}"
     return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-
-
-def _import(body: str, scope: dict[str, Any]) -> None:
-    """Run the imports of a block: later blocks of its session build on them."""
-    imports: list[ast.stmt] = [
-        one for one in ast.parse(body).body if isinstance(one, ast.Import | ast.ImportFrom)
-    ]
-    exec(compile(ast.Module(imports, []), "<a page>", "exec"), scope)
-
-
-def _outputs(info: str, body: str, scope: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a block prints, as the output of its cell."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(body, "<a page>", "exec"), scope)
-    kind = "html" if 'html="true"' in info else "markdown"
-    said = printed.getvalue()
-    said = said if kind == "html" else for_notebook(said)
-    data = {f"text/{kind}": said, "text/plain": ""}
-    return [{"output_type": "display_data", "data": data, "metadata": {}}] if said.strip() else []
 
 
 def for_notebook(markdown: str) -> str:

@@ -3,7 +3,6 @@
 import base64
 import copy
 import csv
-import functools
 import gzip
 import html
 import inspect
@@ -17,7 +16,7 @@ from companion import catalogue, data_files
 from companion.checking.authoring.cases import entry as shown
 from companion.checking.authoring.exercise import Exercise, exercises_in
 from companion.datasets import known
-from companion.lesson import address, notebook, page_files, sections, text
+from companion.lesson import notebook, page_files, sections, text
 from companion.listing import as_markdown, listing
 from companion.mathematics import mathml
 from companion.plots import panels
@@ -29,13 +28,7 @@ if TYPE_CHECKING:
 
 # A listing of more lines is folded.
 SHORT = 25
-# The most letters of a packed notebook: it is part of a page, which may weigh 700 kB.
-PACKED = 80_000
 
-ALL_AT_ONCE = (
-    "Write them all into a file of your own, and check what you wrote, "
-    "once [the companion is installed](../index.html#install):"
-)
 LECTURES = {
     "A": "CS3244 Machine Learning, week 10",
     "B": "Introduction to Machine Learning, chapter 12",
@@ -46,48 +39,19 @@ LECTURES = {
 
 
 def chapter_map() -> str:
-    """Return the chapters in order, as cards: picture, question, and the decks that treat it."""
-    cards = "".join(
-        f'<li><span class="picture">{_picture(entry)}</span>'
-        f'<p><a href="{entry.name}/index.html">'
-        f"<b>{entry.card.number} {html.escape(entry.card.title)}</b></a></p>"
-        f"<p>{html.escape(entry.card.question)}</p>"
-        f'<p class="decks">Lectures {" ".join(entry.card.lectures)}</p></li>'
-        for entry in catalogue.discover()
-    )
-    decks = "".join(f"<li><b>{deck}</b> {name}</li>" for deck, name in LECTURES.items())
-    return f'<ul class="cards">{cards}</ul><ul class="decks">{decks}</ul>'
-
-
-def _picture(entry: catalogue.Entry) -> str:
-    """Return a chapter's ``picture.svg``; one that has none gets its number."""
-    file = entry.folder / "picture.svg"
-    if file.is_file():
-        return file.read_text(encoding="utf-8").strip()
-    number = f'<text x="60" y="42" text-anchor="middle" font-size="34">{entry.card.number}</text>'
-    return f'<svg viewBox="0 0 120 60" fill="currentColor" aria-hidden="true">{number}</svg>'
-
-
-def report() -> str:
-    """Return where a slip is reported: an address, where ``REPOSITORY`` names one."""
-    if not (repository := address()):
-        return "Tell whoever gave you this book: the page, the sentence, and what it should say."
-    return (
-        f"[Open an issue]({repository}/issues/new) at [the repository]({repository}): the "
-        "page, the sentence, and what it should say."
-    )
-
-
-def install() -> str:
-    """Return how to install the companion, from ``REPOSITORY`` where that names an address."""
-    where, clone = "In a clone of the repository, with Python 3.11 to 3.13:", ""
-    if repository := address():
-        where = f"With Python 3.11 to 3.13, from [its repository]({repository}):"
-        clone = f"git clone {repository} lecture-companion\ncd lecture-companion\n"
-    return (
-        f"{where}\n\n```bash\n{clone}python -m venv .venv\n. .venv/bin/activate\n"
-        f"pip install .\ncompanion train lenet5\n```"
-    )
+    """Return the decks, then the chapters in order: the question of each, and its decks."""
+    lines = [
+        *(f"**{deck}** {name}  " for deck, name in LECTURES.items()),
+        "",
+        f"| chapter | the question it answers | {' | '.join(LECTURES)} |",
+        "|---|---|" + ":-:|" * len(LECTURES),
+    ]
+    for entry in catalogue.discover():
+        card = entry.card
+        marks = " | ".join("●" if deck in card.lectures else " " for deck in LECTURES)
+        title = f"{card.number} [{card.title}]({entry.name}/index.html)"
+        lines.append(f"| {title} | {card.question} | {marks} |")
+    return "\n".join(lines)
 
 
 def references() -> str:
@@ -142,7 +106,6 @@ def folded(title: str, body: str, kind: str = "abstract") -> str:
     return f'??? {kind} "{title}"\n\n{textwrap.indent(body, "    ")}'
 
 
-@functools.cache
 def figure(draw: Callable[[], "Figure"]) -> str:
     """Return a figure as HTML: its panels, its number in the chapter, and what it finds.
 
@@ -185,7 +148,6 @@ def _typeset(title: str) -> str:
     return "".join(typeset).replace("\n", "<br>")
 
 
-@functools.cache
 def results(name: str) -> str:
     """Return the recorded results of a study: a table of its levels, and the verdict.
 
@@ -222,9 +184,6 @@ def exercise(name: str) -> str:
     hints = ""
     for number, hint in reversed(list(enumerate(one.hints, 1))):
         hints = folded(f"Hint {number} of {len(one.hints)}", f"{hint}\n\n{hints}", "question")
-    keras, terminal = "", ""
-    if one.builds_model:
-        keras, terminal = ' data-keras=""', "A model of Keras is checked in the terminal. "
     signature = one.stub.partition('    """')[0].rstrip()
     parts = [
         # markdown-exec gives every id a prefix but those of raw HTML.
@@ -233,7 +192,7 @@ def exercise(name: str) -> str:
         _copied(signature, one.stub),
         _example(one),
         hints,
-        f'<div data-exercise="{name}"{keras} markdown>\n\n{terminal}'
+        f'<div data-exercise="{name}" markdown>\n\n'
         f"Write it into the file that `companion start {chapter}` makes, and check it:\n\n"
         f"```bash\ncompanion check {chapter}.py --only {one.name}\n```\n\n</div>\n\n</div>",
     ]
@@ -280,16 +239,12 @@ def exercises(chapter: str) -> str:
         items.append(f"- {title}: {' '.join(task.split())}")
     begin = f"```bash\ncompanion start {chapter}\ncompanion check {chapter}.py\n```"
     return "\n".join(
-        [*items, "", f'<div data-answers="{chapter}"></div>', "", ALL_AT_ONCE, "", begin]
+        [*items, "", "Write them all into a file of your own, and check what you wrote:", "", begin]
     )
 
 
 def slides() -> str:
-    """Return, deck by deck, where the book treats each slide.
-
-    Raises:
-        ValueError: If no section names one of them.
-    """
+    """Return, deck by deck, where the book treats each slide, and which it does not treat yet."""
     places: dict[str, list[str]] = {}
     for entry in catalogue.discover():
         for section in sections(entry.name):
@@ -299,8 +254,6 @@ def slides() -> str:
                 places.setdefault(row, []).append(link)
     with (data_files.data_folder() / "slides.csv").open(encoding="utf-8", newline="") as opened:
         _, *titles = csv.reader(opened)
-    if missing := [number for number, _ in titles if number not in places]:
-        raise ValueError(f"No section says <!-- slide: {' '.join(missing)} --> under its heading.")
     lines: list[str] = []
     for deck, name in LECTURES.items():
         lines += [
@@ -311,13 +264,14 @@ def slides() -> str:
         ]
         for number, title in titles:
             if number.startswith(deck):
-                lines.append(f"| {number} | {title} | {'<br>'.join(places[number])} |")
+                where = "<br>".join(places.get(number, ())) or "not yet"
+                lines.append(f"| {number} | {title} | {where} |")
         lines.append("")
     return "\n".join(lines)
 
 
 def download(chapter: str) -> str:
-    """Return what a lesson also is: a Jupyter notebook, a page of reference, slides.
+    """Return a link that holds the lesson as a Jupyter notebook, and one to its reference.
 
     The notebook is made just now, and packed to a third of its size; `assets/book.js` unpacks it
     for whoever follows the link.
@@ -325,30 +279,14 @@ def download(chapter: str) -> str:
     Args:
         chapter: The chapter's name.
     """
+    text = json.dumps(notebook(chapter), ensure_ascii=False)
+    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
     return (
         f'<a class="md-button" download="{chapter}.ipynb.gz" '
-        f'href="data:application/gzip;base64,{_packed(chapter)}">'
+        f'href="data:application/gzip;base64,{packed}">'
         "Take this lesson with you as a Jupyter notebook</a> "
-        '<a class="md-button" href="reference.html">Its functions</a> '
-        '<button type="button" class="md-button" data-slides="">As slides (d)</button>'
+        '<a class="md-button" href="reference.html">Its functions</a>'
     )
-
-
-@functools.cache
-def _packed(chapter: str) -> str:
-    """Return a chapter's notebook, packed: the same for each of its pages.
-
-    Of outputs too many for a page, the largest are left to who runs their cells.
-    """
-    made = notebook(chapter, outputs=True)
-    shown = [cell for cell in made["cells"] if cell.get("outputs")]
-    shown.sort(key=lambda cell: len(str(cell["outputs"])))
-    while True:
-        text = json.dumps(made, ensure_ascii=False)
-        packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-        if len(packed) <= PACKED or not shown:
-            return packed
-        shown.pop()["outputs"] = []
 
 
 def data_cards() -> str:

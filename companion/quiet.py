@@ -71,8 +71,6 @@ class QuietTensorFlow:
 
 def install() -> None:
     """Make every later `import tensorflow` of this process a quiet one."""
-    if "jax" in sys.modules and os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "1":
-        del os.environ["TF_CPP_MIN_LOG_LEVEL"]  # JAX's own default, which lets much through
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice on retracing, above all
     if QuietTensorFlow not in sys.meta_path:

@@ -1,20 +1,15 @@
 """What several test files need: an instructor's own file of exercises, and the built site."""
 
 import fcntl
-import functools
-import http.server
-import importlib.util
 import os
 import random
 import subprocess
 import sys
 import textwrap
-import threading
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from browsing import CHROMIUM, FLAGS, Server
 
 DRAW = os.environ.get("COMPANION_DRAW", "")
 collect_ignore = ["toy"]  # a chapter for test_own_chapter.py
@@ -136,40 +131,13 @@ def site(tmp_path_factory, worker_id):
     return folder
 
 
-@pytest.fixture(scope="session")
-def address(site):
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Server, directory=site)
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def axe():
-    """The source of axe, which looks for what keeps people out."""
-    package = importlib.util.find_spec("axe_playwright_python")
-    return (Path(package.origin).parent / "axe.min.js").read_text(encoding="utf-8")
-
-
 def build(folder):
-    """Build the site into `folder`, with Python in its pages where COMPANION_PYODIDE has it."""
+    """Build the site into `folder`."""
     nowhere = "http://127.0.0.1:9"
     draft = folder.with_suffix(".draft")
     built = subprocess.run(
-        [sys.executable, "-m", "companion", "site", draft],
+        # Told to be quiet, MkDocs counts no warnings, and is strict about nothing.
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", draft],
         cwd=Path(__file__).parents[1],
         env={**os.environ, "http_proxy": nowhere, "https_proxy": nowhere},
         capture_output=True,

@@ -1,6 +1,5 @@
 """The gates of the site: each reads what was built, or the code, and names all that is wrong."""
 
-import ast
 import csv
 import re
 from collections import Counter
@@ -63,8 +62,7 @@ class Page(HTMLParser):
         )
         if tag == "img" and not given.get("alt"):
             self.unsaid.append(f"<img src={given.get('src')!r}>")
-        decoration = given.get("aria-hidden") == "true"
-        if tag in ("svg", "canvas") and not (around or decoration or given.get("aria-label")):
+        if tag in ("svg", "canvas") and not (around or given.get("aria-label")):
             self.unsaid.append(f"<{tag}>")
 
     def handle_endtag(self, tag):
@@ -261,11 +259,10 @@ def marks_of_nothing(files):
                 ],
                 "slide": [n for n in re.split(r"[,\s]+", named.strip()) if n not in slides],
                 "source": [],
-                "is": [],
             }.get(kind, [kind])
             if unknown or not named.strip():
-                advice = "a mark is from: RECORD, source: WORK, is: EXPRESSION, slide: ROW."
-                complaints.append(_at(file, prose, match.start(), f"{advice} Received: {match[0]}"))
+                advice = f"a mark is from: RECORD, source: WORK, slide: ROW. Received: {match[0]}"
+                complaints.append(_at(file, prose, match.start(), advice))
     return complaints
 
 
@@ -333,73 +330,6 @@ def other_letters(files):
     return complaints
 
 
-GREEK = (
-    r"\\(?:alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho"
-    r"|sigma|tau|phi|varphi|chi|psi|omega|ell|Gamma|Delta|Theta|Lambda|Sigma|Phi|Psi|Omega)\b"
-)
-
-
-def letters_in(tex):
-    r"""The letters of a formula; words and indices are none.
-
-    >>> sorted(letters_in(r"\tilde h_t = \tanh(W_f x + \text{a word}) \cdot \eta"))
-    ['W', '\\eta', 'h', 'x']
-    """
-    tex = re.sub(r"\\(?:text|operatorname|mathrm|begin|end)\*?\{[^}]*\}", " ", tex)
-    greek = set(re.findall(GREEK, tex))
-    tex = re.sub(r"\\[A-Za-z]+|_\{?[A-Za-z]+\}?", " ", tex)
-    return greek | set(re.findall(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", tex))
-
-
-def letters_nobody_introduced(files):
-    """Letters of formulas that neither the page of notation has nor their page has by themselves.
-
-    A page introduces a letter of its own where it stands alone: ``among $K$ classes``.
-    """
-    notation = data_files.data_folder().parent / "chapters" / "notation.md"
-    known = letters_in(" ".join(FORMULA.findall(notation.read_text(encoding="utf-8"))))
-    complaints = []
-    for file, _, prose in _read(files):
-        formulas = list(FORMULA.finditer(MARK.sub(" ", prose)))
-        alone = {
-            letter
-            for formula in formulas
-            if len(found := letters_in(formula[0])) == 1 and "=" not in formula[0]
-            for letter in found
-        }
-        for letter in sorted({one for formula in formulas for one in letters_in(formula[0])}):
-            if letter not in known | alone:
-                place = next(one.start() for one in formulas if letter in letters_in(one[0]))
-                advice = f"${letter}$ is not on the page of notation: say there what it is"
-                complaints.append(_at(file, prose, place, advice))
-    return complaints
-
-
-# What a matrix of weights meets in from-scratch code: U an input, W a state.
-MEETS = {"U": r"\bh\b|state|memory", "W": r"\bx\b|inputs?\b"}
-
-
-def matrices_turned_round(file):
-    """Products in which U meets a state or W an input, in code that has both letters."""
-    text = file.read_text(encoding="utf-8")
-    products = [
-        node
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)
-    ]
-    sides = [(node, ast.unparse(node.left), ast.unparse(node.right)) for node in products]
-    named = re.compile(r"(?<![A-Za-z])([UW])(?![A-Za-z])")
-    used = {letter for _, *both in sides for side in both for letter in named.findall(side)}
-    complaints = []
-    for node, left, right in sides:
-        for one, other in ((left, right), (right, left)):
-            for letter in named.findall(one) if used == {"U", "W"} else ():
-                if not named.search(other) and re.search(MEETS[letter], other):
-                    where = f"{file.parent.name}/{file.name}:{node.lineno}"
-                    complaints.append(f"{where}: {letter} meets {other}: U is for inputs, W for h")
-    return complaints
-
-
 def included_otherwise(files):
     """Code that is shown in another way than by `pages.code`."""
     return [
@@ -417,7 +347,6 @@ PAGE_GATES = (
     pages_too_long,
     missing_parts,
     other_letters,
-    letters_nobody_introduced,
     included_otherwise,
 )
 

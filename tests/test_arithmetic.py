@@ -23,57 +23,53 @@ pytestmark = [pytest.mark.slow, needs_node]
 
 @st.composite
 def walks(draw):
-    """A kernel over one to three channels, and numbers to two digits, as a reader types them."""
+    """A layer with one channel, any sizes, and numbers to two digits, as a reader types them."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     size = draw(st.tuples(st.integers(1, 8), st.integers(1, 8)))
     window = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
-    channels = draw(st.integers(1, 3))
     return {
-        "x": rng.normal(size=(channels, *size)).round(2).tolist(),
-        "w": rng.normal(size=(channels, *window)).round(2).tolist(),
+        "x": rng.normal(size=size).round(2).tolist(),
+        "w": rng.normal(size=window).round(2).tolist(),
         "padding": draw(st.integers(0, 3)),
         "stride": draw(st.integers(1, 4)),
-        "dilation": draw(st.integers(1, 3)),
     }
 
 
 @given(st.lists(walks(), min_size=20, max_size=20))
 @settings(max_examples=5, deadline=None)
 def test_the_stepper_computes_what_the_chapter_computes(asked):
-    program = """(a, walks) => walks.map(({x, w, ...options}) => {
+    program = """(a, walks) => walks.map(({x, w, padding, stride}) => {
         try {
-            return { shape: a.mapShape(x, w, options), map: a.featureMap(x, w, options) };
+            return { shape: a.mapShape(x, w, padding, stride),
+                     map: a.featureMap(x, w, padding, stride) };
         } catch (error) { return { said: error.message }; } })"""
     for walk, received in zip(asked, in_javascript(ARITHMETIC, program, asked), strict=True):
         x, w = np.array(walk.pop("x")), np.array(walk.pop("w"))
         try:
-            images, kernel = np.moveaxis(x, 0, -1)[None], np.moveaxis(w, 0, -1)[..., None]
-            expected = convolution(images, kernel, **walk)
+            expected = convolution(x[None, ..., None], w[..., None, None], **walk)
         except UserError:
             assert "Take a smaller kernel" in received["said"]
             continue
         assert received["shape"] == [
-            output_size(n, k, **walk) for n, k in zip(x.shape[1:], w.shape[1:], strict=True)
+            output_size(n, k, **walk) for n, k in zip(x.shape, w.shape, strict=True)
         ]
         np.testing.assert_allclose(received["map"], expected[0, ..., 0], atol=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("walk", "said"),
+    ("padding", "stride", "said"),
     [
-        ({"stride": 0}, "with 0 the window would not move"),
-        ({"stride": -1}, "The stride is a whole number from 1. Received: -1."),
-        ({"stride": 1.5}, "The stride is a whole number from 1. Received: 1.5."),
-        ({"padding": -1}, "padding"),
-        ({"padding": 0.5}, "padding"),
-        ({"dilation": 0}, "dilation"),
-        ({"dilation": 3}, "a smaller dilation"),
+        (0, 0, "stride"),
+        (0, -1, "stride"),
+        (0, 1.5, "stride"),
+        (-1, 1, "padding"),
+        (0.5, 1, "padding"),
     ],
 )
-def test_a_walk_that_makes_no_sense_is_refused(walk, said):
-    program = """(a, walk) => {
-        try { a.outputSize(5, 3, walk); } catch (e) { return [e.name, e.message]; } }"""
-    name, message = in_javascript(ARITHMETIC, program, walk)
+def test_a_walk_that_makes_no_sense_is_refused(padding, stride, said):
+    program = """(a, [padding, stride]) => {
+        try { a.outputSize(5, 3, padding, stride); } catch (e) { return [e.name, e.message]; } }"""
+    name, message = in_javascript(ARITHMETIC, program, [padding, stride])
     assert name == "RangeError"
     assert said in message
 
@@ -132,28 +128,19 @@ def test_every_map_and_the_products_behind_it_are_those_of_keras(lenet5, digits)
             return {{
                 maps: [answers.C1, answers.S2, answers.C3, answers.S4, answers.C5]
                     .map(({{ data }}) => Array.from(data)).concat([Array.from(answers.F6)]),
-                terms: [behind("C1", 12, 9, 3), behind("C3", 4, 5, 11), behind("C5", 0, 0, 77),
-                    behind("F6", 0, 0, 40),
-                    ...Array.from({{ length: 10 }}, (_, k) => behind("output", 0, 0, k))],
+                terms: [behind("C1", 12, 9, 3), behind("C3", 4, 5, 11)],
             }}; }}""",
         digits[0].ravel().astype(float).tolist(),
     )
     for ours, theirs in zip(received["maps"], expected, strict=True):
         np.testing.assert_allclose(ours, np.ravel(theirs), atol=1e-3)
-    (few, c1), (many, c3), (more, c5), (all_of_c5, f6), *outputs = received["terms"]
-    assert (few, many, more, all_of_c5, outputs[0][0]) == (25, 150, 400, 120, 84)
-    assert max(c5, 0) == pytest.approx(float(expected[4][0, 0, 0, 77]), abs=1e-4)
-    assert max(f6, 0) == pytest.approx(float(expected[5][0, 40]), abs=1e-4)
-    scores = np.array([score for _, score in outputs])
-    shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
-    np.testing.assert_allclose(shares, lenet5(digits[:1])[0], atol=1e-5)
+    (few, c1), (many, c3) = received["terms"]
+    assert (few, many) == (25, 150)
     assert max(c1, 0) == pytest.approx(float(expected[0][0, 12, 9, 3]), abs=1e-3)
     assert max(c3, 0) == pytest.approx(float(expected[2][0, 4, 5, 11]), abs=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("layer", "side"), [("C1", 28), ("S2", 14), ("C3", 10), ("S4", 5), ("C5", 1)]
-)
+@pytest.mark.parametrize(("layer", "side"), [("C1", 28), ("S2", 14), ("C3", 10), ("S4", 5)])
 def test_a_receptive_field_is_where_a_change_is_felt(layer, side):
     """Change a pixel of the frame: exactly the values whose field holds it may move."""
     felt, fields = in_javascript(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from companion import catalogue, data_files, lesson
+from companion import catalogue, lesson
 from companion.studies.records import recorded_results
 
 NUMBERS = [
@@ -94,21 +94,3 @@ def test_a_number_of_the_lesson_is_the_recorded_one(chapter, study, level, colum
     form = f".{len(printed.removesuffix(' %').partition('.')[2])}f"
     assert (f"{value:{form}}", f"{100 * value:{form}} %")[printed.endswith("%")] == printed
     assert printed in lesson.text(chapter)
-
-
-def recorded_studies():
-    """Every study of the book that has a record."""
-    for name, (found, study) in catalogue.studies().items():
-        if data_files.recorded(name, found.name).is_file():
-            yield pytest.param(study, id=name)
-
-
-@pytest.mark.parametrize("study", list(recorded_studies()))
-def test_a_study_of_few_seeds_shows_no_difference_and_says_how_many_it_needs(study):
-    """The rule that results.md states: 2^(1 − seeds) ≤ 0.05 / comparisons."""
-    results = recorded_results(study)
-    compared = results.table[results.table["baseline"] != results.table["level"]]
-    enough = 2.0 ** (1 - results.table["seeds"].min()) <= 0.05 / max(1, len(compared))
-    if len(compared) and not enough:
-        assert set(compared["effect"]) == {"none shown"}
-        assert "at least" in results.verdict

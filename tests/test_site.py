@@ -249,7 +249,6 @@ BAD_PAGES = {
     "pages_too_long": ["word " * 3501],
     "missing_parts": ["## In short {#a}\n\n- one\n", "## Exercises\n"],
     "other_letters": ["$h_t$", "$$\nh_{t-1}\n$$", r"$a \circ b$", r"$\phi$", "$W^{(l)}$", "$W_l$"],
-    "letters_nobody_introduced": ["$Q x + 1$", r"$\kappa x$"],
     "included_otherwise": ['```python\n--8<-- "a.py"\n```\n'],
     "ids_given_twice": ["## A {#a}\n\n## B {#a}"],
 }
@@ -314,27 +313,6 @@ def test_a_gate_lets_a_good_chapter_pass(gate, tmp_path):
     assert getattr(site_gates, gate)([file]) == []
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_from_scratch_code_gives_its_matrices_the_letters_of_the_page_of_notation(found):
-    code = found.folder / "scratch.py"
-    assert not code.is_file() or site_gates.matrices_turned_round(code) == []
-
-
-def test_a_matrix_that_is_turned_round_is_found(tmp_path):
-    code = tmp_path / "scratch.py"
-    code.write_text("z = x @ U.T + h @ W.T\nw = h @ weights[f'U_{g}'] + W @ inputs[t]\n")
-    assert [one.partition(": ")[2] for one in site_gates.matrices_turned_round(code)] == [
-        "U meets h: U is for inputs, W for h",
-        "W meets inputs[t]: U is for inputs, W for h",
-    ]
-
-
-def test_a_letter_that_stands_alone_is_introduced(tmp_path):
-    file = tmp_path / "README.md"
-    file.write_text("Among $Q$ classes, $Q x$ is large.\n")
-    assert site_gates.letters_nobody_introduced([file]) == []
-
-
 def test_a_work_without_a_link_and_an_exercise_shown_twice_or_never_are_found(tmp_path):
     file = tmp_path / "README.md"
     unlinked = GOOD_PAGE.replace("[doi:1](https://doi.org/1)", "A journal.")
@@ -389,34 +367,12 @@ def test_methods_constants_and_the_engine_are_listed_too():
     assert "import numpy as np" in asked.imports or "import keras" in asked.imports
 
 
-def test_every_slide_is_listed_with_its_section():
+def test_every_slide_is_listed_with_its_section_or_as_not_yet_treated():
     rows = dict(re.findall(r"^\| ([A-E]\d+) \| .* \| (.*) \|$", pages.slides(), re.M))
     listed = (ROOT / "data" / "slides.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert list(rows) == [line.partition(",")[0] for line in listed]
     assert "(convolution/index.html#output-size)" in rows["E23"]
-    assert all("](" in place for place in rows.values())
-
-
-def test_a_slide_that_no_section_names_stops_the_build(monkeypatch):
-    kept = [one for one in lesson.sections("transfer") if "E57" not in one.slides]
-    real = pages.sections
-    monkeypatch.setattr(pages, "sections", lambda name: kept if name == "transfer" else real(name))
-    with pytest.raises(ValueError, match="slide: E57 -->"):
-        pages.slides()
-
-
-def test_the_front_page_says_how_to_install_and_where_the_repository_is(monkeypatch):
-    monkeypatch.delenv("REPOSITORY", raising=False)
-    assert "pip install ." in pages.install()
-    assert "git clone" not in pages.install()
-    monkeypatch.setenv("REPOSITORY", "https://example.org/book/")
-    assert "git clone https://example.org/book lecture-companion\n" in pages.install()
-    assert "pages.install()" in (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
-
-
-def test_no_command_is_copied_with_its_prompt():
-    for file in (ROOT / "chapters").rglob("*.md"):
-        assert not re.search(r"^\$ ", file.read_text(encoding="utf-8"), re.MULTILINE), file
+    assert rows["E57"] == "not yet" or "](transfer/" in rows["E57"]
 
 
 def test_the_data_and_the_records_are_all_named():
@@ -479,18 +435,3 @@ def test_a_notebook_holds_all_code_and_no_trace_of_the_site(found):
     for trace in ("pages.code", "README.md", "data-figure", "!!! ", 'exec="true"'):
         assert trace not in prose
     assert all(compile(c["source"], "cell", "exec") for c in cells if c["cell_type"] == "code")
-
-
-def test_a_notebook_comes_with_what_the_page_shows_and_installs_what_it_needs(monkeypatch):
-    monkeypatch.setenv("REPOSITORY", "https://git.example/book/")
-    cells = notebook("memory", outputs=True)["cells"]
-    assert 'SOURCE = "git+https://git.example/book"' in cells[1]["source"]
-    shown = [
-        one["data"] for cell in cells if cell["cell_type"] == "code" for one in cell["outputs"]
-    ]
-    assert sum("<figure" in one.get("text/html", "") for one in shown) >= 3
-    assert any("| " in one.get("text/markdown", "") for one in shown)
-    assert not any("{#" in one.get("text/markdown", "") for one in shown)
-    assert "git.example" in pages.report()
-    monkeypatch.delenv("REPOSITORY")
-    assert "http" not in pages.report()

@@ -620,21 +620,6 @@ def test_what_was_recorded_is_found_again(recorded):
         assert "to the last digit" in outcome.message
 
 
-def test_one_seed_of_a_record_is_made_again_alone(recorded):
-    study, path = recorded
-    outcome = verification.verify(study, "sample", full=True, seeds=1, workers=1)
-    assert outcome.status == "match", outcome.message
-    assert f"{len(study.levels) + len(study.levels_of(quick=True))} rows" in outcome.message
-
-    def shift(found):
-        for row in found["full"]["rows"]:
-            row["norm"] += 5.0
-        found["full"] = records.half(records.recorded_part(study, False, found["full"]["rows"]))
-
-    tamper(path, shift)
-    assert verification.verify(study, "sample", full=True, seeds=1, workers=1).status == "drift"
-
-
 @pytest.mark.parametrize("full", [False, True])
 def test_nothing_that_lies_about_stands_in_for_a_row(clone, monkeypatch, full):
     study = samples.study(samples.cached, seeds=range(3))

@@ -2,60 +2,51 @@
 // The tests hold every function against the Python chapters and against Keras.
 
 const arithmetic = (() => {
-  // --- Convolution of an image of one or more channels (each rows of numbers) with one kernel ---
+  // --- Convolution of one image (rows of numbers) with one kernel ---
 
-  const whole = (value, least, name) => {
-    if (!Number.isInteger(value) || value < least) {
-      throw new RangeError(`The ${name} is a whole number from ${least}. Received: ${value}.`);
+  /** Number of places along one axis: floor((size + 2·padding − kernel) / stride) + 1. */
+  function outputSize(size, kernel, padding, stride) {
+    if (!Number.isInteger(stride) || stride < 1) {
+      throw new RangeError(`The stride is a whole number from 1: with ${stride} the window would not move.`);
     }
-  };
-
-  /** Number of places along one axis: floor((size + 2·padding − reach) / stride) + 1. */
-  function outputSize(size, kernel, { padding = 0, stride = 1, dilation = 1 } = {}) {
-    if (stride === 0) throw new RangeError("The stride is a whole number from 1: with 0 the window would not move.");
-    whole(stride, 1, "stride");
-    whole(padding, 0, "padding");
-    whole(dilation, 1, "dilation");
-    const reach = dilation * (kernel - 1) + 1;
-    if (reach > size + 2 * padding) {
+    if (!Number.isInteger(padding) || padding < 0) {
+      throw new RangeError(`The padding is a whole number from 0. Received: ${padding}.`);
+    }
+    if (kernel > size + 2 * padding) {
       throw new RangeError(
-        `The kernel reaches over ${reach} places, but the padded image has only ${size + 2 * padding}. ` +
-          `Take a smaller kernel${dilation > 1 ? ", a smaller dilation" : ""} or more padding.`,
+        `The kernel reaches over ${kernel} places, but the padded image has only ${size + 2 * padding}. ` +
+          "Take a smaller kernel or more padding.",
       );
     }
-    return Math.floor((size + 2 * padding - reach) / stride) + 1;
+    return Math.floor((size + 2 * padding - kernel) / stride) + 1;
   }
 
   /** Rows and columns of the feature map. */
-  function mapShape([image], [kernel], options) {
+  function mapShape(image, kernel, padding, stride) {
     return [
-      outputSize(image.length, kernel.length, options),
-      outputSize(image[0].length, kernel[0].length, options),
+      outputSize(image.length, kernel.length, padding, stride),
+      outputSize(image[0].length, kernel[0].length, padding, stride),
     ];
   }
 
   /** The products behind S(i, j): which pixel met which weight; a pixel off the image is 0. */
-  function terms(channels, kernels, { padding = 0, stride = 1, dilation = 1 }, i, j) {
-    return kernels.flatMap((kernel, channel) =>
-      kernel.flatMap((line, m) =>
-        line.map((weight, n) => {
-          const row = i * stride + m * dilation - padding;
-          const column = j * stride + n * dilation - padding;
-          const image = channels[channel];
-          const inside = row >= 0 && row < image.length && column >= 0 && column < image[0].length;
-          const pixel = inside ? image[row][column] : 0;
-          return { channel, row, column, inside, m, n, pixel, weight, product: pixel * weight };
-        }),
-      ),
+  function terms(image, kernel, padding, stride, i, j) {
+    return kernel.flatMap((line, m) =>
+      line.map((weight, n) => {
+        const [row, column] = [i * stride + m - padding, j * stride + n - padding];
+        const inside = row >= 0 && row < image.length && column >= 0 && column < image[0].length;
+        const pixel = inside ? image[row][column] : 0;
+        return { row, column, inside, m, n, pixel, weight, product: pixel * weight };
+      }),
     );
   }
 
   /** The whole feature map, as rows. */
-  function featureMap(channels, kernels, options) {
-    const [rows, columns] = mapShape(channels, kernels, options);
+  function featureMap(image, kernel, padding, stride) {
+    const [rows, columns] = mapShape(image, kernel, padding, stride);
     return Array.from({ length: rows }, (_, i) =>
       Array.from({ length: columns }, (_, j) =>
-        terms(channels, kernels, options, i, j).reduce((sum, term) => sum + term.product, 0),
+        terms(image, kernel, padding, stride, i, j).reduce((sum, term) => sum + term.product, 0),
       ),
     );
   }
@@ -143,26 +134,15 @@ const arithmetic = (() => {
 
   /** Where a value of a layer looks: [first row, first column, side] on the 32×32 frame. */
   function receptiveField(layer, row, column) {
-    const [step, side] = { C1: [1, 5], S2: [2, 6], C3: [2, 14], S4: [4, 16], C5: [4, 32], F6: [4, 32], output: [4, 32] }[layer];
+    const [step, side] = { C1: [1, 5], S2: [2, 6], C3: [2, 14], S4: [4, 16] }[layer];
     return [row * step, column * step, side];
   }
 
-  /**
-   * The products behind a value, before the bias and the ReLU: 25 of C1, 150 of C3, 400 of C5, 120
-   * of F6 and 84 of an output, whose sum is what the softmax is given.
-   */
+  /** The products behind a value of C1 (25 of them) or C3 (150), before the bias and the ReLU. */
   function lenetTerms(weights, answers, layer, row, column, filter) {
+    const below = layer === "C1" ? answers.input : answers.S2;
     const [kernel, bias] = weights[layer];
     const products = [];
-    const units = { F6: answers.C5.data, output: answers.F6 }[layer];
-    if (units) {
-      units.forEach((pixel, channel) => {
-        const weight = kernel[channel * bias.length + filter];
-        products.push({ channel, m: 0, n: 0, pixel, weight, product: pixel * weight });
-      });
-      return { products, bias: bias[filter] };
-    }
-    const below = { C1: answers.input, C3: answers.S2, C5: answers.S4 }[layer];
     for (let c = 0; c < below.channels; c++) {
       for (let m = 0; m < 5; m++) {
         for (let n = 0; n < 5; n++) {
@@ -318,7 +298,7 @@ const arithmetic = (() => {
 
   return {
     outputSize, mapShape, terms, featureMap,
-    lenet5, lenetWeights, lenetTerms, receptiveField, centred, fromFloat16, softmax,
+    lenet5, lenetWeights, lenetTerms, receptiveField, centred,
     lstm, lstmGradient, rnn, rnnGradient,
   };
 })();

@@ -58,85 +58,9 @@ const book = (() => {
     }
   };
 
-  /** A word that the glossary explains shows the explanation when it is touched or reached. */
-  const explained = (() => {
-    const says = Object.assign(document.createElement("div"), { id: "term-says", className: "term-says", hidden: true });
-    let shown = null;
-    let leaving;
-    const hide = () => {
-      says.hidden = true;
-      shown?.setAttribute("aria-expanded", "false");
-      shown = null;
-    };
-    const show = (term) => {
-      clearTimeout(leaving);
-      if (shown === term) return;
-      hide();
-      shown = term;
-      const more = Object.assign(document.createElement("a"), {
-        href: new URL(`../glossary.html#term-${term.dataset.term}`, assets), textContent: "In the glossary",
-      });
-      says.replaceChildren(term.dataset.says, more);
-      says.hidden = false;
-      term.after(says); // next in the order of the keyboard, too
-      term.setAttribute("aria-expanded", "true");
-      const here = term.getBoundingClientRect();
-      const frame = (says.offsetParent ?? document.body).getBoundingClientRect();
-      const room = document.documentElement.clientWidth - says.offsetWidth - 8;
-      says.style.left = `${Math.max(8, Math.min(here.left, room)) - frame.left}px`;
-      says.style.top = `${here.bottom + 4 - frame.top}px`;
-    };
-    const later = () => {
-      clearTimeout(leaving);
-      leaving = setTimeout(hide, 300);
-    };
-    says.addEventListener("mouseenter", () => clearTimeout(leaving));
-    says.addEventListener("mouseleave", later);
-    addEventListener("keydown", ({ key }) => {
-      if (key === "Escape") hide();
-    });
-    addEventListener("focusin", ({ target }) => {
-      if (shown && target !== shown && !says.contains(target)) hide();
-    });
-    addEventListener("click", ({ target }) => {
-      if (shown && target !== shown && !says.contains(target)) hide();
-    });
-    return (term) => {
-      term.dataset.says = term.title;
-      term.removeAttribute("title");
-      term.tabIndex = 0;
-      for (const [name, value] of [["role", "button"], ["aria-expanded", "false"]]) {
-        term.setAttribute(name, value);
-      }
-      term.addEventListener("mouseenter", () => show(term));
-      term.addEventListener("mouseleave", later);
-      term.addEventListener("click", () => show(term));
-      term.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter" && event.key !== " ") return;
-        event.preventDefault();
-        if (shown === term) hide();
-        else show(term);
-      });
-    };
-  })();
-
-  /** The lesson as slides: key d, or the button under the title. */
-  const slides = async () => {
-    if (!document.querySelector("article h1")) return;
-    await script("slides.js");
-    book.slides.open();
-  };
-  addEventListener("keydown", (event) => {
-    const writing = event.target.closest?.("input, textarea, select, [contenteditable], dialog");
-    if (event.key !== "d" || writing || event.ctrlKey || event.metaKey || event.altKey) return;
-    slides();
-  });
-  addEventListener("click", ({ target }) => target.closest?.("[data-slides]") && slides());
-
   const open = () => {
     mend();
     mount();
-    document.querySelectorAll("abbr.term[title]").forEach(explained);
   };
   // Instant navigation puts the next page in place without loading it anew, and says so.
   open();

@@ -7,15 +7,14 @@ book.figure("convnets", (place) => {
   const news = frame.news();
   const problem = make("p", { className: "figure-problem", role: "alert" });
 
-  let answers = null; // what every layer says of the drawing; null where there is no ink
-  let before = []; // the pad before each stroke
+  let answers = null; // what every layer says of the last drawing that had ink
   let picked = { layer: "C1", filter: 0, row: 12, column: 12 };
 
   // --- The pad: mouse, finger, pen, or arrow keys with the space bar as the pen ---
 
   const pad = make("canvas", {
     width: SIDE, height: SIDE, className: "figure-pad", tabIndex: 0, role: "application",
-    "aria-label": "Drawing pad. Arrow keys move the pen, space puts it down or lifts it, Backspace takes the last stroke back, Delete wipes the pad.",
+    "aria-label": "Drawing pad. Arrow keys move the pen, space puts it down or lifts it, Delete wipes the pad.",
   });
   const ink = pad.getContext("2d", { willReadFrequently: true });
   const pen = { row: 20, column: 70, down: false };
@@ -26,10 +25,7 @@ book.figure("convnets", (place) => {
     ink.fillRect(0, 0, SIDE, SIDE);
   };
   const line = (from, to) => {
-    Object.assign(ink, { strokeStyle: "white", fillStyle: "white", lineWidth: 12, lineCap: "round", lineJoin: "round" });
-    ink.beginPath();
-    ink.arc(...to, 6, 0, 2 * Math.PI); // a tap is a dot
-    ink.fill();
+    Object.assign(ink, { strokeStyle: "white", lineWidth: 12, lineCap: "round", lineJoin: "round" });
     ink.beginPath();
     ink.moveTo(...from);
     ink.lineTo(...to);
@@ -51,7 +47,6 @@ book.figure("convnets", (place) => {
   pad.addEventListener("pointerdown", (event) => {
     pad.setPointerCapture(event.pointerId);
     [pen.column, pen.row] = under(event);
-    begin();
     pen.down = true;
     movePen(pen.column, pen.row);
   });
@@ -69,76 +64,49 @@ book.figure("convnets", (place) => {
     const by = { ArrowUp: [0, -10], ArrowDown: [0, 10], ArrowLeft: [-10, 0], ArrowRight: [10, 0] }[event.key];
     if (by) movePen(pen.column + by[0], pen.row + by[1]);
     else if (event.key === " ") {
-      if (!pen.down) begin();
       pen.down = !pen.down;
       movePen(pen.column, pen.row);
       pen.down ? news.say("The pen is down.") : tell();
     } else if (event.key === "Delete") startAgain();
-    else if (event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey))) undo();
     else return;
     event.preventDefault();
   });
 
-  /** Keep the pad as it is before a stroke, so that the stroke can be taken back. */
-  function begin() {
-    before = [...before.slice(-19), ink.getImageData(0, 0, SIDE, SIDE)];
-  }
-
-  function undo() {
-    if (!before.length) return news.say("There is no stroke to take back.");
-    ink.putImageData(before.pop(), 0, 0);
-    pen.down = false;
-    movePen(pen.column, pen.row);
-    if (read()) tell("The last stroke is taken back. ");
-    else news.say("The last stroke is taken back: the pad is empty.");
-  }
-
   function startAgain() {
-    begin();
     wipe();
     pen.down = false;
     movePen(70, 20);
-    read();
-    problem.textContent = "";
-    news.say("The pad is empty.");
+    news.say("The pad is empty. The maps still show the last drawing.");
   }
 
   // A digit for those who would rather look than draw.
   const SAMPLE = [[45, 35], [75, 22], [95, 38], [85, 60], [65, 68], [90, 74], [100, 98], [75, 118], [42, 108]];
   function drawSample() {
-    begin();
     wipe();
     SAMPLE.slice(1).forEach((point, i) => line(SAMPLE[i], point));
     read();
     tell();
   }
 
-  /** Read the pad through the network; an empty pad is said so, and has no answer. */
+  /** Read the pad through the network; an empty pad is said so, and changes nothing. */
   function read() {
     const pixels = ink.getImageData(0, 0, SIDE, SIDE).data;
     const drawing = Float32Array.from({ length: SIDE * SIDE }, (_, i) => pixels[4 * i] / 255);
     const image = arithmetic.centred(drawing, SIDE);
     problem.textContent = image ? "" : "There is no ink on the pad yet: draw a digit from 0 to 9.";
-    answers = image && arithmetic.lenet5(weights, image);
-    if (answers) Object.assign(answers, { units: { F6: asMaps(answers.F6), output: asMaps(answers.output) } });
+    if (!image) return false;
+    answers = arithmetic.lenet5(weights, image);
     show();
-    return Boolean(image);
+    return true;
   }
-
-  /** A layer of units as maps of one pixel. */
-  const asMaps = (data) => ({ data, width: 1, channels: data.length });
-  const mapsOf = (layer) => answers.units[layer] ?? answers[layer];
 
   /** Say in words what the network reads. */
-  function tell(first = "") {
+  function tell() {
     if (!read()) return;
-    say(first);
-  }
-  function say(before) {
     const order = answers.output.map((p, digit) => [p, digit]).sort((a, b) => b[0] - a[0]);
     const [[first, digit], [second, other]] = order;
     const sure = (p) => `${Math.round(100 * p)} %`;
-    news.say(`${before}It reads ${digit === 8 ? "an" : "a"} ${digit} (${sure(first)}); next comes ${other} (${sure(second)}).`);
+    news.say(`It reads a ${digit} (${sure(first)}); next comes ${other} (${sure(second)}).`);
   }
 
   // --- The maps: one canvas a layer, its maps side by side, any pixel to be picked ---
@@ -148,9 +116,6 @@ book.figure("convnets", (place) => {
     { name: "S2", across: 6, zoom: 4, words: "S2: six maps of 14×14" },
     { name: "C3", across: 8, zoom: 4, words: "C3: sixteen maps of 10×10" },
     { name: "S4", across: 8, zoom: 8, words: "S4: sixteen maps of 5×5" },
-    { name: "C5", across: 24, zoom: 12, words: "C5: 120 units, each over all of S4" },
-    { name: "F6", across: 21, zoom: 14, words: "F6: 84 units, each over all of C5" },
-    { name: "output", across: 10, zoom: 30, words: "Output: ten probabilities" },
   ];
   const GAP = 2;
 
@@ -159,46 +124,14 @@ book.figure("convnets", (place) => {
   const products = make("div", { className: "figure-products" });
   const bars = make("div", { className: "figure-bars" });
 
-  // The lens: the picked map, large enough for a finger.
-  const LENS = 280;
-  const lens = make("canvas", { width: LENS, height: LENS, className: "figure-lens", tabIndex: 0, role: "application",
-    "aria-label": "Lens on the picked map. Touch a value to pick it; arrow keys move from value to value, Page Up and Page Down from map to map." });
-  const lensName = make("p", { className: "figure-label" });
-  const lookThrough = (event) => {
-    if (!answers) return;
-    const { width } = mapsOf(picked.layer);
-    const box = lens.getBoundingClientRect();
-    const at = (part) => Math.min(width - 1, Math.max(0, Math.floor(width * part)));
-    pick({ ...picked, row: at((event.clientY - box.top) / box.height), column: at((event.clientX - box.left) / box.width) });
-  };
-  lens.addEventListener("click", lookThrough);
-  lens.addEventListener("keydown", (event) => step(event, picked.layer));
-
-  function step(event, layer) {
-    const by = { ArrowUp: [-1, 0, 0], ArrowDown: [1, 0, 0], ArrowLeft: [0, -1, 0], ArrowRight: [0, 1, 0],
-      PageUp: [0, 0, -1], PageDown: [0, 0, 1] }[event.key];
-    if (!by || !answers) return;
-    event.preventDefault();
-    const { width, channels } = mapsOf(layer);
-    // Units have no rows and columns: the arrows lead from one to the next.
-    const [down, across, map] = width > 1 ? by : [0, 0, by[2] + by[1] + by[0] * LAYERS.find(({ name }) => name === layer).across];
-    const within = (value, count) => Math.min(count - 1, Math.max(0, value));
-    pick({
-      layer,
-      row: within(picked.row + down, width),
-      column: within(picked.column + across, width),
-      filter: within(picked.filter + map, channels),
-    });
-  }
-
   for (const layer of LAYERS) {
     const canvas = make("canvas", { className: "figure-maps", tabIndex: 0, role: "application",
-      "aria-label": `${layer.words}. Arrow keys move from value to value, Page Up and Page Down from map to map.` });
+      "aria-label": `${layer.words}. Arrow keys move from pixel to pixel, Page Up and Page Down from map to map.` });
     layer.canvas = canvas;
     layer.element = make("div", {}, make("p", { className: "figure-label" }, layer.words), canvas);
     canvas.addEventListener("click", (event) => {
       if (!answers) return;
-      const { width, channels } = mapsOf(layer.name);
+      const { width, channels } = answers[layer.name];
       const box = canvas.getBoundingClientRect();
       const cell = width * layer.zoom + GAP;
       const x = ((event.clientX - box.left) * canvas.width) / box.width;
@@ -208,29 +141,38 @@ book.figure("convnets", (place) => {
       if (filter < channels) pick({ layer: layer.name, filter, row: inside(y), column: inside(x) });
     });
     canvas.addEventListener("focus", () => {
-      if (!answers || picked.layer === layer.name) return;
-      const middle = Math.min(2, mapsOf(layer.name).width - 1);
-      pick({ layer: layer.name, filter: 0, row: middle, column: middle });
+      if (answers && picked.layer !== layer.name) pick({ layer: layer.name, filter: 0, row: 2, column: 2 });
     });
-    canvas.addEventListener("keydown", (event) => step(event, layer.name));
+    canvas.addEventListener("keydown", (event) => {
+      const by = { ArrowUp: [-1, 0, 0], ArrowDown: [1, 0, 0], ArrowLeft: [0, -1, 0], ArrowRight: [0, 1, 0],
+        PageUp: [0, 0, -1], PageDown: [0, 0, 1] }[event.key];
+      if (!by || !answers) return;
+      event.preventDefault();
+      const { width, channels } = answers[layer.name];
+      const within = (value, count) => Math.min(count - 1, Math.max(0, value));
+      pick({
+        layer: layer.name,
+        row: within(picked.row + by[0], width),
+        column: within(picked.column + by[1], width),
+        filter: within(picked.filter + by[2], channels),
+      });
+    });
   }
 
   function pick(next) {
     picked = next;
     show();
     const { layer, filter, row, column } = picked;
-    const value = written(valueAt(layer, row, column, filter), 3);
-    if (layer === "output") return news.say(`Output ${filter}: the network gives ${filter} a probability of ${value}.`);
-    if (mapsOf(layer).width === 1) return news.say(`${layer}, unit ${filter + 1}: ${value}. It looks at the whole image.`);
+    const value = valueAt(layer, row, column, filter);
     const [top, left, side] = arithmetic.receptiveField(layer, row, column);
     news.say(
-      `${layer}, map ${filter + 1}, row ${row}, column ${column}: ${value}. ` +
+      `${layer}, map ${filter + 1}, row ${row}, column ${column}: ${written(value, 3)}. ` +
         `It looks at rows ${top} to ${top + side - 1} and columns ${left} to ${left + side - 1} of the 32×32 image.`,
     );
   }
 
   const valueAt = (layer, row, column, filter) => {
-    const { data, width, channels } = mapsOf(layer);
+    const { data, width, channels } = answers[layer];
     return data[(row * width + column) * channels + filter];
   };
 
@@ -252,20 +194,9 @@ book.figure("convnets", (place) => {
     context.strokeRect(...box);
   };
 
-  /** Leave every drawing but the reader's empty: there is nothing to show. */
-  function clear() {
-    for (const canvas of [...LAYERS.map(({ canvas }) => canvas), seen, lens]) {
-      canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
-    }
-    lensName.textContent = "Lens";
-    products.replaceChildren();
-    bars.replaceChildren("Nothing yet");
-  }
-
   function show() {
-    if (!answers) return clear();
     for (const { name, across, zoom, canvas } of LAYERS) {
-      const { data, width, channels } = mapsOf(name);
+      const { data, width, channels } = answers[name];
       const cell = width * zoom + GAP;
       canvas.width = across * cell;
       canvas.height = Math.ceil(channels / across) * cell;
@@ -283,7 +214,6 @@ book.figure("convnets", (place) => {
     paint(context, 32, 8, 0, 0, (row, column) => grey(answers.input.data[row * 32 + column]));
     const [top, left, side] = arithmetic.receptiveField(picked.layer, picked.row, picked.column);
     outline(context, left * 8, top * 8, side * 8, side * 8);
-    showLens();
     showProducts();
     bars.replaceChildren(...answers.output.map((p, digit) => {
       const bar = make("span", { className: "figure-bar" });
@@ -293,21 +223,7 @@ book.figure("convnets", (place) => {
     }));
   }
 
-  function showLens() {
-    const { layer, filter, row, column } = picked;
-    const { data, width } = mapsOf(layer);
-    const zoom = LENS / width;
-    const largest = data.reduce((a, b) => Math.max(a, b), 1e-9);
-    const context = lens.getContext("2d");
-    paint(context, width, zoom, 0, 0, (i, j) => grey(valueAt(layer, i, j, filter) / largest));
-    outline(context, column * zoom + 1, row * zoom + 1, zoom - 2, zoom - 2);
-    lensName.textContent = `Lens: ${layer}, ${layer === "output" ? filter : `${width > 1 ? "map" : "unit"} ${filter + 1}`}`;
-  }
-
-  const BELOW = { C1: "the image", C3: "S2", C5: "S4", F6: "C5", output: "F6" };
-  const MOST = 5; // so many products are written out
-
-  /** The products behind a value; the four candidates behind one of S2 or S4. */
+  /** The 25 or 150 products behind a value of C1 or C3; the four candidates behind one of S2, S4. */
   function showProducts() {
     const { layer, row, column, filter } = picked;
     const value = written(valueAt(layer, row, column, filter), 3);
@@ -320,28 +236,21 @@ book.figure("convnets", (place) => {
     const { products: all, bias } = arithmetic.lenetTerms(weights, answers, layer, row, column, filter);
     const sum = all.reduce((total, term) => total + term.product, 0);
     const largest = Math.max(...all.map(({ product }) => Math.abs(product)), 1e-9);
-    const [height, across] = layer in { F6: 1, output: 1 } ? [all.length / 12, 12] : [5, 5];
-    const tables = Array.from({ length: all.length / (height * across) }, (_, channel) => {
-      const rows = Array.from({ length: height }, (_, m) => all.slice((channel * height + m) * across, (channel * height + m + 1) * across)
+    const channels = all.length / 25;
+    const tables = Array.from({ length: channels }, (_, channel) => {
+      const rows = Array.from({ length: 5 }, (_, m) => all.slice(channel * 25 + m * 5, channel * 25 + m * 5 + 5)
         .map(({ pixel, weight, product }) => {
-          const words = layer === "C1" ? written(Number(product.toFixed(2))) : "";
+          const words = channels === 1 ? written(Number(product.toFixed(2))) : "";
           const cell = make("span", { className: "product", title: `${written(pixel, 3)} · ${written(weight, 3)} = ${written(product, 3)}` }, words);
           cell.style.setProperty("--share", `${Math.round((90 * Math.abs(product)) / largest)}%`);
           cell.classList.add(product < 0 ? "minus" : "plus");
           return cell;
         }));
-      return frame.table(layer === "C1" ? "25 products" : height === 5 ? `${BELOW[layer]}, map ${channel + 1}` : `${all.length} products`, rows);
+      return frame.table(channels === 1 ? "25 products" : `S2, map ${channel + 1}`, rows);
     });
-    const strongest = [...all].sort((a, b) => Math.abs(b.product) - Math.abs(a.product)).slice(0, MOST);
-    const nameOf = ({ channel, m, n }) => {
-      if (layer === "C1") return `row ${row + m}, column ${column + n}`;
-      return height === 5 ? `map ${channel + 1}, row ${row + m}, column ${column + n}` : `unit ${channel + 1}`;
-    };
-    const after = layer === "output" ? `the softmax makes ${value} of it` : `with the ReLU: ${value}`;
     products.replaceChildren(
-      make("p", {}, `${all.length} products of ${BELOW[layer]} add up to ${written(sum, 3)}; with the bias ${written(bias, 3)} that is ${written(sum + bias, 3)}; ${after}. Blue adds, orange takes away.`),
-      make("p", {}, `The ${MOST} largest: ${strongest.map((one) => `${nameOf(one)}: ${written(one.pixel, 3)} · ${one.weight < 0 ? `(${written(one.weight, 3)})` : written(one.weight, 3)} = ${written(one.product, 3)}`).join("; ")}.`),
-      make("div", { className: layer === "C1" ? "figure-row" : "figure-row small" }, ...tables),
+      make("p", {}, `${all.length} products add up to ${written(sum, 3)}; with the bias ${written(bias, 3)} and the ReLU: ${value}. Blue adds, orange takes away.`),
+      make("div", { className: channels === 1 ? "figure-row" : "figure-row small" }, ...tables),
     );
   }
 
@@ -352,19 +261,15 @@ book.figure("convnets", (place) => {
         make("p", { className: "figure-label" }, "Your drawing"),
         make("div", { className: "figure-padbox" }, pad, cursor),
         make("div", { className: "figure-row" },
-          frame.button("Wipe", startAgain), frame.button("Undo", undo), frame.button("Read", () => tell()), frame.button("Show me a 3", drawSample)),
+          frame.button("Wipe", startAgain), frame.button("Read", tell), frame.button("Show me a 3", drawSample)),
         problem),
+      make("div", { className: "figure-part" }, make("p", { className: "figure-label" }, "What the network sees"), seen),
       make("div", { className: "figure-part" }, make("p", { className: "figure-label" }, "What it reads"), bars),
     ),
     news.element,
-    make("div", { className: "figure-row" }, ...LAYERS.map(({ element }) => element)),
-    make("div", { className: "figure-row" },
-      make("div", { className: "figure-part" }, lensName, lens),
-      make("div", { className: "figure-part" }, make("p", { className: "figure-label" }, "What the network sees, and what the value looks at"), seen)),
+    make("div", { className: "figure-scroll" }, ...LAYERS.map(({ element }) => element)),
     products,
   );
-  wipe();
   drawSample();
-  before = [];
   movePen(70, 20);
 });

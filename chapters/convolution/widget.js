@@ -5,11 +5,10 @@ book.figure("convolution", (place) => {
 
   // Intro to ML, chapter 12, and Intro to Deep Learning slide this kernel over this image.
   let state = {
-    images: [[[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]]],
-    kernels: [[[1, 0, 1], [0, 1, 0], [1, 0, 1]]],
+    image: [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]],
+    kernel: [[1, 0, 1], [0, 1, 0], [1, 0, 1]],
     padding: 0,
     stride: 1,
-    dilation: 1,
     at: 0, // the place of the window, counted along the rows of the map
     known: 0, // so many numbers of the map have been shown
   };
@@ -22,7 +21,7 @@ book.figure("convolution", (place) => {
   /** Take a change if the figure can show it; otherwise throw, and keep what is there. */
   const change = (changed) => {
     const next = { ...state, at: 0, known: 0, ...changed };
-    arithmetic.mapShape(next.images, next.kernels, next);
+    arithmetic.mapShape(next.image, next.kernel, next.padding, next.stride);
     state = next;
   };
   const edit = (changed) => {
@@ -36,17 +35,6 @@ book.figure("convolution", (place) => {
   };
   const resized = (rows, side) =>
     Array.from({ length: side }, (_, i) => Array.from({ length: side }, (_, j) => rows[i]?.[j] ?? 0));
-  const fitted = (all, side) => all.map((rows) => resized(rows, side));
-  /** So many channels: a new one is the first one mirrored, with a kernel that takes its middle away. */
-  const withChannels = (count) => {
-    const { images: [image, ...images], kernels: [kernel, ...kernels] } = state;
-    const middle = Math.floor(kernel.length / 2);
-    return {
-      images: Array.from({ length: count }, (_, c) => (c ? images[c - 1] ?? image.map((line) => [...line].reverse()) : image)),
-      kernels: Array.from({ length: count }, (_, c) =>
-        (c ? kernels[c - 1] ?? kernel.map((line, m) => line.map((_, n) => (m === middle && n === middle ? -1 : 0))) : kernel)),
-    };
-  };
   const side = (name, largest) => (text) => {
     const value = frame.whole(1, name)(text);
     if (value > largest) throw new Error(`${name} is at most ${largest} here. Received: ${value}.`);
@@ -55,9 +43,9 @@ book.figure("convolution", (place) => {
 
   const fields = [
     { label: "Image side", value: 5, read: side("The image's side", 9),
-      take: (value) => rebuild({ images: fitted(state.images, value) }) },
+      take: (value) => rebuild({ image: resized(state.image, value) }) },
     { label: "Kernel side", value: 3, read: side("The kernel's side", 9),
-      take: (value) => rebuild({ kernels: fitted(state.kernels, value) }) },
+      take: (value) => rebuild({ kernel: resized(state.kernel, value) }) },
     { label: "Padding", value: 0,
       read: (text) => {
         const value = frame.whole(0, "The padding")(text);
@@ -66,8 +54,6 @@ book.figure("convolution", (place) => {
       },
       take: (value) => rebuild({ padding: value }) },
     { label: "Stride", value: 1, read: frame.number, take: (value) => edit({ stride: value }) },
-    { label: "Dilation", value: 1, read: frame.number, take: (value) => edit({ dilation: value }) },
-    { label: "Channels", value: 1, read: side("The number of channels", 3), take: (value) => rebuild(withChannels(value)) },
   ].map(frame.field);
 
   const guess = frame.field({
@@ -75,7 +61,7 @@ book.figure("convolution", (place) => {
     properties: { inputMode: "decimal" },
   });
 
-  const shape = () => arithmetic.mapShape(state.images, state.kernels, state);
+  const shape = () => arithmetic.mapShape(state.image, state.kernel, state.padding, state.stride);
   const where = () => {
     const columns = shape()[1];
     return [Math.floor(state.at / columns), state.at % columns];
@@ -84,7 +70,7 @@ book.figure("convolution", (place) => {
   /** Show the number of this place; say how the prediction did, if there is one. */
   function reveal() {
     const [i, j] = where();
-    const answer = arithmetic.featureMap(state.images, state.kernels, state)[i][j];
+    const answer = arithmetic.featureMap(state.image, state.kernel, state.padding, state.stride)[i][j];
     let verdict = "";
     if (guess.input.value.trim() !== "") {
       try {
@@ -117,34 +103,28 @@ book.figure("convolution", (place) => {
   }
 
   function build() {
-    const several = state.images.length > 1;
-    const named = (name, c) => (several ? `${name}, channel ${c + 1}` : name);
-    const replaced = (all, c, rows) => all.map((one, other) => (other === c ? rows : one));
     grids = {
-      images: state.images.map((rows, c) => frame.numberGrid({
-        label: named("Image", c), rows, frameOf: state.padding, take: (image) => edit({ images: replaced(state.images, c, image) }),
-      })),
-      kernels: state.kernels.map((rows, c) => frame.numberGrid({
-        label: named("Kernel", c), rows, take: (kernel) => edit({ kernels: replaced(state.kernels, c, kernel) }),
-      })),
+      image: frame.numberGrid({
+        label: "Image", rows: state.image, frameOf: state.padding, take: (image) => edit({ image }),
+      }),
+      kernel: frame.numberGrid({
+        label: "Kernel", rows: state.kernel, take: (kernel) => edit({ kernel }),
+      }),
       map: make("div", { className: "figure-part" }),
     };
-    parts.replaceChildren(
-      ...grids.images.map((image, c) => make("div", { className: "figure-row" }, image.element, grids.kernels[c].element)), grids.map);
+    parts.replaceChildren(grids.image.element, grids.kernel.element, grids.map);
     show();
   }
 
   function show() {
-    const { images, kernels, padding } = state;
+    const { image, kernel, padding, stride } = state;
     const [i, j] = where();
-    const terms = arithmetic.terms(images, kernels, state, i, j);
+    const terms = arithmetic.terms(image, kernel, padding, stride, i, j);
     const covered = new Set(terms.map(({ row, column }) => `${row + padding},${column + padding}`));
-    for (const image of grids.images) {
-      [...image.drawn.rows].forEach((line, row) =>
-        [...line.cells].forEach((cell, column) => cell.classList.toggle("on", covered.has(`${row},${column}`))),
-      );
-    }
-    const map = arithmetic.featureMap(images, kernels, state);
+    [...grids.image.drawn.rows].forEach((line, row) =>
+      [...line.cells].forEach((cell, column) => cell.classList.toggle("on", covered.has(`${row},${column}`))),
+    );
+    const map = arithmetic.featureMap(image, kernel, padding, stride);
     const columns = map[0].length;
     const drawn = frame.table(
       `Feature map, ${map.length}×${columns}`,

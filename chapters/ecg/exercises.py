@@ -30,7 +30,7 @@ def _(rng):
     yield np.array([0, 0, 0, 1]), 2
     yield np.repeat(np.arange(4), [436, 66, 207, 25]), 4
     for _ in range(3):
-        yield np.repeat(np.arange(3), rng.integers(1, 30, 3).tolist()), 3
+        yield np.repeat(np.arange(3), rng.integers(1, 30, 3)), 3
 
 
 class_weights.hints(

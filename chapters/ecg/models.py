@@ -10,7 +10,6 @@ from keras import layers, ops
 
 from chapters.ecg.beats import AROUND, ROWS
 from chapters.ecg.recordings import LENGTH, RATE
-from companion.recurrent import GRU, LSTM, Bidirectional
 
 WINDOW = (LENGTH, 1)
 
@@ -126,7 +125,7 @@ def crnn(input_shape=WINDOW, classes=4, stages=STAGES, units=32, dropout=0.3):
     """
     inputs = keras.Input(input_shape)
     x = convolutions(inputs, stages)
-    x = Bidirectional(GRU(units, return_sequences=True))(x)
+    x = layers.Bidirectional(layers.GRU(units, return_sequences=True))(x)
     x = layers.GlobalAveragePooling1D(dtype="float32")(x)
     return classified(inputs, x, classes, dropout, "crnn")
 
@@ -143,7 +142,7 @@ def acrnn(input_shape=WINDOW, classes=4, stages=STAGES, units=32, dropout=0.3):
     """
     inputs = keras.Input(input_shape)
     x = convolutions(inputs, stages)
-    x = Bidirectional(GRU(units, return_sequences=True))(x)
+    x = layers.Bidirectional(layers.GRU(units, return_sequences=True))(x)
     return classified(inputs, attention_pooling(x), classes, dropout, "acrnn")
 
 
@@ -223,7 +222,7 @@ def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5, edges=(0.5, 50.
         x = knowing_attention(x, slope, 8, f"beat_{number}")
         # rhythm: a BLSTM over the segments, then the ones that vary most
         x = ops.reshape(x, (-1, segments, 64))
-        x = Bidirectional(LSTM(32, return_sequences=True))(x)
+        x = layers.Bidirectional(layers.LSTM(32, return_sequences=True))(x)
         variation = ops.std(channel, axis=2)
         x = knowing_attention(x, variation, 8, f"rhythm_{number}")
         x = layers.Dropout(dropout)(layers.Dense(8, activation="relu")(x))
@@ -304,7 +303,9 @@ def beat_reader(input_shape=ROWS, classes=4, units=32, dropout=0.3):
     shape = layers.Dense(24, activation="relu")(shape)
     x = layers.Dense(48, activation="relu")(layers.Concatenate()([shape, times]))
     x = layers.Dropout(0.1)(x)
-    x = Bidirectional(GRU(units, return_sequences=True))(x, mask=there[..., 0] > 0)
+    # The first step counts even where there is no beat: fused kernels refuse an empty sequence.
+    steps = ops.concatenate([ops.ones_like(there[:, :1]), there[:, 1:]], axis=1)
+    x = layers.Bidirectional(layers.GRU(units, return_sequences=True))(x, mask=steps[..., 0] > 0)
     energy = layers.Dense(1, use_bias=False)(layers.Dense(32, activation="tanh")(x))
     weights = layers.Softmax(axis=1, dtype="float32", name="attention")(energy, mask=there > 0)
     pooled = (

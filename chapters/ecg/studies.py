@@ -3,10 +3,6 @@
 ``companion study atrial_fibrillation`` makes all of it, row by row. Thresholds are taken from the
 validation split, and settings were tried on it. But rows were trained again after their test scores
 had been seen, so the test split has become a second validation split.
-
-``companion study atrial_fibrillation_folds`` judges once more, where nobody has looked: five folds
-by recording. Its setting, `FROZEN`, was written down before the first fold was made, and what a
-fold scores changes nothing of it.
 """
 
 import time
@@ -18,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 import companion
-from chapters.ecg import folds, protocol
+from chapters.ecg import protocol
 from chapters.ecg.recordings import AF
 from companion.datasets.dataset import SPLITS
 from companion.files import write
@@ -311,83 +307,4 @@ atrial_fibrillation = Study(
     better="higher",
     measure=row,
     timings=("training_seconds", "input_share"),
-)
-
-
-# ---- five folds ---------------------------------------------------------------------------------
-
-# Written down before the first fold: the rows, and which of them are held against the challenge's
-# winners (0.83 on the hidden recordings) as the best of ours and as a single network. Each is
-# trained by the recipe on its card and by `ROUNDS`, once in a fold, with seed 0.
-FROZEN = {"rows": atrial_fibrillation.levels, "best": BEST, "single network": "acrnn"}
-
-
-@dataclass(frozen=True)
-class Fold(Material):
-    """The data of one fold, and what is cut from them.
-
-    Attributes:
-        fold: Which fold is tested.
-        only: How many recordings of each of the data's own splits are dealt; all by default.
-    """
-
-    fold: int = 0
-    only: int | None = None
-
-    @cached_property
-    def data(self):
-        """The recordings, dealt: all of them, or 180 made-up ones for the quick study."""
-        data = companion.load("ecg_synthetic" if self.quick else "cinc2017")
-        some = slice(60 if self.quick else self.only)
-        few = replace(data, **{part: getattr(data, part)[some] for part in SPLITS})
-        return folds.dealt(few, self.fold)
-
-    def kept(self, name, make):
-        """Return arrays of this fold that the study has made before, or make them."""
-        return super().kept(f"fold{self.fold}-{name}", make)
-
-
-def fold_row(level, seed, *, quick):
-    """Train on four folds, choose thresholds within them, judge on the fifth: the seed."""
-    return scored(level, Fold(quick, fold=seed), 50 if quick else protocol.RESAMPLES)
-
-
-def scored(level, of, resamples):
-    """Return a row's scores on the recordings of a fold: of AF, and the challenge's own."""
-    classes, took = opinions(level, 0, of)
-    values, _ = judged({part: one[:, AF] for part, one in classes.items()}, of, resamples)
-    said = {}
-    for part, one in classes.items():
-        recording, start = of.where[part]
-        regular = start % protocol.STRIDE == 0
-        said[part] = folds.rhythms(one[regular], recording[regular], len(getattr(of.data, part)))
-    offsets = folds.best_offsets(said["validation"], of.data.validation.y)
-    truth, called = of.data.test.y, (said["test"] + offsets).argmax(1)
-    low, high = folds.interval(truth, called, resamples)
-    return {
-        **{name: value for name, value in values.items() if not name.endswith("_validation")},
-        **folds.challenge_scores(truth, called),
-        "challenge_f1_low": low,
-        "challenge_f1_high": high,
-        "recordings_tested": len(truth),
-        "recordings_of_af": int((truth == AF).sum()),
-        "training_seconds": took["seconds"],
-    }
-
-
-atrial_fibrillation_folds = Study(
-    name="atrial_fibrillation_folds",
-    question="How well does each model find atrial fibrillation in recordings that nobody has "
-    "looked at, and how does it rank by the challenge's own score?",
-    factor="model",
-    levels=FROZEN["rows"],
-    quick_levels=("logistic_regression", "cnn"),
-    seeds=range(folds.FOLDS),
-    quick_seeds=(0, 1),
-    outcome="challenge_f1",
-    unit="mean F1 of normal, AF and other, by recording",
-    better="higher",
-    baseline="cnn",
-    measure=fold_row,
-    timings=("training_seconds",),
 )

@@ -148,7 +148,13 @@ def pyramid() -> Figure:
 
 
 def forced_gates() -> Figure:
-    """A bit is written at step 5, kept for 30 steps and read; without keeping it fades."""
+    """A bit is written at step 5, kept for 30 steps and read at step 35; without keeping it fades.
+
+    Top: the write, keep and read gates, open or shut at each step. Middle: with the keep gate
+    open, the memory stays at 0.96 while other inputs pass by, and the output is zero until the
+    read gate opens. With a keep gate of 0.9, the memory has fallen to 0.04. Bottom: the gradient
+    of the last output with respect to the memory at each step: flat, against a slope.
+    """
     steps, rng = 40, np.random.default_rng(0)
     inputs = rng.normal(size=(1, steps, 1))
     inputs[0, 5] = 2.0
@@ -173,12 +179,10 @@ def forced_gates() -> Figure:
     top.set_title("Write once, keep, read: the memory and its gradient stay as they are")
     upstream = np.zeros((1, steps, 1))
     upstream[0, -1] = 1
-    left = []
     for keep, colour, style in ((1.0, BLUE, "-"), (0.9, VERMILION, "--")):
         forced = gates if keep == 1 else {gate: gates[gate] for gate in "io"}
         outputs, trace = scratch.lstm_forward(inputs, weights, forced=forced)
         gradient = np.abs(scratch.lstm_backward(upstream, trace)["C"][0, :, 0])
-        left.append(trace["C"][0, 35, 0])
         middle.plot(at, trace["C"][0, :, 0], style, color=colour, label=f"memory C, f = {keep:g}")
         bottom.plot(at, gradient / gradient[-1], style, color=colour, label=f"f = {keep:g}")
         if keep == 1:
@@ -188,13 +192,6 @@ def forced_gates() -> Figure:
     middle.legend(frameon=False, ncols=2, fontsize="small", loc="lower right")
     bottom.set(xlabel="step", ylabel="share of the\ngradient left", yscale="log", ylim=(0.01, 2))
     bottom.legend(frameon=False, fontsize="small", loc="lower right")
-    figure.set_label(
-        "A bit is written at step 5 and read at step 35. Top: the write, keep and read gates, open "
-        f"or shut at each step. Middle: with the keep gate open, the memory stays at {left[0]:.2f} "
-        "while other inputs pass by, and the output is zero until the read gate opens. With a keep "
-        f"gate of 0.9, the memory has fallen to {left[1]:.2f}. Bottom: the gradient of the last "
-        "output with respect to the memory at each step: flat, against a slope."
-    )
     top.spines[["left", "bottom"]].set_visible(False)
     top.tick_params(bottom=False)
     return figure

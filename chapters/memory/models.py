@@ -5,7 +5,6 @@ from keras import layers, ops
 
 from companion.errors import UserError
 from companion.layers import class_probabilities, recurrent_classifier
-from companion.recurrent import LSTM, Bidirectional
 
 
 def lstm(input_shape=(8, 8), classes=10, **options):
@@ -136,6 +135,6 @@ def pyramid_rnn(
     for number in range(1, layers + 1):
         if reduction > 1 and (number > 1 or join_input):
             x = JoinFrames(reduction, name=f"join{number}")(x)
-        blstm = LSTM(units, return_sequences=number < layers)
-        x = Bidirectional(blstm, name=f"blstm{number}")(x)
+        blstm = keras.layers.LSTM(units, return_sequences=number < layers)
+        x = keras.layers.Bidirectional(blstm, name=f"blstm{number}")(x)
     return keras.Model(frames, class_probabilities(x, classes, dropout), name="pyramid_rnn")

@@ -182,10 +182,9 @@ def sgd_against_gd() -> Figure:
     close.set_title("The last pass, close up")
     figure.suptitle("For the price of one exact step, SGD has taken dozens, and is far ahead")
     figure.set_label(
-        f"Loss of a softmax regression on {len(x):,} digits over ten passes, from "
-        f"{np.log(10):.2f}. After them gradient descent, ten steps, stands at {ends['all']:.2f}, "
-        f"batches of 32 at {ends['32']:.2f}, single examples at {ends['1']:.2f}; close up, the "
-        "last jump about."
+        f"Loss of a softmax regression on {len(x):,} digits over ten passes, from 2.30. After them "
+        f"gradient descent, ten steps, stands at {ends['all']:.2f}, batches of 32 at "
+        f"{ends['32']:.2f}, single examples at {ends['1']:.2f}; close up, the last jump about."
     )
     return figure
 
@@ -220,7 +219,13 @@ def two_momentums() -> Figure:
 
 
 def bias_correction() -> Figure:
-    """Length of Adam's step over steps, in units of η, with the correction and without."""
+    """Length of Adam's step over steps, in units of η: 1 with the correction, up to 6.6 without.
+
+    The gradient is 1 all along, α = 0.9, ρ = 0.999. Left, the two averages s and r before they are
+    corrected: s comes up to 1 in some thirty steps, r in thousands. Right, the step's length:
+    corrected it is 1 at every step; uncorrected 3.2 at the first, 6.6 at step 12, 3.2 at step 100
+    and 1.3 at step 1,000.
+    """
     t = np.arange(1, 5001)
     s, r = 1 - 0.9**t, 1 - 0.999**t
     figure, (left, right) = subplots((9.6, 3.4), 1, 2)
@@ -238,14 +243,6 @@ def bias_correction() -> Figure:
     figure.suptitle(
         f"Uncorrected, Adam's steps are too long: {lengths.max():.1f} times as long as η at step "
         f"{t[lengths.argmax()]}"
-    )
-    told = ", ".join(
-        f"{lengths[step - 1]:.1f} at step {step:,}" for step in (1, t[lengths.argmax()], 100, 1000)
-    )
-    figure.set_label(
-        "The gradient is 1 all along, α = 0.9, ρ = 0.999. Left, the two averages s and r before "
-        "they are corrected: s comes up to 1 in some thirty steps, r in thousands. Right, the "
-        f"step's length in units of η: corrected it is 1 at every step; uncorrected {told}."
     )
     return figure
 

@@ -260,7 +260,7 @@ book.figure("optimizers", (place) => {
   /** A slider whose places 0 to 1 `from` turns into a value of few digits and `to` turns back. */
   function slider(label, get, set, from, to, hidden = false) {
     const told = make("span", { style: "display:inline-block;min-width:4.5em" });
-    const input = make("input", { type: "range", min: 0, max: 1, step: 0.005, style: "width:min(9em, 26vw)", "aria-label": label });
+    const input = make("input", { type: "range", min: 0, max: 1, step: 0.005, style: "width:9em", "aria-label": label });
     const show = () => {
       const value = get();
       input.value = to(value);

@@ -165,8 +165,8 @@ def label_losses() -> Figure:
         axes.set(xlabel="loss of the label (nats)", xscale="log")
         axes.set_title(name)
         told.append(
-            f"{name}: {(losses[wrong] > limit).mean():.0%} of the wrong labels lie above "
-            f"{limit:.1f} nats, and {(losses[~wrong] > limit).mean():.1%} of the right ones"
+            f"{name}: {(losses[wrong] > limit).mean():.0%} of the wrong labels lie above 2.3 nats, "
+            f"and {(losses[~wrong] > limit).mean():.1%} of the right ones"
         )
     panels[0].set_ylabel("labels")
     panels[0].legend(frameon=False, fontsize="small", loc="upper right")

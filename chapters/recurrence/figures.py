@@ -87,27 +87,28 @@ def shapes_of_tasks() -> Figure:
 
 
 def fading() -> Figure:
-    """How strongly the last state depends on one k steps before, for three sizes of W."""
+    """How strongly the last state depends on one k steps before, for three sizes of W, log scale.
+
+    Where W stretches by 0.8 the line falls straight to 10⁻⁵ in 40 steps; by 1, slowly to a
+    fiftieth; by 1.2 it climbs to 4, for tanh flattens what W stretches. Without tanh the last
+    one would climb straight to 1,500.
+    """
     rng = np.random.default_rng(0)
     steps, units = 40, 16
     orthogonal, _ = np.linalg.qr(rng.normal(size=(units, units)))
     x, U = rng.normal(size=(1, steps, 4)), 0.1 * rng.normal(size=(units, 4))
     figure, axes = subplots((7.4, 4.2))
-    told = []
     for size, colour, line in ((0.8, VERMILION, "-"), (1.0, BLUE, "--"), (1.2, GREEN, "-.")):
         h = scratch.rnn_forward(x, U, size * orthogonal, np.zeros(units))
-        owed = scratch.sensitivity(h[0], size * orthogonal)
-        name = f"tanh, W stretches by {size:g}"
-        axes.plot(owed, color=colour, linestyle=line, label=name)
-        told.append(f"{name}: {owed[-1]:.2g}")
+        axes.plot(
+            scratch.sensitivity(h[0], size * orthogonal),
+            color=colour,
+            linestyle=line,
+            label=f"tanh, W stretches by {size:g}",
+        )
         if size > 1:  # near 0 tanh is the identity, and every step is one more factor
             axes.plot(size ** np.arange(steps + 1.0), color="0.6", linestyle=":",
                       label=f"no tanh, W stretches by {size:g}")  # fmt: skip
-            told.append(f"the same without tanh: {size**steps:,.0f}")
-    figure.set_label(
-        f"How strongly the last state depends on one {steps} steps before, on a logarithmic axis: "
-        f"{'; '.join(told)}. The lines fall or rise about evenly."
-    )
     axes.set(yscale="log", xlabel="steps back, k", ylabel="‖∂h⁽ᵀ⁾ / ∂h⁽ᵀ⁻ᵏ⁾‖")
     axes.set_title("What a state owes to the past fades, or explodes, by a factor a step")
     axes.legend(frameon=False)

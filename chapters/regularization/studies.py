@@ -281,37 +281,3 @@ augmentation = Study(
     unit="share of 360 test digits",
     measure=augmentation_row,
 )
-
-
-# ---- all switches at once -----------------------------------------------------------------------
-
-
-def filmed(level, seed):
-    """Return the film of a training on few digits with what `level` switches on."""
-    from chapters.regularization.film import film
-
-    images, labels = few_digits(seed)
-    _, true = few_digits(seed, mislabelled=0.0)
-    split = Split(images, labels)
-    return film(level, split, labels != true, digits().validation, seed=seed)
-
-
-def switched_training_row(level, seed, *, quick):
-    """Train with L2, with dropout, with both or neither, as the page's films do."""
-    from chapters.regularization.film import in_short
-
-    return in_short(filmed(level, seed), digits().validation)
-
-
-switched_training = Study(
-    name="switched_training",
-    question="Do L2 and dropout together hold a network back further than either alone?",
-    factor="held back by",
-    levels=("neither", "L2", "dropout", "both"),
-    quick_levels=("neither", "both"),
-    seeds=range(10),
-    quick_seeds=range(3),
-    outcome="validation_error",
-    unit="share of 144 validation digits, after 60 epochs",
-    measure=switched_training_row,
-)

@@ -1,6 +1,5 @@
-"""The site with a teacher's own chapters, and with Python in its pages: `companion site`."""
+"""The site with a teacher's own chapters: `companion site`."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Annotated
 import typer
 
 import chapters
-from companion import catalogue, pyodide
+from companion import catalogue
 from companion.cli import Json, command
 from companion.console import Answer
 from companion.errors import UserError
@@ -25,25 +24,20 @@ def site(
 ) -> Answer:
     """Build the book's site, your own chapters among the others; exit code 1 if a page has faults.
 
-    It takes a clone and what `pip install -e ".[docs]"` brings. Where COMPANION_PYODIDE names the
-    folder of an unpacked Pyodide release, exercises are answered and checked in the pages.
+    It takes a clone and what `pip install -e ".[docs]"` brings.
     """
     if output.is_dir() and any(output.iterdir()) and not (output / "sitemap.xml").exists():
         raise UserError(f"{output} holds other things than a site, and would be emptied.")
     with tempfile.TemporaryDirectory() as folder:
-        settings = lay_out(Path(folder), os.environ.get("COMPANION_PYODIDE"))
+        settings = lay_out(Path(folder))
         build = ("mkdocs", "build", "--strict", "-f", settings, "-d", output.resolve())
         done = subprocess.run([sys.executable, "-m", *build], stdout=sys.stderr)
     said = f"The site lies in {output}." if done.returncode == 0 else "The site has faults."
     return Answer({"output": str(output)}, said, int(done.returncode != 0))
 
 
-def lay_out(folder: Path, release: str | None = None) -> Path:
+def lay_out(folder: Path) -> Path:
     """Copy the pages of the book and of every other chapter into `folder`.
-
-    Args:
-        folder: Where to.
-        release: A folder with Pyodide, if exercises are to be answered in the pages.
 
     Returns:
         The settings of a site of all these pages, for ``mkdocs build -f``.
@@ -61,11 +55,7 @@ def lay_out(folder: Path, release: str | None = None) -> Path:
         raise UserError(f"The site is built in a clone. Received: {book.parent}, an install.")
     shutil.copytree(book, folder / book.name, ignore=shutil.ignore_patterns("__pycache__"))
     with ours.open(encoding="utf-8") as opened:
-        given = yaml_load(opened)
-    nav, scripts = given["nav"], given["extra_javascript"]
-    if release:
-        pyodide.take(Path(release), folder / book.name / "assets" / "python")
-        scripts = [*scripts, "assets/exercises.js"]
+        nav = yaml_load(opened)["nav"]
     listed = next(item["Chapters"] for item in nav if "Chapters" in item)
     for entry in catalogue.discover():
         if entry.folder.parent != book:
@@ -73,6 +63,6 @@ def lay_out(folder: Path, release: str | None = None) -> Path:
             pages = [f"{entry.name}/{page}" for page in ("README.md", *entry.card.pages)]
             listed.append({f"{entry.card.number} {entry.card.title}": pages})
     settings = folder / ours.name
-    ours_but = {"docs_dir": book.name, "nav": nav, "extra_javascript": scripts}
-    settings.write_text(dumps({"INHERIT": str(ours), **ours_but}))  # JSON is YAML, too
+    # JSON is YAML, too.
+    settings.write_text(dumps({"INHERIT": str(ours), "docs_dir": book.name, "nav": nav}))
     return settings

@@ -97,10 +97,6 @@ def verify(
         bool,
         typer.Option("--full", help="Run the full studies again too, not the quick ones only."),
     ] = False,
-    seeds: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many of the recorded seeds; one of an ECG study is a fold."),
-    ] = None,
     workers: Workers = None,
     json: Json = False,
 ) -> Answer:
@@ -113,7 +109,7 @@ def verify(
     if name and name not in known:
         catalogue.find_chapter(name)
     outcomes = [
-        studies.verify(chosen, chapter.name, full=full, seeds=seeds, workers=workers)
+        studies.verify(chosen, chapter.name, full=full, workers=workers)
         for chapter, chosen in known.values()
         if name in ("", chapter.name, chosen.name)
     ]

@@ -18,8 +18,8 @@ from PIL import Image
 
 # An id that begins so goes on with the ink of a text by day and by night, as two hex colours.
 INK = "ink"
-# The page behind a figure, by day and by night, and the page's ink by night (assets/look.css).
-LIGHT, DARK, NIGHT = to_rgb("#fffdf9"), to_rgb("#171b22"), to_rgb("#dfe3e8")
+# The page behind a figure, by day and by night, and the page's ink by night.
+LIGHT, DARK, NIGHT = to_rgb("#ffffff"), to_rgb("#1e2129"), to_rgb("#bfc1c6")
 STYLES = {"fill", "stroke", "stroke-linecap", "stroke-linejoin", "stroke-opacity", "stroke-width"}
 # What styles are where nothing is said; `lean` says the size of text once, for a whole figure.
 DEFAULTS = {

@@ -37,12 +37,7 @@ class Outcome:
 
 
 def verify(
-    study: Study,
-    chapter: str,
-    *,
-    full: bool = False,
-    seeds: int | None = None,
-    workers: int | None = None,
+    study: Study, chapter: str, *, full: bool = False, workers: int | None = None
 ) -> Outcome:
     """Measure a recorded study again and compare, whatever code it was recorded with.
 
@@ -50,18 +45,10 @@ def verify(
     (full and quick); then the quick study is run with the recorded seeds, and the mean of each
     number at each level must lie within its band. The full study is run again only on `full`.
     Nothing that lies about can stand in for a row: workers begin in an empty folder of their own.
-
-    Args:
-        study: The study.
-        chapter: The name of its chapter.
-        full: Whether the full study is run again, too.
-        seeds: How many of the recorded seeds are run again; all by default. They are compared with
-            the recorded rows of the same seeds, within bands that are as much wider.
-        workers: How many processes; one for each core by default.
     """
     began = time.perf_counter()
     try:
-        status, message = "match", _measured_again(study, full, seeds, workers)
+        status, message = "match", _measured_again(study, full, workers)
     except DriftError as drift:
         status, message = "drift", str(drift)
     except UserError as error:
@@ -69,7 +56,7 @@ def verify(
     return Outcome(study.name, chapter, status, message, round(time.perf_counter() - began, 1))
 
 
-def _measured_again(study: Study, full: bool, seeds: int | None, workers: int | None) -> str:
+def _measured_again(study: Study, full: bool, workers: int | None) -> str:
     """Return how a study compares with its record.
 
     Raises:
@@ -85,7 +72,7 @@ def _measured_again(study: Study, full: bool, seeds: int | None, workers: int | 
                 study,
                 Path(folder) / name,
                 quick=name == "quick",
-                seeds=record[name]["seeds"][:seeds],
+                seeds=record[name]["seeds"],
                 workers=workers,
             )
         if again.lost:
@@ -113,16 +100,13 @@ def compare(part: dict[str, Any], again: Results) -> float:
         DriftError: If one lies outside its band.
     """
     study, furthest = again.study, 0.0
-    seeds = {row.seed for row in again.rows}
-    rows = [row for row in part["rows"] if row["seed"] in seeds]
-    recorded = recorded_part(study, again.quick, rows).rows
-    wider = (len(part["seeds"]) / len(seeds)) ** 0.5
+    recorded = recorded_part(study, again.quick, part["rows"]).rows
     for column, bands in part["bands"].items():
         if any(column not in row.values for row in again.rows):
             raise DriftError(f"the study no longer measures {column!r}")
         now = by_level(again.rows, column)
         for level, before in by_level(recorded, column).items():
-            band = bands[study.name_of(level)] * wider
+            band = bands[study.name_of(level)]
             mean, new = (float(np.mean(list(of.values()))) for of in (before, now[level]))
             distance = abs(new - mean)
             if distance > band:

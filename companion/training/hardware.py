@@ -348,44 +348,11 @@ def _batch_advice(kind: str, precision: str, count: int) -> str:
     return "; ".join(said) or "as the recipe has it"
 
 
-def keep_programs() -> Path | None:
-    """Have JAX keep what it compiles in the user's cache folder, where later runs find it.
-
-    ``JAX_COMPILATION_CACHE_DIR`` names another folder. It is for accelerators: a program for a CPU
-    may hold instructions that the next machine with the same home folder lacks.
-
-    Returns:
-        The folder; None where none can be written to, and every run compiles anew.
-    """
-    import jax
-    from jax.experimental.compilation_cache import compilation_cache
-
-    if chosen := getattr(jax.config, "jax_compilation_cache_dir", None):
-        return Path(chosen)
-    caches = Path("~/Library/Caches" if platform.system() == "Darwin" else "~/.cache")
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or caches.expanduser())
-        folder = folder / "lecture-companion" / "jax"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # a home folder that is read-only, or that nobody names
-        return None
-    if not os.access(folder, os.W_OK):
-        return None
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    if importlib.util.find_spec("filelock"):  # what JAX needs to let old programs go
-        jax.config.update("jax_compilation_cache_max_size", 2**30)
-    compilation_cache.reset_cache()  # whatever was compiled before had none
-    return folder
-
-
 @contextlib.contextmanager
 def following(chosen: Plan) -> Iterator[None]:
     """Build and train models by a plan: its precision, its devices."""
     import keras
 
-    if chosen.backend == "jax" and chosen.kind != "cpu":
-        keep_programs()
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(chosen.precision)
     with contextlib.ExitStack() as scope:

@@ -19,7 +19,6 @@ from companion.console import err
 from companion.datasets import load
 from companion.datasets.dataset import Card, Dataset, Split
 from companion.errors import UserError
-from companion.recurrent import keep_off_kernels
 from companion.training import hardware
 from companion.training.batches import Batches, DrawnBatches, Stream
 from companion.training.examination import Examination
@@ -412,7 +411,6 @@ class _Session:
     def __post_init__(self) -> None:
         recipe, plan, train = self.recipe, self.plan, self.data.train
         plan.check_batch(recipe.batch_size)
-        keep_off_kernels(self.model)
         per_epoch = recipe.steps and recipe.steps // recipe.epochs
         if self.draw:
             per_epoch = per_epoch or len(train) // recipe.batch_size

@@ -140,8 +140,7 @@ def _numbers(
         return f"{right}{came.dtype}; expected float16."
     whole = _kind(wanted) == "a float" and _kind(came) == "an integer"
     if _kind(came) != _kind(wanted) and not whole:
-        kinds = [f"{_kind(one)} ({dtype_name(one.dtype)})" for one in (came, wanted)]
-        return f"{right}{kinds[0]}; expected {kinds[1]}."
+        return f"{right}{_kind(came)} ({came.dtype}); expected {_kind(wanted)} ({wanted.dtype})."
     return None
 
 
@@ -275,14 +274,6 @@ def name(value: Any) -> str:
     return "a string"
 
 
-def dtype_name(dtype: "np.dtype[Any]") -> str:
-    """Return a dtype's name; NumPy's own integers are int64 in words where they have 32 bits, too.
-
-    They have in a browser, and on Windows before NumPy 2.
-    """
-    return "int64" if dtype == np.dtype(int) else str(dtype)
-
-
 def show(value: Any, room: int = 600) -> str:
     """Return a value as text that fits into `room` characters, made of no more than is shown."""
     if isinstance(value, np.ndarray):
@@ -293,7 +284,7 @@ def show(value: Any, room: int = 600) -> str:
             body = np.array2string(
                 value, precision=4, suppress_small=True, threshold=81, edgeitems=2, separator=", "
             )
-        text = f"{dtype_name(value.dtype)} array of shape {value.shape}\n{body}"
+        text = f"{value.dtype} array of shape {value.shape}\n{body}"
     elif isinstance(value, (float, np.floating)):
         text = f"{value:.7g}"
     elif isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:

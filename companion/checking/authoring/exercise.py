@@ -119,10 +119,7 @@ class Exercise:
                 f"{self.name} has no cases: write a generator under @{self.name}.cases."
             )
         rng = np.random.default_rng([seed, zlib.crc32(self.name.encode())])
-        drawn = [
-            _with_native_integers(case if isinstance(case, tuple) else (case,))
-            for case in self._cases(rng)
-        ]
+        drawn = [case if isinstance(case, tuple) else (case,) for case in self._cases(rng)]
         if not drawn:
             raise TypeError(f"The cases of {self.name} yield nothing.")
         return drawn
@@ -266,20 +263,6 @@ def find_exercise(name: str, exercises: Iterable[Exercise]) -> Exercise:
     if name not in known:
         raise UnknownNameError("exercise", name, known)
     return known[name]
-
-
-def _with_native_integers(value: Any) -> Any:
-    """Return a value whose integers of 64 bits are as wide as what this machine counts with.
-
-    A generator draws 64 bits everywhere. NumPy in a browser has 32, and takes no wider ones where
-    it counts, as `np.bincount` does.
-    """
-    if isinstance(value, (tuple, list)):
-        return type(value)(map(_with_native_integers, value))
-    if isinstance(value, np.ndarray) and value.dtype == np.int64:
-        narrow = value.astype(np.intp)
-        return narrow if np.array_equal(narrow, value) else value
-    return value
 
 
 def _printable(text: str) -> str:

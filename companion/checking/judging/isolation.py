@@ -36,7 +36,6 @@ from typing import Any, BinaryIO, Self, cast
 import chapters
 from companion.checking.authoring.codec import FrameError, Header, receive, send
 from companion.checking.judging.lockdown import THREADS
-from companion.checking.judging.runner import LostError
 
 if sys.platform != "win32":
     import fcntl
@@ -100,6 +99,18 @@ def reached(sandbox: Sandbox | None = None) -> str:
     """
     with Worker(sandbox or best()) as worker:
         return worker.ready()
+
+
+class LostError(Exception):
+    """A worker is gone, or is not to be listened to any more.
+
+    Attributes:
+        reason: ``timeout``, ``memory``, ``crash`` (it died) or ``forged`` (it sent no frame).
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(slots=True)

@@ -25,22 +25,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from functools import partial
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from companion.checking.authoring.answer_key import AnswerKey
 from companion.checking.authoring.cases import Outcome, Raised, Returned
 from companion.checking.authoring.codec import MAX_BYTES, Header, Opaque, decode, encode, nbytes
 from companion.checking.authoring.exercise import Exercise, find_exercise, known_key
 from companion.checking.authoring.models import ModelCase
+from companion.checking.judging.isolation import LostError, Sandbox, Worker, best
 from companion.checking.judging.models import Models
-from companion.checking.judging.runner import LostError, Runner, Start
 from companion.checking.judging.worker import MAX_NAMES, MAX_PRINTED
 from companion.checking.verdict import Report, Status, Verdict
-
-if TYPE_CHECKING:
-    from companion.checking.judging.isolation import Sandbox
 
 TIME_LIMIT = 10.0
 # Seconds that all answers of a file may take, in units of what one may take.
@@ -61,25 +57,13 @@ class Judge:
     Args:
         sandbox: The isolation to run answers in; the best that this machine has by default.
         spare: Whether to keep a worker warm; one file alone has no use for it.
-        start: Starts what runs answers, in place of a process in the sandbox.
     """
 
-    def __init__(
-        self,
-        sandbox: "Sandbox | None" = None,
-        *,
-        spare: bool = True,
-        start: Start | None = None,
-    ) -> None:
-        if start is None:
-            # Where there are no processes, as in a browser, it cannot even be imported.
-            from companion.checking.judging import isolation
-
-            start = partial(isolation.Worker, sandbox or isolation.best())
-        self.start = start
+    def __init__(self, sandbox: Sandbox | None = None, *, spare: bool = True) -> None:
+        self.sandbox = sandbox or best()
         self.spare = spare
-        self.models = Models(start)
-        self._spare: Runner | None = None
+        self.models = Models(self.sandbox)
+        self._spare: Worker | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +76,7 @@ class Judge:
         if self._spare is None or self._spare.keras != keras:
             self._end_spare()
             with contextlib.suppress(LostError):  # `fresh_worker` tries again, and says why
-                self._spare = self.start(keras)
+                self._spare = Worker(self.sandbox, keras)
 
     def close(self) -> None:
         """End the worker that is kept warm, and the process that runs models."""
@@ -149,7 +133,7 @@ class Judge:
             time.perf_counter() - started,
         )
 
-    def fresh_worker(self, *, keras: bool) -> Runner:
+    def fresh_worker(self, *, keras: bool) -> Worker:
         """Return a fresh worker, the warm one where there is one.
 
         Raises:
@@ -157,7 +141,7 @@ class Judge:
         """
         self.warm(keras=keras)
         worker, self._spare = self._spare, None
-        return worker or self.start(keras)
+        return worker or Worker(self.sandbox, keras)
 
 
 @dataclass(slots=True)
@@ -171,7 +155,7 @@ class _Session:
     keras: bool
     time_limit: float
     isolation: str = "no answer was run"
-    worker: Runner | None = None
+    worker: Worker | None = None
     names: list[str] | None = None
     failed: dict[str, Raised] = field(default_factory=dict)  # by a notebook's cells that raised
     spent: float = 0.0

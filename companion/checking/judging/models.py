@@ -12,7 +12,7 @@ from typing import Any
 from companion.checking.authoring.cases import Array, Outcome, Returned
 from companion.checking.authoring.codec import decode, encode
 from companion.checking.authoring.models import ModelCase
-from companion.checking.judging.runner import LostError, Runner, Start
+from companion.checking.judging.isolation import LostError, Sandbox, Worker
 
 
 @dataclass(slots=True)
@@ -20,11 +20,11 @@ class Models:
     """Computes what models that were received compute.
 
     Args:
-        start: Starts its process.
+        sandbox: What to shut its process in with.
     """
 
-    start: Start
-    _worker: Runner | None = None
+    sandbox: Sandbox
+    _worker: Worker | None = None
 
     def warm(self) -> None:
         """Start the process, so that it is ready when a model comes.
@@ -33,7 +33,7 @@ class Models:
             LostError: If the system does not let it start.
         """
         if self._worker is None:
-            self._worker = self.start(True)
+            self._worker = Worker(self.sandbox, keras=True)
 
     def ready(self) -> None:
         """Wait until the process can take a model.

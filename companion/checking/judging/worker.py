@@ -19,10 +19,9 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-if TYPE_CHECKING:
-    from companion.checking.judging import lockdown
 if TYPE_CHECKING or __name__ != "__main__":
     from companion.checking.authoring import codec, description, rebuilding
+    from companion.checking.judging import lockdown
 else:
     # As a program it is told where its modules lie, and finds nothing else there afterwards.
     sys.path[:0] = sys.argv[1:]
@@ -68,16 +67,6 @@ class Answers:
         self.file = ""
         self.given: Any = None  # the arguments that were passed last, as the answer left them
         self.nul: int | None = None  # the line of a NUL byte, which the compiler does not tell
-
-    def reply(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
-        """Return the answer to a request, and its raw bytes."""
-        if header["ask"] == "load":
-            return self.load(header, payload), []
-        if header["ask"] == "call":
-            with contextlib.redirect_stdout(Printed()) as printed:
-                reply, blobs = self.call(header, payload)
-            return {**reply, "printed": printed.text}, blobs
-        return self.left() if header["ask"] == "left" else self.measure(header, payload)
 
     def load(self, header: Header, source: bytes) -> Header:
         """Run the file and return the names of what can be called in it."""
@@ -178,27 +167,32 @@ def _is_free(name: str) -> bool:
         return False
 
 
-def send_reply(answers: Answers, header: Header, payload: bytes, outbox: BinaryIO) -> None:
-    """Answer one request with one frame, whatever comes of it."""
-    reply, blobs = answers.reply(header, payload)
-    try:
-        codec.send(outbox, reply, blobs)
-    except codec.FrameError:
-        codec.send(outbox, {"value": ["opaque", "value too large to be sent"]})
-    except (ValueError, TypeError, RecursionError) as error:
-        codec.send(outbox, answers.raised(error))
-
-
 def serve(inbox: BinaryIO, outbox: BinaryIO, limit_processor: Callable[..., None]) -> None:
     """Answer requests until the judge hangs up."""
     answers = Answers()
     while True:
         header, payload = codec.receive(inbox)
+        blobs: list[bytes] = []
         if header["ask"] == "load":
             limit_processor(header["seconds"])
         if "computing" in header:
             limit_processor(header["computing"], for_good=False)
-        send_reply(answers, header, payload, outbox)
+        if header["ask"] == "load":
+            reply = answers.load(header, payload)
+        elif header["ask"] == "call":
+            with contextlib.redirect_stdout(Printed()) as printed:
+                reply, blobs = answers.call(header, payload)
+            reply["printed"] = printed.text
+        elif header["ask"] == "left":
+            reply, blobs = answers.left()
+        else:
+            reply, blobs = answers.measure(header, payload)
+        try:
+            codec.send(outbox, reply, blobs)
+        except codec.FrameError:
+            codec.send(outbox, {"value": ["opaque", "value too large to be sent"]})
+        except (ValueError, TypeError, RecursionError) as error:
+            codec.send(outbox, answers.raised(error))
 
 
 def main() -> None:
