@@ -1,7 +1,7 @@
 """Wrong answers to the rest of the exercises, from signature and docstring alone.
 
-Of the 680 in `ANSWERS`, 468 (69 %) were named before a mistake was listed for any of them, and nine
-passed. Of the 72 in `LATER`, which are what came to mind after those, 18 were (25 %).
+Of the 680 in `ANSWERS`, 468 (69 %) were named before a mistake was listed for any of them, and
+eight passed. Of the 72 in `LATER`, which are what came to mind after those, 18 were (25 %).
 """
 
 import itertools
