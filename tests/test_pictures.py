@@ -287,17 +287,23 @@ def test_every_data_set_of_images_has_a_way_from_a_picture():
 @pytest.mark.slow
 @pytest.mark.skipif(not MNIST.exists(), reason="needs mnist under TFDS_DATA_DIR")
 def test_lenet_reads_pictures_of_digits_that_nobody_tuned_on(tmp_path):
-    """The rules were set on MNIST's training digits; these are test digits."""
+    """The rules were set on MNIST's training digits; these are test digits.
+
+    Rules for hairlines were changed after 1,500 test digits (drawn with seed 2026) had been
+    judged; none of those is among these.
+    """
     digits = companion.load("mnist")
     some = Dataset(digits.card, *(getattr(digits, part)[: (10**6 if LONG else 20_000)]
                                   for part in ("train", "validation", "test")))  # fmt: skip
     run = companion.train("lenet5", some, epochs=2, show_progress=False)
-    rng = np.random.default_rng(2026)
+    seen_before = np.random.default_rng(2026).choice(10_000, 1500, replace=False)
+    fresh = np.setdiff1d(np.arange(10_000), seen_before)
+    rng = np.random.default_rng(2027)
     sizes, shares = rendered_digits.SIZES, (0.2, 0.2, 0.25, 0.2, 0.12, 0.03)
     if not LONG:  # to draw one of 3,000 pixels takes seconds
         sizes, shares = sizes[:-1], (0.2, 0.2, 0.25, 0.2, 0.15)
     found, labels, kinds = [], [], []
-    for k in rng.choice(10_000, 1500 if LONG else 80, replace=False):
+    for k in rng.choice(fresh, 1500 if LONG else 80, replace=False):
         kind = {
             "stroke": int(rng.integers(1, 5)),
             "size": int(rng.choice(sizes, p=shares)),
@@ -314,7 +320,7 @@ def test_lenet_reads_pictures_of_digits_that_nobody_tuned_on(tmp_path):
         kinds.append({**kind, "file": packed})
     read = np.min(found, axis=(1, 2, 3)) >= 0
     right = read & (run.predict(np.stack(found)).argmax(axis=1) == np.array(labels))
-    assert right.mean() >= (0.95 if LONG else 0.9)
+    assert right.mean() >= (0.95 if LONG else 0.9), right.mean()
     for name in kinds[0]:
         for value in {kind[name] for kind in kinds}:
             those = np.array([kind[name] == value for kind in kinds])

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import inspect
 import sys
 import warnings
 
@@ -113,6 +114,107 @@ def test_a_wrong_result_is_told_what_it_has_to_do_with_the_right_one(answer, sai
         else:
             assert said in verdict.mistake
             assert verdict.message == verdict.mistake
+
+
+@exercise()
+def averages(values, others, rounds):
+    """Return, for each round of a step and a shift, a running mean of squares, and its product."""
+    mean, product = 0.0, 1.0
+    for step, shift in rounds:
+        mean = 0.9 * mean + 0.25 * np.sum((values - others) ** 2) / step
+        product *= (step - shift) / 4 + 1
+    return mean, product
+
+
+@averages.cases
+def _(rng):
+    for size in (3, 5, 4):
+        rounds = [(float(rng.uniform(1, 3)), float(rng.normal())) for _ in range(size)]
+        yield rng.normal(size=size), rng.normal(size=size), rounds
+
+
+def changed(line, by):
+    """Return `averages` with one piece of its text in place of another."""
+    source = inspect.getsource(averages.reference).split("\n", 1)[1]
+    assert line in source
+    names = {"np": np}
+    exec(source.replace(line, by), names)
+    return names["averages"]
+
+
+@pytest.mark.parametrize(
+    ("line", "by", "said"),
+    [
+        ("for step, shift", "for shift, step", "`step` and `shift` exchanged."),
+        ("product *=", "product =", "a product that each round writes over."),
+        ("product *=", "product +=", "a sum in place of a product."),
+        ("(step - shift) / 4", "step - shift / 4", "parentheses left out."),
+        ("(step - shift) / 4", "step / 4 - shift", "a division of the first term alone."),
+        ("(step - shift) / 4 + 1", "(step - shift + 1) / 4", "a term that is added too early."),
+        ("(values - others) ** 2", "abs(values - others)", "the absolute value in place of"),
+        ("0.9 * mean + 0.25", "0.25 * mean + 0.9", "0.9 and 0.25 exchanged."),
+        ("return mean, product", "return mean, step", "an intermediate value in place of"),
+        ("return mean, product", "return mean", "part 1 alone: 2 parts are asked for."),
+        ("np.sum((values - others)", "np.sum((values - others)[:1]", "first entry of `values` and"),
+        ("np.sum((values - others)", "np.sum((values - others)[-1:]", "last entry of `values` and"),
+        ("np.sum((values - others)", "np.sum((values - others)[:-1]", "without the last entry"),
+        ("np.sum((values - others)", "np.sum((values - others)[1:]", "without the first entry"),
+        ("+ 0.25 * np.sum", "+ 0.33 * np.sum", None),
+        ("return mean, product", "return mean, product, step", "first 2 parts of your result are"),
+    ],
+)
+def test_a_slip_in_a_formula_or_a_loop_is_told(line, by, said):
+    verdict = averages.check(changed(line, by)).verdict
+    assert verdict.status == "fail"
+    assert (said in verdict.mistake) if said else verdict.mistake is None
+
+
+def test_a_result_with_more_than_is_asked_for_is_told_so():
+    found = weighted.check(lambda *a: (np.zeros(4), right(*a))).verdict
+    assert found.mistake == "Part 2 of your result is right: return it alone."
+    assert weighted.check(lambda *a: (np.zeros(4), -right(*a))).verdict.mistake is None
+
+
+def test_one_number_in_place_of_an_array_of_them_has_another_shape():
+    @exercise()
+    def passed(x):
+        """Return x where its sum is positive, and zeros otherwise."""
+        return x * (x.sum() > 0)
+
+    passed.cases(lambda rng: [(np.array([1.0, 2.5]),), (np.array([-1.0, -2.5]),)])
+    said = passed.check(lambda x: x if x.sum() > 0 else 0).verdict.mistake
+    assert said == "The values are right, but not in the shape that is asked for."
+    assert passed.check(lambda x: x if x.sum() > 0 else 1).verdict.mistake is None
+
+
+def test_a_few_signs_that_agree_by_chance_explain_nothing():
+    @exercise()
+    def side(x, bias):
+        """Return on which side of a line a point lies."""
+        return 1.0 if x.sum() + bias > 0 else -1.0
+
+    cases = [(np.array([1.0, -3.0]), 1.0), (np.array([2.0, 1.5]), -4.0), (np.array([1.0]), 2.0)]
+    side.cases(lambda rng: cases)
+    verdict = side.check(lambda x, bias: 1.0 if x.sum() + 5 * bias > 0 else -1.0).verdict
+    assert verdict.status == "fail"
+    assert verdict.mistake is None
+
+
+def test_an_array_that_is_given_twice_is_two_arrays_to_an_answer():
+    @exercise()
+    def added(a, b):
+        """Return a + b."""
+        return a + b
+
+    same = np.arange(3.0)
+    added.cases(lambda rng: [(same, same)])
+
+    def answer(a, b):
+        a += 1
+        return a + b - 1
+
+    said = added.check(answer).verdict.message
+    assert said.startswith("The result is right, but your function changes its arguments")
 
 
 @pytest.mark.parametrize(

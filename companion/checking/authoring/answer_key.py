@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from companion.checking.authoring.cases import Case, Outcome, Raised, Returned, entry
-from companion.checking.authoring.comparison import is_finite, size
+from companion.checking.authoring.comparison import as_array, is_finite, size
 from companion.checking.authoring.elsewhere import elsewhere, results
 from companion.checking.authoring.fingerprint import fingerprint
 from companion.checking.authoring.mistakes import Mistake
@@ -20,6 +22,8 @@ from companion.checking.authoring.variants import variants
 from companion.checking.verdict import Status, Verdict
 
 READABLE = 60
+# So many numbers, or so many different ones, do not agree by chance.
+MANY_NUMBERS, DISTINCT_NUMBERS = 40, 4
 # Faults that tell what was done in every case alike.
 OTHER_SHAPE = re.compile("The values are right, but .* has the shape ")
 FACTOR = re.compile(r"The gradient of `\w+` (has the wrong sign|is wrong by the factor)")
@@ -119,6 +123,7 @@ class AnswerKey:
             (sentence, values)
             for sentence, values in found
             if is_finite(values)
+            and _telling(values)
             and any(case.fault(value) for case, value in zip(self.cases, values, strict=True))
         ]
 
@@ -147,7 +152,23 @@ class AnswerKey:
             for sentence, values in self.nearby
             if all(agrees(index, value) for index, value in enumerate(values))
         )
-        return found or next(nearby, None)
+        return found or next(nearby, None) or self._with_more(outcomes)
+
+    def _with_more(self, outcomes: Sequence[Outcome]) -> str | None:
+        """Return a sentence if each result holds what is right, and more than is asked for."""
+        results = [one.value for one in outcomes if isinstance(one, Returned)]
+        pairs = list(zip(self.cases, results, strict=True))
+        if not all(_several(value) and len(value) > 1 for value in results):
+            return None
+        if all(_several(case.plain) for case in self.cases):
+            count = len(self.cases[0].plain)
+            if all(case.fault(value[:count]) is None for case, value in pairs):
+                return f"The first {count} parts of your result are right: return those alone."
+        elif not any(isinstance(case.plain, dict) for case in self.cases):
+            for part in range(min(map(len, results))):
+                if all(case.fault(value[part]) is None for case, value in pairs):
+                    return f"Part {part + 1} of your result is right: return it alone."
+        return None
 
     def agree(self, outcomes: Sequence[Outcome], others: Sequence[Outcome]) -> bool:
         """Return whether the second answer comes out as the first does, in every case."""
@@ -183,6 +204,23 @@ class AnswerKey:
         elif outcome.line:
             lines.append(f"line {outcome.line}: {outcome.code}")
         return "\n".join([*lines, *filter(None, [_printed(outcome)])])
+
+
+def _telling(values: Sequence[Any]) -> bool:
+    """Say whether results are more than a few small whole numbers, which agree by chance."""
+    parts = [part for value in values for part in (value if _several(value) else [value])]
+    arrays = [array.ravel() for array in map(as_array, parts) if array is not None]
+    if not arrays:
+        return True
+    numbers = np.concatenate(arrays)
+    whole = (
+        np.equal(np.round(abs(numbers)), abs(numbers)).all() and abs(numbers).max(initial=0) < 10
+    )
+    return not whole or numbers.size >= MANY_NUMBERS or len(np.unique(numbers)) >= DISTINCT_NUMBERS
+
+
+def _several(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
 
 
 def _printed(outcome: Outcome) -> str:

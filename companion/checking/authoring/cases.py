@@ -132,7 +132,9 @@ class Case:
 
     def run(self, function: Callable[..., Any]) -> Outcome:
         """Call a function of this very process."""
-        arguments, keywords = copy.deepcopy((self.arguments, self.keywords))
+        # Each by itself: an array that is given twice is two arrays to an answer, as in a worker.
+        arguments = [copy.deepcopy(value) for value in self.arguments]
+        keywords = {name: copy.deepcopy(value) for name, value in self.keywords.items()}
         sent = _bytes([arguments, keywords])
         try:
             value = self.comparable(function(*arguments, **keywords))

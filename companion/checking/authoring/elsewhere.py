@@ -38,6 +38,13 @@ ARRAYS: tuple[tuple[str, Change, int], ...] = (
     ("{} counted from 1.", lambda a: a + 1, 1),
     ("{} counted from 0.", lambda a: a - 1, 1),
 )
+# What is left of several arrays at once, as a loop over their entries would leave it.
+ROUNDS: tuple[tuple[str, slice], ...] = (
+    ("the first {axis} of {names} alone: does your loop end in its first round?", slice(1)),
+    ("the last {axis} of {names} alone: is each round written over?", slice(-1, None)),
+    ("{names} without the last {axis}: does your loop end one round early?", slice(-1)),
+    ("{names} without the first {axis}: does your loop begin one round late?", slice(1, None)),
+)
 CLASSES: tuple[tuple[str, Change], ...] = (
     ("{} of 0 and 1 in place of −1 and 1.", lambda a: (a + 1) / 2),
     ("{} of −1 and 1 in place of 0 and 1.", lambda a: 2 * a - 1),
@@ -54,6 +61,8 @@ FLOATS: tuple[tuple[str, Change], ...] = (
     ("{} squared.", lambda number: number**2),
     ("twice {}.", lambda number: 2 * number),
     ("half of {}.", lambda number: number / 2),
+    ("{} / 100: is it a percentage?", lambda number: number / 100),
+    ("100 {}: is it a percentage?", lambda number: 100 * number),
     ("1 / {}: is it the wrong way up?", lambda number: 1 / number if number else 0.0),
 )
 INTEGERS: tuple[tuple[str, Change], ...] = (
@@ -114,6 +123,7 @@ def _changes(inputs: Sequence[Given], careful: bool) -> Iterator[tuple[str, list
                     )
             except (TypeError, ValueError, IndexError):
                 continue
+    yield from _rounds(inputs)
     for one, other in itertools.combinations(places, 2):
         pairs = [(_at(given, one), _at(given, other)) for given in inputs]
         if all(_alike(*pair) for pair in pairs):
@@ -125,6 +135,27 @@ def _changes(inputs: Sequence[Given], careful: bool) -> Iterator[tuple[str, list
                     for given, (first, second) in zip(inputs, pairs, strict=True)
                 ],
             )
+
+
+def _rounds(inputs: Sequence[Given]) -> Iterator[tuple[str, list[Given]]]:
+    """Yield what is left of the arrays of one length where a loop over them is cut short."""
+    for axis, called in enumerate(("entry", "column")):
+        lengths: dict[tuple[int, ...], list[str]] = {}
+        for name in inputs[0]:
+            arrays = [given.get(name) for given in inputs]
+            shapes = [one.shape for one in arrays if isinstance(one, np.ndarray)]
+            if len(shapes) == len(arrays) and all(len(shape) > axis for shape in shapes):
+                lengths.setdefault(tuple(shape[axis] for shape in shapes), []).append(name)
+        for length, names in lengths.items():
+            if len(names) < 2 or min(length) < 2:  # of one alone the changes above tell
+                continue
+            shown = " and ".join(f"`{name}`" for name in names)
+            for words, kept in ROUNDS:
+                part = (slice(None),) * axis + (kept,)
+                yield (
+                    words.format(axis=called, names=shown),
+                    [{**given, **{name: given[name][part] for name in names}} for given in inputs],
+                )
 
 
 def _places(inputs: Sequence[Given]) -> Iterator[Place]:

@@ -130,6 +130,11 @@ def _candidates(
     """Yield sentences, each with the value that every case would then have."""
     rights = [right for right, _ in cases]
     first = rights[0]
+    if isinstance(first, tuple) or (isinstance(first, list) and any(map(np.ndim, first))):
+        count = min(map(len, rights))
+        for part in range(count):
+            alone = f"Your result is part {part + 1} alone: {count} parts are asked for."
+            yield alone, [right[part] for right in rights]
     if not isinstance(first, (list, tuple)) or all(np.ndim(part) == 0 for part in first):
         yield from _of_arrays("the result", rights, cases)
         return

@@ -8,12 +8,14 @@ out, not what was typed, so it is true however the answer was written.
 import ast
 import copy
 import inspect
+import itertools
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
-MAX_VARIANTS = 250
+MAX_VARIANTS = 350
+MAX_RESULTS = 3
 AXES: tuple[Any, ...] = (None, 0, 1, 2, -1, (0, 1), (1, 2), (2, 3), (0, 1, 2), (1, 2, 3))
 
 # A function, and the expressions that may stand in the place of its call; {} is the argument.
@@ -95,6 +97,19 @@ ROUNDS = (
     ("a loop without its first round", "[1:]"),
     ("a loop without its last round", "[:-1]"),
 )
+# What each round of a loop may do with what the rounds before have left.
+ROUND: dict[type[ast.operator], tuple[tuple[str, type[ast.operator] | None], ...]] = {
+    ast.Add: (
+        ("a sum that each round writes over", None),
+        ("a minus in place of a plus", ast.Sub),
+        ("a product in place of a sum", ast.Mult),
+    ),
+    ast.Sub: (("a plus in place of a minus", ast.Add),),
+    ast.Mult: (
+        ("a product that each round writes over", None),
+        ("a sum in place of a product", ast.Add),
+    ),
+}
 SUMS, PRODUCTS = (ast.Add, ast.Sub), (ast.Mult, ast.Div, ast.FloorDiv)
 PARTS: dict[type[ast.operator], str] = {
     ast.Add: "term",
@@ -124,7 +139,7 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
         return
     made.decorator_list, made.returns = [], None
     parameters = {one.arg for one in ast.walk(made.args) if isinstance(one, ast.arg)}
-    changes: dict[str, list[tuple[int, ast.expr]]] = {}
+    changes: dict[str, list[tuple[int, ast.AST]]] = {}
     # What is compared is no formula: a sign in it says nothing that a learner could look for.
     compared = {
         id(one)
@@ -143,10 +158,19 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
         ):
             for words, other in _others(node, parameters):
                 changes.setdefault(words, []).append((number, other))
+        if isinstance(node, ast.stmt):
+            for words, statement in _of_statement(node):
+                changes.setdefault(words, []).append((number, statement))
+            formulas = (one for one in ast.iter_child_nodes(node) if isinstance(one, ast.expr))
+            for formula in formulas:
+                for regrouped in _without_parentheses(formula):
+                    changes.setdefault("parentheses left out", []).append(
+                        (numbers[id(formula)], regrouped)
+                    )
     several = [(words, found) for words, found in changes.items() if len(found) > 1]
     single = [(words, [one]) for words, found in changes.items() for one in found]
-    for words, found in [*single, *several][:MAX_VARIANTS]:
-        changed = _Swap(copy.deepcopy(tree), dict(found)).tree
+    for words, changed_nodes in [*single, *_exchanged(tree), *several][:MAX_VARIANTS]:
+        changed = _Swap(copy.deepcopy(tree), dict(changed_nodes)).tree
         names = dict(vars(module))
         try:
             exec(compile(ast.fix_missing_locations(changed), "<variant>", "exec"), names)
@@ -186,7 +210,7 @@ def loops_while(function: Callable[..., Any]) -> bool:
 class _Swap(ast.NodeTransformer):
     """Puts other expressions in the place of some nodes, which are numbered as `ast.walk` goes."""
 
-    def __init__(self, tree: ast.AST, others: dict[int, ast.expr]) -> None:
+    def __init__(self, tree: ast.AST, others: dict[int, ast.AST]) -> None:
         nodes = list(ast.walk(tree))
         self.others = {id(nodes[number]): other for number, other in others.items()}
         self.nodes = nodes  # no other object takes their places
@@ -214,6 +238,11 @@ def _others(node: ast.expr, parameters: set[str]) -> Iterator[tuple[str, ast.exp
         yield "a transposition left out", node.value
     elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
         yield "a part taken whole", node.value
+    elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Call):
+        # One of several results, by its number.
+        for number in range(MAX_RESULTS) if isinstance(node.slice, ast.Constant) else ():
+            other = ast.Subscript(node.value, ast.Constant(number), ast.Load())
+            yield f"another of the results of `{ast.unparse(node.value.func)}`", other
     elif isinstance(node, ast.Subscript):
         for words, step in (("one place further on", 1), ("one place before", -1)):
             yield (
@@ -233,6 +262,9 @@ def _of_operator(node: ast.BinOp, parameters: set[str]) -> Iterator[tuple[str, a
     for words, operator in OPERATORS.get(type(node.op), ()):
         yield words, ast.BinOp(node.left, operator(), node.right)
     yield from _regrouped(node)
+    if isinstance(node.op, ast.Pow) and ast.unparse(node.right) == "2":
+        size = ast.Call(ast.Name("abs", ast.Load()), [node.left], [])
+        yield "the absolute value in place of the square", size
     part = PARTS.get(type(node.op))
     if part is None:
         return
@@ -245,21 +277,94 @@ def _of_operator(node: ast.BinOp, parameters: set[str]) -> Iterator[tuple[str, a
 
 
 def _regrouped(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
-    """Yield a formula as it is read without its parentheses, and a power taken further in."""
+    """Yield a formula whose parts are taken in another order, and a power taken further in."""
     left, right, operator = node.left, node.right, node.op
-    if isinstance(operator, PRODUCTS):
-        if isinstance(left, ast.BinOp) and isinstance(left.op, SUMS):
-            inner = ast.BinOp(left.right, operator, right)
-            yield "parentheses left out", ast.BinOp(left.left, left.op, inner)
-        if isinstance(right, ast.BinOp) and isinstance(right.op, (*SUMS, *PRODUCTS)):
-            inner = ast.BinOp(left, operator, right.left)
-            yield "parentheses left out", ast.BinOp(inner, right.op, right.right)
-    elif isinstance(operator, SUMS) and isinstance(right, ast.BinOp) and isinstance(right.op, SUMS):
-        inner = ast.BinOp(left, operator, right.left)
-        yield "parentheses left out", ast.BinOp(inner, right.op, right.right)
+    if isinstance(operator, PRODUCTS) and isinstance(left, ast.BinOp):
+        if isinstance(left.op, SUMS):
+            first = ast.BinOp(left.left, operator, right)
+            done = "product" if isinstance(operator, ast.Mult) else "division"
+            yield f"a {done} of the first term alone", ast.BinOp(first, left.op, left.right)
+    elif isinstance(operator, SUMS) and isinstance(left, ast.BinOp):
+        if isinstance(left.op, PRODUCTS):
+            inner = ast.BinOp(left.left, operator, right)
+            yield "a term that is added too early", ast.BinOp(inner, left.op, left.right)
     elif isinstance(operator, ast.Pow) and isinstance(left, ast.Call) and len(left.args) == 1:
         power = ast.BinOp(left.args[0], operator, right)
         yield "a power taken before the function", ast.Call(left.func, [power], left.keywords)
+
+
+def _without_parentheses(whole: ast.expr) -> Iterator[ast.expr]:
+    """Yield a formula as it is read where one pair of its parentheses is left out.
+
+    >>> [ast.unparse(one) for one in _without_parentheses(ast.parse("a*(b-c)/2").body[0].value)]
+    ['a * b - c / 2']
+    """
+    text = ast.unparse(whole)
+    opened: list[int] = []
+    for place, letter in enumerate(text):
+        if letter == "(":
+            opened.append(place)
+        elif letter == ")" and opened:
+            start = opened.pop()
+            before = text[:start].rstrip()
+            called = before[-1:].isalnum() or before[-1:] in tuple("_)]")
+            if called and before == text[:start]:
+                continue
+            changed = f"{text[:start]} {text[start + 1 : place]} {text[place + 1 :]}"
+            try:
+                other = ast.parse(changed.strip(), mode="eval").body
+            except SyntaxError:
+                continue
+            same_parts = type(other) is ast.Tuple and not isinstance(whole, ast.Tuple)
+            if not same_parts and ast.dump(other) != ast.dump(whole):
+                yield other
+
+
+def _exchanged(tree: ast.AST) -> Iterator[tuple[str, list[tuple[int, ast.AST]]]]:
+    """Yield changes that put numbers, names that are unpacked, or values in each other's place."""
+    nodes = list(enumerate(ast.walk(tree)))
+    places: dict[float, list[int]] = {}
+    made = dict.fromkeys(one.id for _, one in nodes if _is_stored(one))
+    for number, node in nodes:
+        returned = node.value if isinstance(node, ast.Return) else None
+        parts = returned.elts if isinstance(returned, (ast.Tuple, ast.List)) else [returned]
+        for part in filter(None, parts):
+            at = next(place for place, one in nodes if one is part)
+            for name in made:
+                value = ast.Name(name, ast.Load())
+                yield "an intermediate value in place of the result", [(at, value)]
+        if isinstance(node, ast.Constant) and isinstance(node.value, float):
+            places.setdefault(node.value, []).append(number)
+        targets = [node.target] if isinstance(node, (ast.For, ast.comprehension)) else []
+        targets += node.targets if isinstance(node, ast.Assign) else []
+        for target in targets:
+            if not isinstance(target, ast.Tuple):
+                continue
+            at = next(place for place, one in nodes if one is target)
+            for i, j in itertools.combinations(range(len(target.elts)), 2):
+                elements = list(target.elts)
+                elements[i], elements[j] = elements[j], elements[i]
+                words = f"`{ast.unparse(target.elts[i])}` and `{ast.unparse(target.elts[j])}`"
+                yield f"{words} exchanged", [(at, ast.Tuple(elements, ast.Store()))]
+    for one, other in itertools.combinations(places, 2):
+        swapped: list[tuple[int, ast.AST]] = []
+        for number in places[one] + places[other]:
+            swapped.append((number, ast.Constant(other if number in places[one] else one)))
+        yield f"{one!r} and {other!r} exchanged", swapped
+
+
+def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _of_statement(node: ast.stmt) -> Iterator[tuple[str, ast.stmt]]:
+    """Yield what a round of a loop may do in place of adding to, or multiplying, what there is."""
+    if isinstance(node, ast.AugAssign):
+        for words, operator in ROUND.get(type(node.op), ()):
+            if operator is None:
+                yield words, ast.Assign([node.target], node.value)
+            else:
+                yield words, ast.AugAssign(node.target, operator(), node.value)
 
 
 def _described(dropped: ast.expr, part: str, parameters: set[str]) -> str:
