@@ -398,6 +398,18 @@ dense_backward.mistakes(
     ),
     "You changed the order of the product for x: examples are rows, so δ stands first.",
     lambda upstream, x, weights: (x.T @ upstream, upstream.sum(axis=0), weights.T @ upstream),
+    "You multiplied by a ReLU's slope: this layer has no activation.",
+    lambda upstream, x, weights: (
+        x.T @ upstream,
+        upstream.sum(axis=0),
+        upstream @ weights.T * (x > 0),
+    ),
+    "You kept the last example's gradients of W and b: those of all examples add up.",
+    lambda upstream, x, weights: (
+        np.outer(x[-1], upstream[-1]),
+        upstream[-1].copy(),
+        upstream @ weights.T,
+    ),
 )
 
 

@@ -365,6 +365,18 @@ cross_correlate_strided.mistakes(
     lambda image, kernel, padding, stride: cross_correlate_strided(
         np.pad(image, padding, mode="edge"), kernel, 0, stride
     ),
+    "You padded below and to the right only: half of the zeros stand before.",
+    lambda image, kernel, padding, stride: cross_correlate_strided(
+        np.pad(image, ((0, 2 * padding),) * 2), kernel, 0, stride
+    ),
+    "You padded the rows only: zeros stand beside the columns, too.",
+    lambda image, kernel, padding, stride: cross_correlate_strided(
+        np.pad(image, ((padding, padding), (0, 0))), kernel, 0, stride
+    ),
+    "You moved the kernel by one place only: it moves by the stride.",
+    lambda image, kernel, padding, stride: cross_correlate_strided(image, kernel, padding, 1)[
+        tuple(map(slice, cross_correlate_strided(image, kernel, padding, stride).shape))
+    ],
 )
 
 
@@ -680,6 +692,10 @@ max_pool.mistakes(
     "You added each window up: max pooling keeps the largest.",
     lambda maps, size: sliding_window_view(maps, (size, size), axis=(0, 1))[::size, ::size].sum(
         axis=(-2, -1)
+    ),
+    "You took the largest of all channels: each channel is pooled by itself.",
+    lambda maps, size: np.repeat(
+        max_pool(maps, size).max(axis=2, keepdims=True), maps.shape[2], axis=2
     ),
 )
 

@@ -338,6 +338,13 @@ attention_pooling.mistakes(
     lambda x, w, v: _pooled(x, np.full(len(x), 1 / len(x))),
     "You exchanged the two: the pooled step comes first, then the weights.",
     lambda x, w, v: attention_pooling(x, w, v)[::-1],
+    "You took tanh behind v: the energy is tanh(x w) v.",
+    lambda x, w, v: _pooled(x, _softmax(np.tanh(x @ w @ v))),
+    "You added the weighted steps up over the features: add them up over time.",
+    lambda x, w, v: [
+        (attention_pooling(x, w, v)[1][:, None] * x).sum(axis=1),
+        attention_pooling(x, w, v)[1],
+    ],
 )
 
 

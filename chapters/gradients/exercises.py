@@ -68,6 +68,8 @@ sigmoid_chain.mistakes(
     lambda x, weights: float(np.prod(weights)),
     "You lost the signs: a negative weight turns the gradient round.",
     lambda x, weights: abs(sigmoid_chain(x, weights)),
+    "You took tanh's slope, 1 − a²: a sigmoid's is a (1 − a).",
+    lambda x, weights: _chain(x, weights, lambda w, given, a: w * (1 - a**2)),
 )
 
 

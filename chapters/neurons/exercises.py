@@ -608,6 +608,12 @@ softmax.mistakes(
     lambda logits: np.eye(logits.shape[1])[logits.argmax(axis=1)],
     "You divided by the number of examples: each row by itself sums to 1.",
     lambda logits: softmax(logits) / len(logits),
+    "You returned the logarithm of the softmax: the shares themselves are asked for.",
+    lambda logits: (
+        logits
+        - logits.max(axis=1, keepdims=True)
+        - np.log(np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True))
+    ),
 )
 
 
@@ -893,4 +899,6 @@ kl_divergence.mistakes(
     lambda p, q: float(np.sum(abs(p * np.log(np.where(p > 0, p, 1) / q)))),
     "You compared by absolute differences: each class costs p log(p / q).",
     lambda p, q: float(np.sum(abs(p - q))),
+    "You measured q from p: the terms are weighted with p, and p stands above.",
+    lambda p, q: float(np.sum(q[p > 0] * np.log(q[p > 0] / p[p > 0]))),
 )

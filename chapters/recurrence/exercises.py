@@ -410,6 +410,12 @@ masked_loss.mistakes(
     lambda losses, mask: losses[~mask].mean(),
     "You averaged within each sequence first, so a step of a short one weighs more than others.",
     lambda losses, mask: ((losses * mask).sum(axis=1) / mask.sum(axis=1)).mean(),
+    "You divided by the number of sequences: divide by the number of real steps.",
+    lambda losses, mask: losses[mask].sum() / len(losses),
+    "You divided by the length of a sequence: divide by the number of real steps.",
+    lambda losses, mask: losses[mask].sum() / losses.shape[1],
+    "You returned one mean for each sequence: one number is asked for.",
+    lambda losses, mask: (losses * mask).sum(axis=1) / mask.sum(axis=1),
 )
 
 
