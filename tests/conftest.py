@@ -6,6 +6,7 @@ import http.server
 import importlib.util
 import os
 import random
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -18,6 +19,11 @@ from browsing import CHROMIUM, FLAGS, Server
 
 DRAW = os.environ.get("COMPANION_DRAW", "")
 collect_ignore = ["toy"]  # a chapter for test_own_chapter.py
+
+DEFAULT_SIGINT = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 ARITHMETIC = textwrap.dedent(
     '''
@@ -65,6 +71,11 @@ ARITHMETIC = textwrap.dedent(
         return float(np.mean(xs))
     '''
 ).lstrip()
+
+
+def interruptible(program, *arguments):
+    """Return a command that Ctrl-C ends even under nohup, which has it ignored."""
+    return [sys.executable, "-c", DEFAULT_SIGINT, shutil.which(program), *arguments]
 
 
 def pytest_collection_modifyitems(config, items):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import interruptible
 
 import chapters
 from companion import catalogue
@@ -280,11 +281,10 @@ def test_watch_checks_again_at_every_save_and_ends_with_ctrl_c(here, arithmetic)
     file.write_text(WRONG)
     command = [COMPANION, "check", "a.py", "--watch", "--exercises", arithmetic]
     with subprocess.Popen(
-        command,
+        interruptible(*command),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # nohup ignores it
     ) as process:
         deadline = threading.Timer(60, process.kill)
         deadline.start()

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import interruptible
 
 import companion
 from companion import files
@@ -207,11 +208,10 @@ def whole_folder(tmp_path_factory):
 def test_a_run_of_the_command_line_survives_a_signal(tmp_path, whole_folder, blow):
     whole, part = whole_folder, tmp_path / "part"
     process = subprocess.Popen(
-        [*TRAIN, *OPTIONS, part],
+        interruptible(*TRAIN, *OPTIONS, part),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # nohup ignores it
     )
     limit = time.monotonic() + 120
     while "epoch 2/4" not in process.stderr.readline():

@@ -78,7 +78,7 @@ class _Ended(InThisProcess):
     ) -> tuple[Header, bytes]:
         if header["ask"] == self.what:
             raise LostError("timeout", "")
-        return {"names": [self.name]}, b""
+        return {"names": [self.name], "failed": {}}, b""
 
 
 class _NoBook(importlib.abc.MetaPathFinder):
