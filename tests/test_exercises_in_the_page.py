@@ -606,8 +606,8 @@ def test_from_the_front_page_two_clicks_to_an_editor_then_wrong_explained_and_ri
                 page.keyboard.press("Tab")
             raise AssertionError(f"The keyboard does not reach {element}.")
 
-        use(page.get_by_role("link", name="Answer an exercise"))
-        page.wait_for_url("**/convolution/index.html#*")
+        use(page.get_by_role("link", name="Try an exercise"))
+        page.wait_for_url("**/index.html#try-one")
         place = Place(page)
         use(place.button("Answer it here"))
         place.editor.wait_for()
