@@ -631,7 +631,7 @@ def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
     for file in PROGRAM:
         options += ["--ro-bind", str(file), f"/worker/{file.name}"]
     options += ["--perms", "0755", "--dir", "/worker/__pycache__"]
-    for file in PROGRAM:  # what is compiled of it already spares the worker that
+    for file in PROGRAM[1:]:  # what is compiled of a module already, the worker need not compile
         compiled = importlib.util.cache_from_source(file)
         options += ["--ro-bind-try", compiled, f"/worker/__pycache__/{Path(compiled).name}"]
     options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
