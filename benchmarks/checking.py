@@ -8,7 +8,10 @@ repository's root:
 """
 
 import argparse
+import contextlib
+import ctypes
 import json
+import os
 import random
 import resource
 import statistics
@@ -59,6 +62,7 @@ HOSTILE = (
     "import socket; socket.create_connection(('192.0.2.1', 80))",
 )
 BROKEN = ("", "def relu(x:\n", "import no_such_module\n", "\x00\xff", "import sys; sys.exit()\n")
+CHILD_SUBREAPER = 36  # uapi/linux/prctl.h
 TARGETS = {"cold check": 1.0, "cold check, processor": 0.4, "warm check": 0.010, "class": 35.0}
 
 
@@ -120,6 +124,9 @@ def cold(folder: Path, exercises: Path) -> dict[str, float]:
         "    for x in np.random.default_rng(0).normal(size=(5, 5)):\n"
         "        np.testing.assert_allclose(cold.relu(x), np.maximum(x, 0))\n"
     )
+    # As it is once installed: pip has compiled it, and a second call finds what the first compiled.
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     companion = str(Path(sys.executable).with_name("companion"))
     commands = {
         "companion check": [
@@ -129,15 +136,31 @@ def cold(folder: Path, exercises: Path) -> dict[str, float]:
         "import keras": [sys.executable, "-c", "import keras"],
     }
     took = {
-        name: seconds(lambda c=command: subprocess.run(c, cwd=folder, capture_output=True), 3)
+        name: seconds(
+            lambda c=command: subprocess.run(c, cwd=folder, env=environment, capture_output=True), 3
+        )
         for name, command in commands.items()
     }
-    # With all that it starts, but for what bubblewrap collects itself: the worker, some 0.1 s.
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(commands["companion check"], cwd=folder, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    took["processor"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    took["processor"] = min(
+        processor_seconds(commands["companion check"], folder, environment) for _ in range(5)
+    )
     return took
+
+
+def processor_seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
+    """Return what a command computes, with all that it starts and leaves behind.
+
+    The worker is killed with the bubblewrap around it: what they took is counted by the process
+    that inherits them, which is this one.
+    """
+    ctypes.CDLL(None).prctl(CHILD_SUBREAPER, 1, 0, 0, 0)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def warm(exercises: Path) -> float:

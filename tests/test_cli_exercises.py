@@ -22,7 +22,7 @@ from conftest import interruptible
 import chapters
 from companion import catalogue
 from companion.checking import assert_passes
-from companion.checking.classroom import grading, progress
+from companion.checking.classroom import grading, one_file, progress
 from companion.checking.classroom.discovery import exercises_named
 from companion.checking.judging.isolation import Sandbox
 from companion.checking.verdict import Report
@@ -345,7 +345,7 @@ def test_without_what_linux_has_a_check_works_and_says_so(
     monkeypatch.setattr(sys, "platform", platform)
     none = Sandbox(None, False, False)
     monkeypatch.setattr("companion.checking.judging.isolation.best", lambda: none)
-    monkeypatch.setattr(grading, "_of_this_thread", threading.local())
+    monkeypatch.setattr(one_file, "_of_this_thread", threading.local())
     (here / "a.py").write_text(WRONG)
     code, out, _ = companion("check", "a.py", "--exercises", arithmetic, "--json")
     report = json.loads(out)

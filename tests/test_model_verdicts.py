@@ -567,6 +567,25 @@ class Tagger(keras.Model):
     def call(self, x):
         return self.tag(self.cut(self.read(self.mask(x))))
 
+def two_ways(join, **given):
+    i = Input((None, 5))
+    x = layers.Masking()(i)
+    there = layers.SimpleRNN(12, return_sequences=True, **given)(x)
+    back = layers.SimpleRNN(12, return_sequences=True, go_backwards=True, **given)(x)
+    return Model(i, layers.Dense(3, activation="softmax")(join(there, back)))
+
+def both(there, back):
+    return layers.Concatenate()([there, keras.ops.flip(back, axis=1)])
+
+class Penalized(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(64, "relu")
+        self.dense.build((None, 64))
+    def call(self, x):
+        self.add_loss(0.001 * keras.ops.sum(self.dense.kernel ** 2))
+        return self.dense(x)
+
 class Own(layers.Layer):
     def build(self, shape):
         self.kernel = self.add_weight(shape=(5, 3))
@@ -649,6 +668,54 @@ ANSWERS = [  # exercise, body, what the message says: each of one kind of those 
         "Right.",
     ),
     (
+        "tagger",
+        "return two_ways(both)",
+        "(SimpleRNN) repeats its last output at a masked step; expected zeros there",
+    ),
+    ("tagger", "return two_ways(both, zero_output_for_mask=True)", "Right."),
+    (
+        "tagger",
+        "return two_ways(lambda a, b: both(a, b)[:, :], zero_output_for_mask=True)",
+        "Right.",
+    ),
+    (
+        "tagger",
+        "return two_ways(lambda a, b: a + keras.ops.flip(b, axis=1))",
+        "merge_mode is 'sum', expected 'concat'",
+    ),
+    (
+        "tagger",
+        "return two_ways(lambda a, b: layers.Concatenate()([a, b]), zero_output_for_mask=True)",
+        "what reads backwards gives its last step first; turn its output around",
+    ),
+    (
+        "tagger",
+        "return stack((None, 5), layers.Masking(), layers.Reshape((-1, 5)), layers.Bidirectional("
+        "layers.SimpleRNN(12, return_sequences=True)), layers.Dense(3, activation='softmax'))",
+        "(Reshape) passes no mask on: for bidirectional",
+    ),
+    (
+        "tagger",
+        "return tags(layers.Dense(3, activation='softmax', dtype='float16'))",
+        "(Dense) computes in numbers of 16 bits (its dtype); expected 32, as in float32.",
+    ),
+    (
+        "tagger",
+        "return tags(dtype='mixed_bfloat16')",
+        "(Bidirectional(SimpleRNN)) computes in numbers of 16 bits",
+    ),
+    ("tagger", "return tags(dtype='float64')", "Right."),
+    (
+        "tagger",
+        "return Tagger(lambda x: keras.ops.cast(keras.ops.cast(x, 'int32'), 'float32'))",
+        "(Cast) is one layer too many.",
+    ),
+    (
+        "dropout_mlp",
+        "m = drops([layers.Flatten(), Penalized(), layers.Dropout(0.2)]); return m",
+        "adds to the loss in code of your own (add_loss), which cannot be compared",
+    ),
+    (
         "lenet5",
         "return lenet(layers.ZeroPadding2D(0), layers.Conv2D(120, 5), layers.ReLU(), "
         "layers.Permute((1, 2, 3)), layers.Flatten())",
@@ -700,6 +767,15 @@ ANSWERS = [  # exercise, body, what the message says: each of one kind of those 
         "cell = layers.RNN(layers.LSTMCell(32), return_sequences=True); m = stack((None, 13), "
         "layers.Masking(), cell, layers.GRU(16), layers.Dense(5)); return m",
         "has no activation; expected 'softmax'.",
+    ),
+    (
+        "basic_block",
+        "i = Input((8, 8, 8)); x = i if stride == 1 else through(i, layers.Conv2D(filters, 1, "
+        "stride, use_bias=False), layers.BatchNormalization()); y = through(i, layers.Conv2D("
+        "filters, 3, stride, **BLOCK), layers.BatchNormalization(), layers.ReLU(), "
+        "layers.Conv2D(filters, 3, **BLOCK), layers.BatchNormalization()); "
+        "return Model(i, keras.ops.relu(layers.Concatenate()([x, y])))",
+        "is a Concatenate here; expected an Add",
     ),
     (
         "basic_block",

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from companion.checking.classroom import grading, hand_ins, notebooks
+from companion.checking.classroom import grading, hand_ins, notebooks, one_file
 from companion.checking.verdict import Status
 from companion.errors import UserError
 
@@ -287,7 +287,7 @@ def test_a_notebook_is_checked_cell_by_cell_as_it_ran(tmp_path, arithmetic, how)
     filled(tmp_path / "class", {path: held or notebook(*cells)})
     (found,) = hand_ins.submissions(tmp_path / "class", USUAL)
     assert (found.learner, found.problem) == ("a", "")
-    report = grading.check_path(tmp_path / "class" / path.partition("/")[0], arithmetic)
+    report = one_file.check_path(tmp_path / "class" / path.partition("/")[0], arithmetic)
     assert [str(one.status) for one in report.verdicts] == ["pass", "pass"]
 
 
@@ -296,7 +296,7 @@ def test_a_cell_that_fails_costs_its_own_answer_alone_and_is_told_with_its_line(
 ):
     cells = ["x = 1\n\n", "def total(xs):\n    return sum(xs\n", "def double(x):\n    return 3 * x"]
     filled(tmp_path, {"a.ipynb": notebook(*cells)})
-    report = grading.check_path(tmp_path / "a.ipynb", arithmetic)
+    report = one_file.check_path(tmp_path / "a.ipynb", arithmetic)
     double, total = report.verdicts
     assert (double.status, total.status) == (Status.FAIL, Status.ERROR)
     assert "The cell of this answer cannot be imported: SyntaxError in line 6" in total.message

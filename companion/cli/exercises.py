@@ -12,8 +12,9 @@ from rich.text import Text
 
 from companion.checking.authoring.exercise import Exercise, find_exercise
 from companion.checking.authoring.proof import prove as faults_of
-from companion.checking.classroom import grading, hand_ins, progress
+from companion.checking.classroom import hand_ins, progress
 from companion.checking.classroom.discovery import all_exercises, exercises_named, is_path
+from companion.checking.classroom.one_file import check_path
 from companion.checking.classroom.reports import printable
 from companion.checking.verdict import Report, Status
 from companion.cli import Exercises, Json, Seed, command, learning
@@ -81,7 +82,7 @@ def check(
     before: dict[str, progress.Standing] = {}
 
     def once() -> Report:
-        report = grading.check_path(path, exercises, only=only, seed=seed, again=watch)
+        report = check_path(path, exercises, only=only, seed=seed, again=watch)
         chapter = exercises or report.verdicts[0].chapter
         asked.update({one.name: one for one in exercises_named(chapter)})
         before.clear()

@@ -54,7 +54,27 @@ RESHAPING = ("Flatten", "Reshape", "Permute", "ZeroPadding", "Cropping", "Repeat
 # How Keras's layers start unless they are told otherwise: any random start is as good.
 USUAL_STARTS = {"GlorotUniform", "Orthogonal", "RandomUniform"}
 START_RATIO = 10.0
+# Layers that make of two sequences what Bidirectional's merge_mode makes of them.
+MERGES = {"Add": "sum", "Average": "ave", "Concatenate": "concat", "Multiply": "mul"}
+REVERSING = ("Flip", "GetItem")
+# Layers that skip what is masked; to others a mask is of no account.
+HEEDING = (
+    "AdditiveAttention",
+    "Attention",
+    "BatchNormalization",
+    "Bidirectional",
+    "ConvLSTM",
+    "GRU",
+    "GlobalAveragePooling1D",
+    "LSTM",
+    "MultiHeadAttention",
+    "RNN",
+    "SimpleRNN",
+)
+USUAL_BITS = 32  # of a number, where the reference has no fewer
 MAX_ROWS = 250
+UNTURNED = "unturned"  # of what is read backwards, and left so
+AT_MASKED = "zero_output_for_mask"
 MOVED = "The order: "
 ORDINALS = ("", "second ", "third ", "fourth ", "fifth ", "sixth ")
 
@@ -71,6 +91,8 @@ class Row:
         before: Its input's shape, without the batch.
         shape: Its output's shape, without the batch.
         parameters: Its weights' count.
+        reached: Whether a mask reaches it; None for a model that was not run.
+        masked: Whether it passes a mask on, likewise.
     """
 
     name: str
@@ -80,6 +102,8 @@ class Row:
     before: tuple[int | None, ...] | None
     shape: tuple[int | None, ...]
     parameters: int
+    reached: bool | None = None
+    masked: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +180,9 @@ def model_difference(
     if "hidden" in came or "hidden" in wanted:
         return None if came == wanted else str(came.get("hidden", "A model can be looked into."))
     if "measured" in expected and "measured" in received:
+        for graph, one in ((wanted, expected), (came, received)):
+            for call, masked in zip(graph["calls"], one["measured"]["masked"], strict=True):
+                call["masked"] = bool(masked)
         fault = _fault(wanted, came, expected["measured"], received["measured"], rtol, atol)
         return None if fault is None else _explained(wanted, came, fault) or fault.text
     reasons = _reasons(wanted, came)
@@ -183,7 +210,34 @@ def _fault(
     for key, words in said.items():
         if wrong := difference(right[key], found[key], rtol=rtol, atol=atol):
             return Reason(words + lower(wrong), key == "outputs", key != "outputs")
+    if coarse := _coarse(wanted, came):
+        return coarse
     return _training_fault(wanted, came, right, found, rtol)
+
+
+def _coarse(wanted: Graph, came: Graph) -> Reason | None:
+    """Return which layer computes with fewer bits than is usual, where no task asks for that.
+
+    Both models were measured in float64, so that this does not show in what they compute.
+    """
+    due = min([USUAL_BITS, *(bits for layer in wanted["layers"] for bits in _bits(layer))])
+    for layer in came["layers"]:
+        if (bits := min(_bits(layer), default=due)) < due:
+            text = (
+                f"{layer['name']} ({_class(layer)}) computes in numbers of {bits} bits (its "
+                f"dtype); expected {due}, as in float{due}."
+            )
+            return Reason(text, rank=-1)
+    return None
+
+
+def _bits(layer: dict[str, Any]) -> Iterator[int]:
+    """Yield how many bits the numbers have that a layer, and those within it, compute in."""
+    for key, value in layer["config"].items():
+        if isinstance(value, dict) and isinstance(value.get("config"), dict):
+            yield from _bits(value)
+        elif key == "dtype" and (found := re.match(r"b?float(\d+)", str(value))):
+            yield int(found.group(1))
 
 
 def _training_fault(
@@ -296,6 +350,7 @@ def _reasons(wanted: Graph, came: Graph) -> list[Reason]:
         counts = [_number(len(graph["outputs"]), "output") for graph in (came, wanted)]
         found.append(Reason(f"The model has {counts[0]}; expected {counts[1]}."))
     lines = [rows(wanted), rows(came)]
+    lines[1] = _one_for_two(lines[1], lines[0])
     pairs = _aligned(*lines)
     missing = [(at, one) for at, (one, other) in enumerate(pairs) if one and not other]
     extra = [(at, other) for at, (one, other) in enumerate(pairs) if other and not one]
@@ -310,6 +365,69 @@ def _reasons(wanted: Graph, came: Graph) -> list[Reason]:
             found += _pair(one, other, lines[0], pairs, at)
         elif other:
             found.append(_moved(moved[at], other, *lines))
+    if lost := _mask_lost(pairs):
+        found.insert(0, lost)
+    return found
+
+
+def _mask_lost(pairs: Sequence[tuple[Row | None, Row | None]]) -> Reason | None:
+    """Return which layer lets go of a mask that one behind it needs, or None."""
+    loser = None
+    for wanted, came in pairs:
+        if came and came.reached and not came.masked:
+            loser = came
+        needs = wanted and wanted.reached and wanted.layer.startswith(HEEDING)
+        if loser and needs and came and not came.reached:
+            text = (
+                f"{_title(loser)} passes no mask on: for {_title(came)} behind it, padding is "
+                "data like any other."
+            )
+            return Reason(text, in_training=False, rank=-1)
+    return None
+
+
+def _one_for_two(found: Sequence[Row], wanted: Sequence[Row]) -> list[Row]:
+    """Write two recurrent layers that read both ways as the Bidirectional one that is expected.
+
+    What then sets it apart is told: its units, how the two are merged, what it does where steps are
+    masked.
+    """
+    found = list(found)
+    for due in wanted:
+        kind = due.layer.removeprefix("Bidirectional(").removesuffix(")")
+        two = [row for row in found if row.layer == kind != due.layer and row.before == due.before]
+        two.sort(key=lambda row: bool(row.config.get("go_backwards")))
+        if [bool(row.config.get("go_backwards")) for row in two] != [False, True]:
+            continue
+        first, second = sorted(map(found.index, two))
+        turned = [row for row in found[first:] if row.layer in REVERSING]
+        end = next(
+            (at for at in range(second + 1, len(found)) if found[at].layer not in REVERSING), first
+        )
+        if found[end].layer not in MERGES or not all(
+            row in two or row in turned for row in found[first:end]
+        ):
+            continue
+        forward, backward = two
+        unlike = {
+            f"backward {key}": value
+            for key, value in backward.config.items()
+            if _differ(forward, backward, key)
+            and key != "go_backwards"
+            and value != due.config.get(key)
+        }
+        if due.config.get("return_sequences") and not turned:
+            unlike[UNTURNED] = True
+        found[first : end + 1] = [
+            replace(
+                forward,
+                layer=due.layer,
+                config={**forward.config, **unlike, "merge_mode": MERGES[found[end].layer]},
+                shape=found[end].shape,
+                parameters=forward.parameters + backward.parameters,
+                masked=found[end].masked,
+            )
+        ]
     return found
 
 
@@ -349,6 +467,17 @@ def _pair(
         return [_of_layer(f"{text}{same}.", wanted)]
     found = []
     told = [key for key in {**wanted.config, **came.config} if _differ(wanted, came, key)]
+    if AT_MASKED in told:
+        told.remove(AT_MASKED)
+        text = (
+            f"{came.name} ({came.own}) repeats its last output at a masked step; expected zeros "
+            "there, as layers.Bidirectional writes them (zero_output_for_mask)."
+            if wanted.config.get(AT_MASKED)
+            else f"{came.name} ({came.own}) writes zeros at a masked step (zero_output_for_mask); "
+            "expected its last output."
+        )
+        if came.reached is not False:
+            found.append(Reason(text, in_training=False, rank=2))
     for in_training in (False, True):
         if keys := [key for key in told if _in_training(key) is in_training]:
             in_use = not in_training or keys[0] == "training"
@@ -411,6 +540,11 @@ def _config_text(wanted: Row, came: Row, keys: Sequence[str]) -> str:
         return f"{_title(came)} is called with training={given}{more}."
     if key == "trainable" and came.config.get(key) is False:
         return f"{_title(came)} is frozen (trainable=False): it never learns."
+    if key == UNTURNED:
+        return (
+            f"{came.name} ({came.own}): what reads backwards gives its last step first; turn its "
+            "output around before the two are merged."
+        )
     if key == "use_bias":
         has = (
             "has biases; expected none"
@@ -447,7 +581,8 @@ def rows(graph: Graph) -> list[Row]:
     changes nothing is left out.
     """
     found: list[Row] = []
-    shapes = [tuple(call["shape"]) for call in graph["calls"]]
+    calls = graph["calls"]
+    shapes = [tuple(call["shape"]) for call in calls]
     for call in _in_order(graph)[:MAX_ROWS]:
         layer = graph["layers"][call["layer"]]
         source = next(_sources([*call["args"], *call["kwargs"].values()]), {})
@@ -466,6 +601,8 @@ def rows(graph: Graph) -> list[Row]:
             before,
             tuple(call["shape"]),
             int(layer["parameters"]),
+            calls[source["call"][0]].get("masked") if "call" in source else False,
+            call.get("masked"),
         )
         for one in _split(row):
             padding = found[-1] if found and found[-1].layer.startswith("ZeroPadding") else None
@@ -473,7 +610,7 @@ def rows(graph: Graph) -> list[Row]:
                 found[-1:] = [
                     replace(one, config={**one.config, "padding": "same"}, before=padding.before)
                 ]
-            elif not _does_nothing(one):
+            elif not _does_nothing(one) or (one.reached and not one.masked):
                 found.append(one)
     return found
 
@@ -652,7 +789,8 @@ def _distance(wanted: Row, came: Row) -> float:
     if any(wanted.layer.startswith(one) and came.layer.startswith(one) for one in RANDOM):
         return 1.2
     pooling = [("Pooling" in one.layer) for one in (wanted, came)]
-    return 1.2 if all(pooling) else 2.5
+    joining = [one.layer in (*MERGES, "Subtract", "Maximum", "Minimum") for one in (wanted, came)]
+    return 1.2 if all(pooling) or all(joining) else 2.5
 
 
 def _kind(row: Row) -> str:

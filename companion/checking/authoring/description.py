@@ -5,6 +5,7 @@ layers and operations, however they were written down. The worker has this file 
 module of its own, so it imports nothing of the book.
 """
 
+import functools
 import inspect
 import json
 import warnings
@@ -115,10 +116,15 @@ class _Graph:
             args, kwargs = keras.tree.map_structure(
                 lambda one: fresh.get(id(one), one), (args, kwargs)
             )
+            vars(model)["add_loss"] = functools.partial(_refuse_loss, model)
             try:
                 outputs = model.call(*args, **kwargs)
+            except HiddenError:
+                raise
             except Exception as error:  # whatever the learner's own code makes of symbols
                 raise HiddenError(_own(model)) from error
+            finally:
+                del vars(model)["add_loss"]
         outputs = keras.tree.flatten(outputs)
         if not all(map(_is_tensor, outputs)):
             raise HiddenError(_own(model))
@@ -193,6 +199,13 @@ def _own(layer: Any) -> str:
     return (
         f"{layer.name} is code of your own ({type(layer).__name__}) that cannot be looked into: "
         "build it of Keras's layers, with keras.ops on the tensors."
+    )
+
+
+def _refuse_loss(layer: Any, loss: Any) -> None:
+    raise HiddenError(
+        f"{layer.name} adds to the loss in code of your own (add_loss), which cannot be compared: "
+        "give the penalty to a layer, e.g. kernel_regularizer=keras.regularizers.L2(0.001)."
     )
 
 
@@ -298,7 +311,7 @@ def _value(layer: Any, key: str, value: Any) -> Any:
     import keras
 
     if key.endswith("dtype"):
-        return keras.backend.standardize_dtype(getattr(layer, "compute_dtype", "float32"))
+        return keras.backend.standardize_dtype(getattr(layer, "compute_dtype", value))
     held = getattr(layer, "forward_layer" if key == "layer" else key, None)
     held = held if held is not None else getattr(layer, key, None)
     if isinstance(held, keras.layers.Layer):

@@ -27,7 +27,7 @@ from companion.checking.authoring.rebuilding import MAX_ORDERS, measured
 MAX_PARAMETERS = 8 << 20
 # Every example has another size: what is clipped shows in large numbers, what is bent in small.
 SCALES = (1.0, 1.0, 0.1, 30.0)
-UNTOLD = ("names", "starts", "orders")
+UNTOLD = ("names", "starts", "orders", "masked")
 
 Measure = Callable[[str, Sequence[Array], int, int], dict[str, Any]]
 

@@ -52,7 +52,8 @@ def measured(text: str, inputs: Sequence[Any], seed: int, order: int = 0) -> dic
 
     Returns:
         ``outputs`` in use, ``training`` in training, ``after`` in use after that; the ``penalty``
-        that is added to the loss; ``orders``, how many there are; and a row for each weight:
+        that is added to the loss; ``masked``, whether a call passes a mask on; ``orders``, how many
+        there are; and a row for each weight:
         ``names`` (its layer and its own), ``trainable``, ``starts`` (whether its first value is
         random, then its mean, spread and a fixed projection), ``limits`` (what its constraint
         leaves of ten times its value).
@@ -99,6 +100,7 @@ def _measured(graph: Graph, inputs: Sequence[Any], seed: int, order: int) -> dic
         "training": training,
         "after": network.run(inputs, training=False),
         "penalty": np.asarray(penalty),
+        "masked": np.asarray(network.masked, bool),
         "names": names,
         "trainable": np.asarray(trainable, bool),
         "starts": np.asarray(starts, float).reshape(-1, 4),
@@ -138,6 +140,7 @@ class Network:
     def __init__(self, graph: Graph) -> None:
         self.calls = graph["calls"]
         self.outputs = graph["outputs"]
+        self.masked: list[bool] = []  # in the last run, of every call
         self.objects = [_made(one, index) for index, one in enumerate(graph["layers"])]
 
     def run(self, inputs: Sequence[Any], *, training: bool) -> list[Any]:
@@ -156,6 +159,7 @@ class Network:
             if _accepts(layer, "training"):
                 kwargs.setdefault("training", training)
             made.append(keras.tree.flatten(layer(*args, **kwargs)))
+        self.masked = [any(map(_is_masked, one)) for one in made]
         return [
             np.asarray(keras.ops.convert_to_numpy(_filled(one, given, made)))
             for one in self.outputs
@@ -310,6 +314,10 @@ def _restored(value: Any, key: str = "") -> Any:
             if name not in ("seed", "name")  # every random layer draws alike; names are ours
         }
     return value
+
+
+def _is_masked(tensor: Any) -> bool:
+    return getattr(tensor, "_keras_mask", None) is not None
 
 
 def _float64(dtype: str) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from companion.checking.classroom.grading import check_path
+from companion.checking.classroom.one_file import check_path
 from companion.checking.verdict import Report, Status
 
 

@@ -4,7 +4,6 @@ Whatever happens around a hand-in stays in its learner's row. The processes that
 in time and memory, and each grades one hand-in at a time: of one that dies it is known whose.
 """
 
-import atexit
 import contextlib
 import faulthandler
 import hashlib
@@ -15,7 +14,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import (
     Executor,
     Future,
@@ -32,19 +31,12 @@ from typing import Any, TypeVar
 from companion import catalogue, checking, files
 from companion.checking.classroom import journal
 from companion.checking.classroom.discovery import exercises_named, is_path
-from companion.checking.classroom.hand_ins import (
-    Submission,
-    chapter_of,
-    learner_name,
-    read_submission,
-    usual_names,
-)
+from companion.checking.classroom.hand_ins import Submission
+from companion.checking.classroom.one_file import judge_of_thread
 from companion.checking.classroom.progress import state_file
 from companion.checking.classroom.reports import cleaned, printable
 from companion.checking.judging import isolation, lockdown
-from companion.checking.judging.judge import Judge
 from companion.checking.verdict import Report, Status, Verdict
-from companion.errors import UserError
 
 T = TypeVar("T")
 # What a process that grades may take for one hand-in. Its answers run elsewhere, and have bounds of
@@ -52,44 +44,6 @@ T = TypeVar("T")
 SECONDS = 400
 MEMORY, KERAS_MEMORY = 768 << 20, 24 << 30  # of addresses, of which TensorFlow reserves many
 POINTS = re.compile(rb"\bpoints\s*=\s*[0-9.]+")
-
-
-def check_path(
-    path: Path,
-    exercises: str | None = None,
-    *,
-    only: Sequence[str] | None = None,
-    seed: int = 0,
-    again: bool = False,
-) -> Report:
-    """Check one learner's file, or the folder or zip that holds it.
-
-    Args:
-        path: Where it is.
-        exercises: A chapter's name or the path of an instructor's exercises; by default the
-            chapter that the file answers.
-        only: The names of the exercises to check; all by default.
-        seed: What the cases are drawn from.
-        again: Whether this goes on: the worker for the next check is then started already.
-
-    Raises:
-        UserError: If nothing is there, or there is no such exercise.
-    """
-    if not path.exists():
-        raise UserError(f"{path} is not there. Write it with: companion start CHAPTER")
-    file = path.resolve()
-    name, source = read_submission(file, usual_names(exercises))
-    where = printable(str(path if name == file.name else path / name))
-    if exercises is None:
-        exercises = chapter_of([Submission(learner_name(path), where, source)])
-    asked = exercises_named(exercises)
-    judge = _judge()
-    report = judge.check(
-        source, asked, path=where, learner=learner_name(path), seed=seed, only=only
-    )
-    if again:
-        judge.warm()
-    return cleaned(report)
 
 
 @contextlib.contextmanager
@@ -276,7 +230,7 @@ def grade_one(submission: Submission, exercises: str, seed: int) -> Report:
         said = submission.status, submission.problem
         return _alike(submission, exercises, seed, *said, notes=(submission.problem,))
     return cleaned(
-        _judge().check(
+        judge_of_thread().check(
             submission.source,
             exercises_named(exercises),
             path=submission.path,
@@ -309,18 +263,6 @@ def _lost(submission: Submission, exercises: str, seed: int, error: Exception) -
         said = "the process that graded it was ended, for its time or its memory"
     text = printable(f"The checker failed at this hand-in ({type(error).__name__}: {said}).")
     return _alike(submission, exercises, seed, Status.CHECKER_ERROR, text, notes=(text,))
-
-
-_of_this_thread = threading.local()
-
-
-def _judge() -> Judge:
-    """Return this thread's judge: it keeps a worker warm from one learner to the next."""
-    if not hasattr(_of_this_thread, "judge"):
-        _of_this_thread.judge = Judge()
-        atexit.register(_of_this_thread.judge.close)
-    judge: Judge = _of_this_thread.judge
-    return judge
 
 
 def _end_with_parent() -> None:

@@ -85,7 +85,7 @@ def best() -> Sandbox:
     """Return the strongest sandbox that works on this machine."""
     bubblewrap = shutil.which("bwrap") if sys.platform == "linux" else None
     if bubblewrap:
-        trial = [*_bubblewrap(bubblewrap, ()), _python(), "-s", "-S", "-c", ""]
+        trial = [*_bubblewrap(bubblewrap, ()), _python(), "-V"]  # it is loaded, and ends at once
         done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         if done.returncode != 0:
             bubblewrap = None
@@ -630,6 +630,10 @@ def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
     options += ["--perms", "0755", "--dir", "/worker"]
     for file in PROGRAM:
         options += ["--ro-bind", str(file), f"/worker/{file.name}"]
+    options += ["--perms", "0755", "--dir", "/worker/__pycache__"]
+    for file in PROGRAM[1:]:  # what is compiled of a module already, the worker need not compile
+        compiled = importlib.util.cache_from_source(file)
+        options += ["--ro-bind-try", compiled, f"/worker/__pycache__/{Path(compiled).name}"]
     options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     options += ["--perms", "0777", "--size", str(SCRATCH_BYTES), "--tmpfs", "/scratch"]
     return [*options, "--remount-ro", "/", "--chdir", "/scratch", "--"]
