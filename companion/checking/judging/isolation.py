@@ -85,7 +85,7 @@ def best() -> Sandbox:
     """Return the strongest sandbox that works on this machine."""
     bubblewrap = shutil.which("bwrap") if sys.platform == "linux" else None
     if bubblewrap:
-        trial = [*_bubblewrap(bubblewrap, ()), _python(), "-V"]  # it is loaded, and ends at once
+        trial = [*_bubblewrap(bubblewrap, ()), _python(), "-s", "-S", "-c", ""]
         done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         if done.returncode != 0:
             bubblewrap = None
