@@ -283,6 +283,7 @@ def test_a_case_on_the_page_asks_before_it_answers():
     assert said.count("??? question") == 4
     assert said.count("**Yes.**") == 1
     assert said.count("**No.**") == 3
+    assert clinic.case(1) is said, "drawn once, for the page and for the notebook"
 
 
 def test_a_wrong_suspect_is_told_what_speaks_against_it():

@@ -5,6 +5,7 @@ The runs are recorded by ``python -m chapters.gradients.clinic``; pages are buil
 
 import inspect
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -325,6 +326,7 @@ def _link(section: str) -> str:
     raise KeyError(section)
 
 
+@cache
 def case(number: int) -> str:
     """Return a case as Markdown: its figure, its facts, and the suspects."""
 

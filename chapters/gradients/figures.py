@@ -1,5 +1,6 @@
 """Figures of gradients: slopes, sizes by layer, units that die, and what depth does to training."""
 
+from functools import cache
 from math import pi, sqrt
 
 import numpy as np
@@ -175,6 +176,7 @@ def remedies() -> Figure:
     return figure
 
 
+@cache
 def growth_of_normalized() -> tuple[float, float]:
     """Return by what factor a gradient's mean square grows per normalized ReLU layer.
 

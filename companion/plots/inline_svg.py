@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from functools import cache
 from typing import Any, Literal
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -150,14 +151,20 @@ def _adapt(element: Element) -> None:
         if colour in ("#000", "black"):
             element.set(key, "currentColor")
         elif colour.startswith("#") and key == "stroke":
-            rgb = to_rgb(colour)
-            least = min(3, contrast(rgb, LIGHT))
-            element.set(key, _by_scheme(*(readable(rgb, page, least) for page in (LIGHT, DARK))))
+            element.set(key, _line(colour))
     inks = re.fullmatch(rf"{INK}(#\w{{6}})(#\w{{6}})", element.get("id", ""))
     if inks:
         for part in element.iter():
             if part.tag in ("text", "tspan"):
                 part.set("fill", _by_scheme(*inks.groups()))
+
+
+@cache
+def _line(colour: str) -> str:
+    """Return the shades, by day and by night, of a line in a colour like ``#0072b2``."""
+    rgb = to_rgb(colour)
+    least = min(3, contrast(rgb, LIGHT))
+    return _by_scheme(*(readable(rgb, page, least) for page in (LIGHT, DARK)))
 
 
 def _by_scheme(light: str, dark: str) -> str:

@@ -54,8 +54,6 @@ def panels(figure: Figure, name: str) -> tuple[str, list[Panel]]:
     one_column = all(grid.ncols == 1 for grid in grids) and all(axes.axison for axes in figure.axes)
     if one_column and not figure.subfigs and width > WIDTH:
         figure.set_size_inches(WIDTH, height)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
     _ink(figure)
     if len(groups) == 1:
         return finding, [Panel(next(iter(groups)), svg(figure, name))]
@@ -106,19 +104,23 @@ def _nearest(axes: Axes, others: Iterable[Axes]) -> Axes:
 
 
 def _ink(figure: Figure) -> None:
-    """Note for each text the ink that is read on what stands behind it, by day and by night."""
-    texts = [one for one in figure.findobj(Text) if one.get_visible() and one.get_text().strip()]
+    """Lay a figure out for good, and note for each text the ink that is read on what is behind it.
+
+    There is one ink by day, and one by night.
+    """
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
         patch.set_alpha(0)
-    alphas = [text.get_alpha() for text in texts]
-    for text in texts:
-        text.set_alpha(0)
     canvas: Any = FigureCanvasAgg(figure)
+    renderer = canvas.get_renderer()
+    # One drawing lays out and shows what is behind the texts: they leave no trace.
+    renderer.draw_text = lambda *_, **__: None
     canvas.draw()
+    figure.set_layout_engine(None)  # "none" would be asked once more for each panel
     pixels = np.asarray(canvas.buffer_rgba())[::-1] / 255
-    for text, alpha in zip(texts, alphas, strict=True):
-        text.set_alpha(alpha)
-        box = text.get_window_extent(canvas.get_renderer())
+    for text in figure.findobj(Text):
+        if not (text.get_visible() and text.get_text().strip()):
+            continue
+        box = text.get_window_extent(renderer)
         rows, columns = (
             slice(max(0, int(a)), int(b) + 1) for a, b in (box.intervaly, box.intervalx)
         )
