@@ -279,9 +279,8 @@ def exercises(chapter: str) -> str:
         task, _, _ = inspect.cleandoc(one.__doc__ or "").partition("\n\n")
         items.append(f"- {title}: {' '.join(task.split())}")
     begin = f"```bash\ncompanion start {chapter}\ncompanion check {chapter}.py\n```"
-    return "\n".join(
-        [*items, "", f'<div data-answers="{chapter}"></div>', "", ALL_AT_ONCE, "", begin]
-    )
+    kept = f'<div data-answers="{chapter}"></div>\n<div data-progress=""></div>'
+    return "\n".join([*items, "", kept, "", ALL_AT_ONCE, "", begin])
 
 
 def slides() -> str:

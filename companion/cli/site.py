@@ -65,7 +65,7 @@ def lay_out(folder: Path, release: str | None = None) -> Path:
     nav, scripts = given["nav"], given["extra_javascript"]
     if release:
         pyodide.take(Path(release), folder / book.name / "assets" / "python")
-        scripts = [*scripts, "assets/exercises.js"]
+        scripts = [*scripts, "assets/progress.js", "assets/exercises.js"]
     listed = next(item["Chapters"] for item in nav if "Chapters" in item)
     for entry in catalogue.discover():
         if entry.folder.parent != book:
