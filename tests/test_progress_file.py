@@ -24,14 +24,14 @@ def state(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def call(state, monkeypatch, capsys):
+def call(state, monkeypatch, capfd):
     """Call `companion progress`, and return its exit code and what it printed, as one line."""
 
     def called(*arguments):
         monkeypatch.setattr("sys.argv", ["companion", "progress", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             cli.main()
-        out, err = capsys.readouterr()
+        out, err = capfd.readouterr()
         return end.value.code, out if "--json" in arguments else " ".join((out + err).split())
 
     return called

@@ -51,7 +51,7 @@
     return Object.fromEntries(keys.map((key) => [key.split(".")[1], kept.get(key)]));
   };
 
-  const remembered = () => kept.get(PROGRESS) ?? "";
+  const remembered = () => (kept.get(PROGRESS) ?? "").replace(/[^\n]$/, "$&\n"); // one that was torn ends, too
   const remember = (name, event) => {
     kept.set(PROGRESS, remembered() + progress.line(name.replace(".", "/"), event));
     marks();
