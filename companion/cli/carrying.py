@@ -67,8 +67,7 @@ def _chapters(passed: Collection[str]) -> RenderableType:
             shown.add_row(entry.name, f"{len(names) - len(left)} of {len(names)}", following)
         asked.update(names)
     others = [name for name in passed if name not in asked]
-    return (
-        Group(shown, Text(f"Passed, of no chapter that is here: {', '.join(others)}"))
-        if others
-        else shown
-    )
+    parts: list[RenderableType] = [shown]
+    if others:
+        parts.append(Text(f"Passed, of no chapter that is here: {', '.join(others)}"))
+    return Group(*parts)
