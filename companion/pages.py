@@ -228,9 +228,9 @@ def exercise(name: str) -> str:
     hints = ""
     for number, hint in reversed(list(enumerate(one.hints, 1))):
         hints = folded(f"Hint {number} of {len(one.hints)}", f"{hint}\n\n{hints}", "question")
-    keras, terminal = "", ""
+    keras, terminal = "", "In the terminal: write"
     if one.builds_model:
-        keras, terminal = ' data-keras=""', "A model of Keras is checked in the terminal. "
+        keras, terminal = ' data-keras=""', "A model of Keras is checked in the terminal. Write"
     signature = one.stub.partition('    """')[0].rstrip()
     parts = [
         # markdown-exec gives every id a prefix but those of raw HTML.
@@ -240,7 +240,7 @@ def exercise(name: str) -> str:
         _example(one),
         hints,
         f'<div data-exercise="{name}"{keras} markdown>\n\n{terminal}'
-        f"Write it into the file that `companion start {chapter}` makes, and check it:\n\n"
+        f" it into the file that `companion start {chapter}` makes, and check it:\n\n"
         f"```bash\ncompanion check {chapter}.py --only {one.name}\n```\n\n</div>\n\n</div>",
     ]
     return "\n\n".join(filter(None, parts))

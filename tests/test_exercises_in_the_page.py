@@ -626,6 +626,11 @@ def test_from_the_front_page_two_clicks_to_an_editor_then_wrong_explained_and_ri
                 assert "You padded one side only" in said
                 page.keyboard.press("Shift+Tab")
         assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+        cut = page.evaluate(
+            """[...document.querySelectorAll(".exercise pre > code, .answer .cm-scroller")]
+            .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
+        )
+        assert by == "keyboard" or cut == [], "on a phone, every line is read whole"
         assert barriers(page, axe) == []
         assert page.said == []
 
@@ -714,9 +719,9 @@ def test_progress_goes_from_the_terminal_to_the_page_and_back(
     lesson.goto(f"{address}/convolution/03-pooling-and-receptive-fields.html")
     with lesson.expect_download() as coming:
         place.get_by_role("button", name="Save progress").click()
-    says("1 passed. In the terminal: companion progress --load companion-progress.json")
+    says("1 passed. In the terminal: companion progress --load progress.json")
     coming.value.save_as(tmp_path / coming.value.suggested_filename)
-    loaded = terminal("--load", "companion-progress.json")
+    loaded = terminal("--load", "progress.json")
     assert loaded["passed_now"] == ["convolution/output_size"]
 
     # Back from the terminal, with a pass and a solution of its own.

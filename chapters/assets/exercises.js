@@ -288,6 +288,7 @@
       } catch (error) {
         news.textContent = error.message;
       }
+      news.scrollIntoView({ block: "nearest" });
     };
     const chooser = make("input", { type: "file", accept, hidden: true, "aria-label": reads });
     chooser.onchange = () => {
@@ -323,7 +324,7 @@
     );
   };
 
-  const PROGRESS_FILE = "companion-progress.json";
+  const PROGRESS_FILE = "progress.json";
   const progressOf = () => {
     const passed = (found) => [...found].filter(([, { passed }]) => passed).map(([name]) => name);
     const save = () => {
