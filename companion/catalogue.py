@@ -35,6 +35,11 @@ class Entry:
     card: Chapter
     folder: Path
 
+    @property
+    def of_the_book(self) -> bool:
+        """Whether the chapter comes with the book, not from a teacher's own folder."""
+        return self.folder.parent == Path(chapters.__path__[0])
+
     def module(self, part: str) -> Any | None:
         """Import ``chapters.<name>.<part>``, or return None where the chapter has no such file.
 

@@ -39,6 +39,8 @@ asked.check(\2)
 ```"""
 # Where a page shows an exercise.
 PLACE = re.compile(r"\bpages\.exercise\(\s*[\"'](?:\w+\.)?(\w+)")
+# Names the folder of the site that is being built, where `companion site` builds it.
+SITE = "COMPANION_SITE"
 # What stands around listings and exercises on the site.
 AROUND = re.compile(r"^</?div\b[^>]*>\n*", re.MULTILINE)
 

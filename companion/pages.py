@@ -8,16 +8,19 @@ import gzip
 import html
 import inspect
 import json
+import os
 import re
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companion import catalogue, data_files
 from companion.checking.authoring.cases import entry as shown
 from companion.checking.authoring.exercise import Exercise, exercises_in
 from companion.datasets import known
-from companion.lesson import address, notebook, page_files, sections, text
+from companion.files import write
+from companion.lesson import SITE, address, notebook, page_files, sections, text
 from companion.listing import as_markdown, listing
 from companion.mathematics import mathml
 from companion.plots import panels
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 SHORT = 25
 # The most letters of a packed notebook: it is part of a page, which may weigh 700 kB.
 PACKED = 80_000
+# Where on GitHub notebooks lie: on the branch on which `ghp-import` publishes a site.
+PUBLISHED = "gh-pages"
+GITHUB = re.compile(r"https?://(?:www\.)?github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?")
 
 ALL_AT_ONCE = (
     "Write them all into a file of your own, and check what you wrote, "
@@ -222,9 +228,9 @@ def exercise(name: str) -> str:
     hints = ""
     for number, hint in reversed(list(enumerate(one.hints, 1))):
         hints = folded(f"Hint {number} of {len(one.hints)}", f"{hint}\n\n{hints}", "question")
-    keras, terminal = "", ""
+    keras, terminal = "", "In the terminal: write"
     if one.builds_model:
-        keras, terminal = ' data-keras=""', "A model of Keras is checked in the terminal. "
+        keras, terminal = ' data-keras=""', "A model of Keras is checked in the terminal. Write"
     signature = one.stub.partition('    """')[0].rstrip()
     parts = [
         # markdown-exec gives every id a prefix but those of raw HTML.
@@ -234,7 +240,7 @@ def exercise(name: str) -> str:
         _example(one),
         hints,
         f'<div data-exercise="{name}"{keras} markdown>\n\n{terminal}'
-        f"Write it into the file that `companion start {chapter}` makes, and check it:\n\n"
+        f" it into the file that `companion start {chapter}` makes, and check it:\n\n"
         f"```bash\ncompanion check {chapter}.py --only {one.name}\n```\n\n</div>\n\n</div>",
     ]
     return "\n\n".join(filter(None, parts))
@@ -279,9 +285,8 @@ def exercises(chapter: str) -> str:
         task, _, _ = inspect.cleandoc(one.__doc__ or "").partition("\n\n")
         items.append(f"- {title}: {' '.join(task.split())}")
     begin = f"```bash\ncompanion start {chapter}\ncompanion check {chapter}.py\n```"
-    return "\n".join(
-        [*items, "", f'<div data-answers="{chapter}"></div>', "", ALL_AT_ONCE, "", begin]
-    )
+    kept = f'<div data-answers="{chapter}"></div>\n<div data-progress=""></div>'
+    return "\n".join([*items, "", kept, "", ALL_AT_ONCE, "", begin])
 
 
 def slides() -> str:
@@ -317,7 +322,7 @@ def slides() -> str:
 
 
 def download(chapter: str) -> str:
-    """Return what a lesson also is: a Jupyter notebook, a page of reference, slides.
+    """Return what a lesson also is: a Jupyter notebook, here and in Colab, a reference, slides.
 
     The notebook is made just now, and packed to a third of its size; `assets/book.js` unpacks it
     for whoever follows the link.
@@ -328,10 +333,27 @@ def download(chapter: str) -> str:
     return (
         f'<a class="md-button" download="{chapter}.ipynb.gz" '
         f'href="data:application/gzip;base64,{_packed(chapter)}">'
-        "Take this lesson with you as a Jupyter notebook</a> "
+        f"Take this lesson with you as a Jupyter notebook</a> {_in_colab(chapter)}"
         '<a class="md-button" href="reference.html">Its functions</a> '
         '<button type="button" class="md-button" data-slides="">As slides (d)</button>'
     )
+
+
+def _in_colab(chapter: str) -> str:
+    """Return the link that opens the notebook in Colab, or nothing where that cannot open it.
+
+    Colab opens what a repository on GitHub holds: there, the published site with the notebook in
+    it, which is written now. What the notebook installs from the repository lacks the chapters of
+    a teacher.
+    """
+    repository, site = GITHUB.fullmatch(address()), os.environ.get(SITE)
+    if not (repository and site and catalogue.find_chapter(chapter).of_the_book):
+        return ""
+    file = f"{chapter}/{chapter}.ipynb"
+    write(Path(site, file), gzip.decompress(base64.b64decode(_packed(chapter))))
+    where = f"{'/'.join(repository.groups())}/blob/{PUBLISHED}/{file}"
+    link = f"https://colab.research.google.com/github/{where}"
+    return f'<a class="md-button" href="{link}">Open in Colab</a> '
 
 
 @functools.cache

@@ -39,7 +39,9 @@ def one_object(done):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["chapters"], ["models"], ["data"], ["study"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["chapters"], ["models"], ["data"], ["study"], ["progress"]]
+)
 def test_looking_around_loads_no_heavy_package(arguments):
     code = (
         "import sys\n"

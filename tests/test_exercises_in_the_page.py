@@ -17,6 +17,7 @@ from browsing import Server, barriers, needs_browser, visit
 
 from companion import catalogue, pyodide
 from companion.checking.authoring.exercise import Exercise, exercises_in
+from companion.checking.classroom import progress
 from companion.checking.judging import answer_files
 from companion.checking.judging.judge import Judge
 from companion.checking.judging.page import checked
@@ -129,7 +130,10 @@ def test_the_pages_load_the_editors_script_only_where_the_site_has_python(tmp_pa
     with_python = lay_out(tmp_path / "a", str(release(tmp_path / "release")))
     without = lay_out(tmp_path / "b")
     scripts = [json.loads(one.read_text())["extra_javascript"] for one in (with_python, without)]
-    assert scripts == [["assets/book.js", "assets/exercises.js"], ["assets/book.js"]]
+    assert scripts == [
+        ["assets/book.js", "assets/progress.js", "assets/exercises.js"],
+        ["assets/book.js"],
+    ]
     assert (tmp_path / "a" / "chapters" / "assets" / "python" / "book.zip").is_file()
     assert not (tmp_path / "b" / "chapters" / "assets" / "python").exists()
 
@@ -622,6 +626,11 @@ def test_from_the_front_page_two_clicks_to_an_editor_then_wrong_explained_and_ri
                 assert "You padded one side only" in said
                 page.keyboard.press("Shift+Tab")
         assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+        cut = page.evaluate(
+            """[...document.querySelectorAll(".exercise pre > code, .answer .cm-scroller")]
+            .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
+        )
+        assert by == "keyboard" or cut == [], "on a phone, every line is read whole"
         assert barriers(page, axe) == []
         assert page.said == []
 
@@ -678,3 +687,82 @@ def test_a_model_of_keras_and_a_page_from_disk_lead_to_the_terminal(site, lesson
         assert "companion check convolution.py --only output_size" in place.element.inner_text()
         assert place.button("Answer it here").count() == 0
         assert page.said == []
+
+
+@browser
+def test_progress_goes_from_the_terminal_to_the_page_and_back(
+    lesson, address, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("COMPANION_STATE", str(tmp_path / "progress.jsonl"))
+
+    def terminal(*arguments):
+        called = [sys.executable, "-m", "companion", "progress", "--json", *arguments]
+        done = subprocess.run(called, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def says(words):
+        place.get_by_role("status").get_by_text(words).wait_for()
+
+    def load(file):
+        place.locator("input").set_input_files(file)
+
+    # From the page: what passed there, and a solution that was seen there, with their times.
+    place = lesson.locator("[data-progress]")
+    lesson.goto(f"{address}/convolution/03-pooling-and-receptive-fields.html")
+    place.get_by_role("button", name="Save progress").click()
+    says("There is no progress to save yet.")
+    lesson.goto(f"{address}/convolution/index.html")
+    answer = Place(lesson).open()
+    answer.write(RIGHT)
+    answer.checked("pass")
+    lesson.goto(f"{address}/convolution/03-pooling-and-receptive-fields.html")
+    with lesson.expect_download() as coming:
+        place.get_by_role("button", name="Save progress").click()
+    says("1 passed. In the terminal: companion progress --load progress.json")
+    coming.value.save_as(tmp_path / coming.value.suggested_filename)
+    loaded = terminal("--load", "progress.json")
+    assert loaded["passed_now"] == ["convolution/output_size"]
+
+    # Back from the terminal, with a pass and a solution of its own.
+    progress.remember([("convolution/im2col", progress.PASSED), ("algebra/one", progress.PASSED)])
+    progress.remember([("convolution/max_pool", progress.SOLUTION)])
+    saved = terminal("--save", "back.json")
+    for name, said in [("im2col", ""), ("max_pool", ""), ("output_size", "✓ passed")]:
+        mark = lesson.locator(f'article li [data-mark="convolution.{name}"]')
+        assert mark.inner_text() == said
+    load(tmp_path / "back.json")
+    says("Loaded: 2 more passed. algebra/one, convolution/im2col")
+    for name, said in [("im2col", "✓ passed"), ("max_pool", "(solution seen)")]:
+        mark = lesson.locator(f'article li [data-mark="convolution.{name}"]')
+        assert mark.inner_text().strip() == said
+
+    # What is damaged, or hostile, changes nothing; the same file, mended, is read.
+    kept = lesson.evaluate("localStorage.getItem('companion/progress')")
+    file = tmp_path / "damaged.json"
+    for content, said in [
+        (b"[" * 900_000, "It is no progress file"),
+        (b" " * 3_000_000, "It has more than 1 MB"),
+        (b'{"format": "companion-progress", "version": 1, "exercises": {"<b>/x": 1}}', "of <b>/x"),
+    ]:
+        file.write_bytes(content)
+        load(file)
+        says(said)
+        assert "damaged.json: " in place.inner_text()
+        assert "Nothing was changed." in place.inner_text()
+        assert lesson.evaluate("localStorage.getItem('companion/progress')") == kept
+    file.write_text(json.dumps(saved))
+    load(file)
+    says("Loaded: 0 more passed.")
+    assert lesson.evaluate("localStorage.getItem('companion/progress')") == kept
+
+    # And once more from the page: the terminal learns nothing new.
+    with lesson.expect_download() as coming:
+        place.get_by_role("button", name="Save progress").click()
+    coming.value.save_as(tmp_path / "again.json")
+    assert json.loads((tmp_path / "again.json").read_text())["exercises"] == saved["exercises"]
+
+    # A line of this browser's own that is torn costs no other.
+    lesson.evaluate("""kept => localStorage.setItem("companion/progress", kept + '{"ex')""", kept)
+    lesson.reload()
+    assert "✓ passed" in lesson.locator('article li [data-mark="convolution.im2col"]').inner_text()

@@ -27,7 +27,9 @@ def report(**statuses):
 
 def test_a_passed_exercise_is_remembered_and_a_failed_one_is_not(state):
     assert progress.record(report(double="pass", triple="fail"))
-    assert progress.standings() == {"arithmetic/double": progress.Standing(passed=True)}
+    (known,) = progress.standings().items()
+    assert known == ("arithmetic/double", progress.Standing(passed=known[1].passed))
+    assert progress.TIME.fullmatch(known[1].passed)
 
 
 def test_passing_again_writes_nothing(state):
@@ -121,3 +123,24 @@ def test_commands_at_work_at_the_same_time_lose_nothing(state):
     ]
     assert [process.wait() for process in running] == [0, 0, 0]
     assert len(progress.standings()) == 150
+
+
+def test_the_order_of_time_counts_and_not_that_of_the_file(state):
+    """What another machine knew comes later into the file."""
+    early, late = "2026-11-27T09:30:00.000Z", "2026-12-01T08:00:00.000Z"
+    progress.take_in({"a": progress.Standing(passed=late), "b": progress.Standing(passed=early)})
+    progress.take_in(
+        {"a": progress.Standing(passed=early), "b": progress.Standing(solution=late, hints=2)}
+    )
+    expected = {"a": progress.Standing(early), "b": progress.Standing(early, 2)}
+    assert progress.standings() == expected
+    before = state.read_bytes()
+    progress.take_in(expected)
+    assert state.read_bytes() == before, "what is known already is not written again"
+
+
+def test_a_solution_seen_elsewhere_before_the_pass_is_marked_whichever_comes_first(state):
+    early, late = "2026-11-27T09:30:00.000Z", "2026-12-01T08:00:00.000Z"
+    progress.take_in({"a": progress.Standing(passed=late), "b": progress.Standing(solution=early)})
+    progress.take_in({"a": progress.Standing(solution=early), "b": progress.Standing(passed=late)})
+    assert progress.standings() == dict.fromkeys("ab", progress.Standing(late, 0, early))

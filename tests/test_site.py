@@ -1,6 +1,8 @@
 """The site: it builds strictly, and every gate passes it and stops a bad sample."""
 
 import ast
+import base64
+import gzip
 import importlib.util
 import re
 import shutil
@@ -412,6 +414,45 @@ def test_the_front_page_says_how_to_install_and_where_the_repository_is(monkeypa
     monkeypatch.setenv("REPOSITORY", "https://example.org/book/")
     assert "git clone https://example.org/book lecture-companion\n" in pages.install()
     assert "pages.install()" in (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
+
+
+COLAB = "https://colab.research.google.com/github/"
+
+
+@pytest.mark.parametrize(
+    ("repository", "path"),
+    [
+        ("https://github.com/someone/the.book", "someone/the.book"),
+        ("https://github.com/someone/book.git/", "someone/book"),
+        ("http://www.github.com/some-one/book", "some-one/book"),
+        ("https://gitlab.com/someone/book", None),
+        ("https://github.com.example.org/someone/book", None),
+        ("https://example.org/github.com/someone/book", None),
+        ("https://github.com/someone", None),
+        ("https://github.com/someone/book/tree/main", None),
+        ("", None),
+    ],
+)
+def test_a_notebook_opens_in_colab_where_the_site_is_published_from_github(
+    repository, path, tmp_path, monkeypatch
+):
+    packed = base64.b64encode(gzip.compress(b'{"cells": []}')).decode()
+    monkeypatch.setattr(pages, "_packed", lambda chapter: packed)
+    monkeypatch.setenv("REPOSITORY", repository)
+    monkeypatch.setenv("COMPANION_SITE", str(tmp_path))
+    links = re.findall(r'href="(https?:[^"]+)"', pages.download("memory"))
+    there = "blob/gh-pages/memory/memory.ipynb"
+    assert links == ([f"{COLAB}{path}/{there}"] if path else [])
+    file = tmp_path / "memory" / "memory.ipynb"
+    assert file.is_file() == bool(path)
+    assert not path or file.read_bytes() == b'{"cells": []}'
+
+    # Who builds without `companion site`, or shows a teacher's chapter, has no such notebook there.
+    monkeypatch.delenv("COMPANION_SITE")
+    assert "colab" not in pages.download("memory")
+    monkeypatch.setenv("COMPANION_SITE", str(tmp_path))
+    monkeypatch.setattr(catalogue.Entry, "of_the_book", False)
+    assert "colab" not in pages.download("memory")
 
 
 def test_no_command_is_copied_with_its_prompt():

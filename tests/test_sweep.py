@@ -39,6 +39,7 @@ RIGHT = {
     "start": [["neurons", "{folder}"]],
     "hint": [["im2col"]],
     "solution": [["im2col"]],
+    "progress": [[], ["--save", "{folder}.json"]],
     "study": [[]],
     "examine": [["{folder}"]],
     "doctor": [[]],

@@ -51,29 +51,23 @@
     return Object.fromEntries(keys.map((key) => [key.split(".")[1], kept.get(key)]));
   };
 
-  // Progress is kept as the terminal keeps it: a line of JSON for each event.
-  const events = () =>
-    (kept.get(PROGRESS) ?? "").split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  const remembered = () => (kept.get(PROGRESS) ?? "").replace(/[^\n]$/, "$&\n"); // one that was torn ends, too
   const remember = (name, event) => {
-    const line = JSON.stringify({ exercise: name.replace(".", "/"), event });
-    kept.set(PROGRESS, `${kept.get(PROGRESS) ?? ""}${line}\n`);
+    kept.set(PROGRESS, remembered() + progress.line(name.replace(".", "/"), event));
     marks();
   };
-  const standing = (name) => {
-    const found = { passed: false, solution: false };
-    for (const { exercise, event } of events()) {
-      if (exercise !== name.replace(".", "/")) continue;
-      if (event === "passed") found.passed = true;
-      if (event === "solution") found.solution ||= !found.passed;
-    }
-    return found;
-  };
+  const standing = (name) => progress.standings(remembered()).get(name.replace(".", "/")) ?? {};
 
   /** Write beside each link to an exercise, and in its place, how it stands. */
   const marks = () => {
+    const found = progress.standings(remembered());
     for (const mark of document.querySelectorAll("[data-mark]")) {
-      const { passed, solution } = standing(mark.dataset.mark);
+      const { passed, solution } = found.get(mark.dataset.mark.replace(".", "/")) ?? {};
       mark.textContent = `${passed ? "✓ passed" : ""}${solution ? " (solution seen)" : ""}`;
+    }
+    for (const solver of document.querySelectorAll("[data-solves]")) {
+      const { passed } = found.get(solver.dataset.solves.replace(".", "/")) ?? {};
+      solver.textContent = passed ? "Another way" : "Show the solution";
     }
   };
 
@@ -230,7 +224,6 @@
       if (status === "pass" && !standing(name).passed) remember(name, "passed");
       say(status, make("b", {}, status.replace("_", " ")), ` ${message}`);
       if (details) verdict.append(make("pre", { tabIndex: 0 }, details));
-      relabel();
     };
 
     const checker = button("Check", check);
@@ -251,10 +244,7 @@
         failed(error);
       }
     });
-    const relabel = () => {
-      solver.textContent = standing(name).passed ? "Another way" : "Show the solution";
-    };
-    relabel();
+    solver.dataset.solves = name;
     const again = button("Start over", () => {
       if (confirm(`Throw away your answer to ${own}?`)) editor.write(stub);
     });
@@ -270,6 +260,7 @@
       changed: (text) => warn(kept.set(answerKey(name), text)),
     });
     open.set(name, editor);
+    marks();
     editor.focus();
     python.watch(({ loaded, total, ready }) => {
       const share = total ? Math.min(99, Math.floor((100 * loaded) / total)) : 0;
@@ -279,38 +270,45 @@
     python.warm();
   };
 
-  // ---- a chapter's answers ----------------------------------------------------------------------
+  // ---- files: a chapter's answers, and what was passed --------------------------------------------
 
-  const listing = (place) => {
-    const chapter = place.dataset.answers;
-    for (const link of document.querySelectorAll(`article a[href*="#exercise-${chapter}-"]`)) {
-      const mark = make("span", { className: "answer-mark" });
-      mark.dataset.mark = `${chapter}.${link.hash.split(`#exercise-${chapter}-`)[1]}`;
-      link.after(mark);
-    }
-    if (lack()) return;
+  const give = (name, text, type) => {
+    const href = URL.createObjectURL(new Blob([text], { type }));
+    make("a", { href, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  };
+
+  /** A row that writes a file and reads one; both actions return what is then said below it. */
+  const exchange = ([writes, write], [reads, read], accept) => {
     const news = make("p", { role: "status" });
-    const told = (action) => async (...given) => {
+    const told = async (action, ...given) => {
       news.textContent = "One moment …";
       try {
         news.replaceChildren(...(await action(...given)));
       } catch (error) {
         news.textContent = error.message;
       }
+      news.scrollIntoView({ block: "nearest" });
     };
-    const take = button(`Take your answers along as ${chapter}.py`, told(async () => {
+    const chooser = make("input", { type: "file", accept, hidden: true, "aria-label": reads });
+    chooser.onchange = () => {
+      const [file] = chooser.files;
+      if (file) told(read, file).finally(() => (chooser.value = "")); // the same file, mended, is a change
+    };
+    const row = [button(writes, () => told(write)), button(reads, () => chooser.click()), chooser];
+    return [make("div", { className: "answer-row" }, ...row), news];
+  };
+
+  const answersOf = (chapter) => {
+    const take = async () => {
       const written = answers(chapter);
       if (!Object.keys(written).length) return ["There is no answer to take along yet."];
       const [text, notes] = await python.ask("answer_file", [chapter, JSON.stringify(written)]);
-      const href = URL.createObjectURL(new Blob([text], { type: "text/x-python" }));
-      make("a", { href, download: `${chapter}.py` }).click();
-      setTimeout(() => URL.revokeObjectURL(href), 60_000);
+      give(`${chapter}.py`, text, "text/x-python");
       return ["Check it in the terminal: ", make("code", {}, `companion check ${chapter}.py`), ...notes.map((note) => ` ${note}`)];
-    }));
-    const chooser = make("input", { type: "file", accept: ".py,text/x-python", hidden: true, "aria-label": "Answer file" });
-    chooser.onchange = told(async () => {
-      const brought = await python.ask("answers_in", [chapter, await chooser.files[0].text()]);
-      chooser.value = "";
+    };
+    const bring = async (file) => {
+      const brought = await python.ask("answers_in", [chapter, await file.text()]);
       const names = Object.keys(brought);
       const own = answers(chapter);
       const lost = names.filter((name) => name in own && own[name] !== brought[name]);
@@ -320,22 +318,63 @@
         open.get(`${chapter}.${name}`)?.write(brought[name]);
       }
       return [names.length ? `Brought: ${names.join(", ")}.` : "No exercise of this chapter is answered in that file."];
-    });
-    const bring = button("Bring answers from a file", () => chooser.click());
-    place.append(make("div", { className: "answer-row" }, take, bring, chooser), news);
+    };
+    return exchange(
+      [`Take your answers along as ${chapter}.py`, take], ["Bring answers from a file", bring], ".py,text/x-python",
+    );
+  };
+
+  const PROGRESS_FILE = "progress.json";
+  const progressOf = () => {
+    const passed = (found) => [...found].filter(([, { passed }]) => passed).map(([name]) => name);
+    const save = () => {
+      const found = progress.standings(remembered());
+      if (!found.size) return ["There is no progress to save yet."];
+      give(PROGRESS_FILE, progress.written(found), "application/json");
+      return [`${passed(found).length} passed. In the terminal: `, make("code", {}, `companion progress --load ${PROGRESS_FILE}`)];
+    };
+    const load = async (file) => {
+      const bytes = await progress.bytes(file);
+      let brought;
+      try {
+        brought = progress.parsed(bytes);
+      } catch (error) {
+        return [`${file.name}: ${error.message} Nothing was changed.`];
+      }
+      const before = progress.standings(remembered());
+      if (!kept.set(PROGRESS, remembered() + progress.missing(remembered(), brought))) return ["This browser keeps nothing."];
+      marks();
+      const fresh = passed(brought).filter((name) => !before.get(name)?.passed);
+      return [`Loaded: ${fresh.length} more passed. ${fresh.join(", ")}`];
+    };
+    return exchange(["Save progress", save], ["Load progress", load], ".json,application/json");
+  };
+
+  const listing = (place) => {
+    const chapter = place.dataset.answers;
+    for (const link of document.querySelectorAll(`article a[href*="#exercise-${chapter}-"]`)) {
+      const mark = make("span", { className: "answer-mark" });
+      mark.dataset.mark = `${chapter}.${link.hash.split(`#exercise-${chapter}-`)[1]}`;
+      link.after(mark);
+    }
+    if (!lack()) place.append(...answersOf(chapter));
+  };
+  const carrying = (place) => {
+    if (lack()) return;
+    const words = "What you passed, in all chapters, in one file for another browser or the terminal.";
+    place.append(...progressOf(), make("p", { className: "answer-help" }, words));
   };
 
   const here = () => {
-    for (const place of document.querySelectorAll("[data-exercise]:not([data-mounted])")) {
-      place.dataset.mounted = "";
-      mount(place);
-    }
-    for (const place of document.querySelectorAll("[data-answers]:not([data-mounted])")) {
-      place.dataset.mounted = "";
-      listing(place);
+    for (const [kind, fill] of Object.entries({ exercise: mount, answers: listing, progress: carrying })) {
+      for (const place of document.querySelectorAll(`[data-${kind}]:not([data-mounted])`)) {
+        place.dataset.mounted = "";
+        fill(place);
+      }
     }
     marks();
   };
   here();
+  addEventListener("storage", marks); // another tab has passed one
   window.document$?.subscribe(here);
 })();

@@ -155,7 +155,7 @@ def give_hint(exercise: Exercise, key: str) -> tuple[Group, dict[str, Any]]:
 
 def give_solution(exercise: Exercise, key: str) -> tuple[str, str, dict[str, Any]]:
     """Reveal a solution, and return code, a note, and both for programs."""
-    passed = progress.standings().get(key, progress.Standing()).passed
+    passed = bool(progress.standings().get(key, progress.Standing()).passed)
     note = _title(exercise)
     if not progress.remember([(key, progress.SOLUTION)]):
         err.print(UNWRITTEN, style="yellow")

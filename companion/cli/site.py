@@ -16,6 +16,7 @@ from companion import catalogue, pyodide
 from companion.cli import Json, command
 from companion.console import Answer
 from companion.errors import UserError
+from companion.lesson import SITE
 
 
 @command
@@ -33,7 +34,8 @@ def site(
     with tempfile.TemporaryDirectory() as folder:
         settings = lay_out(Path(folder), os.environ.get("COMPANION_PYODIDE"))
         build = ("mkdocs", "build", "--strict", "-f", settings, "-d", output.resolve())
-        done = subprocess.run([sys.executable, "-m", *build], stdout=sys.stderr)
+        where = {**os.environ, SITE: str(output.resolve())}
+        done = subprocess.run([sys.executable, "-m", *build], stdout=sys.stderr, env=where)
     said = f"The site lies in {output}." if done.returncode == 0 else "The site has faults."
     return Answer({"output": str(output)}, said, int(done.returncode != 0))
 
@@ -65,13 +67,13 @@ def lay_out(folder: Path, release: str | None = None) -> Path:
     nav, scripts = given["nav"], given["extra_javascript"]
     if release:
         pyodide.take(Path(release), folder / book.name / "assets" / "python")
-        scripts = [*scripts, "assets/exercises.js"]
+        scripts = [*scripts, "assets/progress.js", "assets/exercises.js"]
     listed = next(item["Chapters"] for item in nav if "Chapters" in item)
     for entry in catalogue.discover():
-        if entry.folder.parent != book:
+        if not entry.of_the_book:
             shutil.copytree(entry.folder, folder / book.name / entry.name)
-            pages = [f"{entry.name}/{page}" for page in ("README.md", *entry.card.pages)]
-            listed.append({f"{entry.card.number} {entry.card.title}": pages})
+            names = [f"{entry.name}/{page}" for page in ("README.md", *entry.card.pages)]
+            listed.append({f"{entry.card.number} {entry.card.title}": names})
     settings = folder / ours.name
     ours_but = {"docs_dir": book.name, "nav": nav, "extra_javascript": scripts}
     settings.write_text(dumps({"INHERIT": str(ours), **ours_but}))  # JSON is YAML, too

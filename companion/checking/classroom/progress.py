@@ -1,16 +1,22 @@
 """Where a learner stands: what was passed, which hints were read, which solutions were seen."""
 
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from companion.checking.classroom import journal
 from companion.checking.verdict import Report, Status
 
 PASSED, HINT, SOLUTION, CHECKED = "passed", "hint", "solution", "checked"
+# A time in UTC, as a browser writes it; as text, the earlier is the smaller.
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+# Of what was kept without its time: before everything that has one.
+UNDATED = "1970-01-01T00:00:00.000Z"
 
 
 @dataclass(slots=True)
@@ -18,14 +24,21 @@ class Standing:
     """What a learner has done with one exercise.
 
     Attributes:
-        passed: An answer has passed at least once.
+        passed: When an answer passed first, e.g. ``2026-11-27T09:30:00.000Z``; empty if none did.
         hints: Hints that were revealed.
-        solution: The solution was looked at before the first pass.
+        solution: When the solution was looked at, before the first pass; empty if it was not.
     """
 
-    passed: bool = False
+    passed: str = ""
     hints: int = 0
-    solution: bool = False
+    solution: str = ""
+
+    def merged(self, other: Self) -> "Standing":
+        """Return what both know: the earliest pass, and the solution if it was seen before that."""
+        passed = min(filter(None, (self.passed, other.passed)), default="")
+        solution = min(filter(None, (self.solution, other.solution)), default="")
+        seen = solution if not passed or solution <= passed else ""
+        return Standing(passed, max(self.hints, other.hints), seen)
 
 
 def state_file() -> Path:
@@ -49,18 +62,23 @@ def standings() -> dict[str, Standing]:
         events = journal.read(state_file())
     except RuntimeError:  # this user has no home
         return {}
-    for event in events:
+    for event in sorted(events, key=_time):
         if event.get("event") == CHECKED:
             continue
         standing = standings.setdefault(str(event.get("exercise")), Standing())
         what = event.get("event")
         if what == PASSED:
-            standing.passed = True
+            standing.passed = standing.passed or _time(event)
         elif what == HINT:
             standing.hints += 1
-        elif what == SOLUTION:
-            standing.solution = standing.solution or not standing.passed
+        elif what == SOLUTION and not standing.passed:
+            standing.solution = standing.solution or _time(event)
     return standings
+
+
+def _time(event: Mapping[str, Any]) -> str:
+    at = event.get("at")
+    return at if isinstance(at, str) and TIME.fullmatch(at) else UNDATED
 
 
 def remember(events: Iterable[tuple[str, str]]) -> bool:
@@ -68,9 +86,33 @@ def remember(events: Iterable[tuple[str, str]]) -> bool:
 
     Progress is a convenience: where the disk is full or read-only, the check still counts.
     """
-    entries = [{"exercise": name, "event": event} for name, event in events]
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _keep({"exercise": name, "event": event, "at": at} for name, event in events)
+
+
+def take_in(brought: Mapping[str, Standing]) -> bool:
+    """Keep what another machine or a page knows; return whether it could be written.
+
+    Args:
+        brought: Standings by ``chapter/exercise``. What is known here stays: the earliest pass
+            counts, and none is lost.
+    """
+    known = standings()
+    entries = []
+    for name, there in brought.items():
+        here = known.get(name, Standing())
+        both = here.merged(there)
+        if both.solution and both.solution != here.solution:
+            entries.append({"exercise": name, "event": SOLUTION, "at": both.solution})
+        if both.passed != here.passed:
+            entries.append({"exercise": name, "event": PASSED, "at": both.passed})
+        entries += [{"exercise": name, "event": HINT}] * (both.hints - here.hints)
+    return _keep(entries)
+
+
+def _keep(entries: Iterable[dict[str, str]]) -> bool:
     try:
-        if entries:
+        if entries := list(entries):
             journal.append(state_file(), entries)
     except (OSError, RuntimeError):
         return False
