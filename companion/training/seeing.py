@@ -77,8 +77,12 @@ class Seen:
         """Return the likeliest classes, the likeliest first."""
         return sorted(self.data["probabilities"].items(), key=lambda one: -one[1])[:LIKELIEST]
 
-    def figure(self) -> "Figure":
-        """Draw the picture, what the network was given, and what it says of that."""
+    def figure(self, again: "Figure | None" = None) -> "Figure":
+        """Draw the picture, what the network was given, and what it says of that.
+
+        Args:
+            again: A figure of another picture. It is left alone: each has a frame of its own.
+        """
         from companion.plots import BLUE, picture, subplots
 
         told = "probabilities" in self.data
