@@ -79,7 +79,8 @@ class Detector:
                 while len(rest) >= PART:
                     yield rest[:PART]
                     rest = rest[PART:]
-            yield rest
+            if len(rest):
+                yield rest
 
         for windows in self._judged(parts()):
             seen += windows
@@ -87,6 +88,7 @@ class Detector:
                 starts = waiting.popleft()
                 own, seen = seen[: len(starts)], seen[len(starts) :]
                 yield self._told(own, starts) if own else None
+        yield from [None] * len(waiting)  # there is no window behind these
 
     def _judged(self, parts):
         """Yield for each part a list: of each window its classes and where a network looked.
@@ -98,22 +100,24 @@ class Detector:
             for x, rows, opinions in in_turn(pool, self._measured, parts):
                 size = max(size, len(x))  # a network is compiled for each size anew
                 found, looks = [], [None] * len(x)
-                for network in self._networks if len(x) else ():
+                for network in self._networks:
                     given = rows if network.name == "beat_reader" else x
                     said = network.predict_on_batch(filled(given, size))
                     if isinstance(said, list):
                         said, looks = said[0], said[1][: len(x), :, 0]
                     found.append((network.name, said[: len(x)]))
-                classes = by_kind(found + opinions) if len(x) else ()
-                yield list(zip(classes, looks, strict=True))
+                yield list(zip(by_kind(found + opinions), looks, strict=True))
 
     def _measured(self, x):
-        """Return windows, the rows of their beats, and what the expert says of them."""
-        if len(x) == 0 or not (self.expert or "beat_reader" in [n.name for n in self.networks]):
+        """Return windows, the rows of their beats, and what the expert says, as far as needed."""
+        if self.expert is None and all(one.name != "beat_reader" for one in self.networks):
             return x, None, []
-        signals, beats = cleaned(x[..., 0])
-        expert = self.expert and self.expert(described(x[..., 0].astype(float), signals, beats))
-        return x, rows_of(signals, beats), [("expert", expert)] if self.expert else []
+        samples = x[..., 0].astype(float)
+        signals, beats = cleaned(samples)
+        opinions = []
+        if self.expert is not None:
+            opinions = [("expert", self.expert(described(samples, signals, beats)))]
+        return x, rows_of(signals, beats), opinions
 
     @cached_property
     def _networks(self):
