@@ -67,7 +67,8 @@ class Chapter:
             **options)`` for the model at `path`, a run's ``model.keras`` or a shipped ``.npz``;
             options are those of the command that are given: ``rate``, ``lead``, ``unit``. It
             returns a function of files that yields for each, in their order, what has ``data``
-            (plain values), ``sentence``, and ``figure()``; or, for a file of which nothing can be
+            (plain values), ``sentence``, and ``figure(again)``, where `again` is the figure of an
+            earlier file, which may be drawn over, or None; or, for a file of which nothing can be
             said, the `UserError`. Images need no reader: the engine reads them for every model.
         data: The chapter's module that holds data `Source`s of its own, where it has one.
     """

@@ -552,6 +552,24 @@ def test_windows_of_a_recording_reach_its_end():
     assert len(detector.as_windows(np.arange(2800))[0]) == 1
 
 
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="needs the shipped weights")
+def test_the_shipped_detector_says_of_a_recording_among_others_what_it_says_of_it_alone():
+    asked = detector.Detector.load(WEIGHTS)
+    lengths = (30, 12, 61, 10, 45, 30, 33, 60, 20)  # more windows than are read at once
+    signals = [recording(k % 2, seconds, k) for k, seconds in enumerate(lengths)]
+    together = list(asked.recordings(signals))
+    assert sum(len(found["windows"]) for found in together) > detector.PART
+    for k in (0, 7):  # of which the second lies in two batches
+        alone, found = asked.recording(signals[k]), together[k]
+        ours, theirs = (
+            [one["probability"], *(window["probability"] for window in one["windows"])]
+            for one in (alone, found)
+        )
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+        np.testing.assert_allclose(alone["attention"], found["attention"], atol=1e-6)
+        assert alone["attention"].sum() == pytest.approx(1, abs=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="needs the shipped weights")
 def test_predict_reads_a_batch_and_a_bad_file_costs_only_itself(tmp_path):

@@ -220,13 +220,16 @@ def test_a_run_reads_pictures_and_shows_what_it_was_given(run, tmp_path, monkeyp
         image(page * light(280)).save(f"{test.y[k]}-{k}.png")
     files = sorted(Path().glob("*.png"))
     Path("bad.png").write_bytes(b"no picture")
-    answer = cli.predict(str(run.folder), [*files, Path("bad.png")], json=False)
+    answer = cli.predict(str(run.folder), [*files, Path("bad.png")], json=True)
     *rows, bad = answer.data["predictions"]
     assert [row["class"] for row in rows] == [file.name[0] for file in files]
     assert all(sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-4) for row in rows)
     assert all(Path(row["drawing"]).stat().st_size > 5000 for row in rows)
     assert "no picture" in bad["error"]
     assert answer.code == 1
+    assert capsys.readouterr().out == ""
+    told = cli.predict(str(run.folder), [*files, Path("bad.png")], json=False)
+    assert told.code == 1
     assert len(capsys.readouterr().out.splitlines()) == len(files) + 1
     with pytest.raises(UserError, match="A picture has no such thing as --rate"):
         cli.predict(str(run.folder), files, rate=300.0, json=False)

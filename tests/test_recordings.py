@@ -1,17 +1,22 @@
 """Recordings as people have them: WFDB records, tables of every habit, and damaged ones."""
 
 import io
+import itertools
 import json
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
 
-from chapters.ecg import beats, formats, reading, recordings, synthetic
+from chapters.ecg import beats, detector, formats, reading, recordings, synthetic
+from companion.ahead import in_turn
 from companion.errors import UserError
 
 LONG = bool(os.environ.get("COMPANION_LONG"))
@@ -363,17 +368,34 @@ def test_a_line_without_beats_has_no_rows():
 class Asked:
     """A detector that says how large the last sample of a recording is."""
 
-    networks = ()
-
     def recordings(self, signals):
-        return [
-            {"probability": float(abs(x[-1])), "is_af": False, "rhythm": "normal", "windows": []}
-            for x in signals
-        ]
+        for x in signals:
+            found = {"is_af": False, "rhythm": "normal", "windows": [], "attention": None}
+            yield None if x is None else {"probability": float(abs(x[-1])), **found}
 
 
-def test_each_file_gets_its_own_answer_in_order_whatever_the_others_are(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "TOGETHER", 3)
+class Mean:
+    """A network that says how high a window lies, and where it looked: at its first samples."""
+
+    name = "acrnn"
+
+    def __init__(self):
+        self.sizes = []
+
+    def predict_on_batch(self, x):
+        self.sizes.append(len(x))
+        high = 1 / (1 + np.exp(-x.mean(axis=1)))
+        return [np.concatenate([1 - high, high, 0 * high, 0 * high], axis=1), x[:, :5]]
+
+
+def looking(monkeypatch):
+    """A detector of one such network."""
+    asked = detector.Detector([Mean()])
+    monkeypatch.setitem(vars(asked), "_networks", asked.networks)
+    return asked
+
+
+def test_each_file_gets_its_own_answer_in_order_whatever_the_others_are(tmp_path):
     files = []
     for k in range(8):
         signal = beating(12, seed=k)
@@ -392,15 +414,76 @@ def test_each_file_gets_its_own_answer_in_order_whatever_the_others_are(tmp_path
         assert said[k] == pytest.approx(abs(beating(12, seed=k)[-1]), abs=1e-5)
 
 
-def test_answers_come_while_others_are_still_to_be_read(tmp_path):
-    np.save(tmp_path / "x.npy", beating())
+def test_what_is_said_of_a_recording_does_not_depend_on_its_neighbours(monkeypatch):
+    asked, rng = looking(monkeypatch), np.random.default_rng(0)
+    lengths = [2800, *rng.integers(3000, 18_000, 40), 100_000, *rng.integers(3000, 18_000, 9)]
+    signals = [rng.normal(k % 5, 1, size=n).astype("float32") for k, n in enumerate(lengths)]
+    signals[:0], signals[7:7], signals[50:] = [None], [None, None], [*signals[50:], None]
+    together = list(asked.recordings(iter(signals)))
+    assert set(asked.networks[0].sizes) == {detector.PART}
+    for signal, found in zip(signals, together, strict=True):
+        if signal is None:
+            assert found is None
+            continue
+        alone = asked.recording(signal)
+        looked, here = found.pop("attention"), alone.pop("attention")
+        assert found == alone
+        np.testing.assert_array_equal(looked, here)
+        starts = [window["start"] for window in found["windows"]]
+        likely = max(found["windows"], key=lambda window: window["probability"])["start"]
+        assert starts == sorted(starts)
+        np.testing.assert_array_equal(looked, signal[round(likely * 300) :][:5])
+    assert list(asked.recordings([None, None])) == [None, None]
+    assert list(asked.recordings([])) == []
 
-    def files():
-        for _ in range(reading.TOGETHER):
-            yield tmp_path / "x.npy"
-        pytest.fail("more files were taken than are read together")
 
-    assert next(reading.readings(Asked(), files(), rate=300)).data["probability"] > 0
+def test_answers_come_while_others_are_still_to_be_read_and_nobody_reads_on_when_it_ends(
+    monkeypatch,
+):
+    taken, threads = [], threading.active_count()
+
+    def endless():
+        while True:
+            taken.append(beating(12))
+            yield taken[-1]
+
+    found = looking(monkeypatch).recordings(endless())
+    windows = len(next(found)["windows"])
+    some = list(itertools.islice(found, 400))
+    assert None not in some
+    assert (len(taken) - 401) * windows < 4 * detector.PART
+    found.close()
+    assert threading.active_count() == threads
+
+
+def test_calls_go_on_beside_others_in_their_order_and_no_more_than_are_asked_for():
+    begun = []
+
+    def slow(item):
+        begun.append(item)
+        time.sleep(0.002 * (item % 3))
+        return -item
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(in_turn(pool, slow, range(20), ahead=5)) == [-k for k in range(20)]
+        begun.clear()
+        held = threading.Event()
+        found = in_turn(pool, lambda k: k if k < 2 else held.wait(5), itertools.count(), ahead=4)
+        assert [next(found), next(found)] == [0, 1]
+        found.close()  # two are under way and the others never begin
+        held.set()
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ZeroDivisionError):
+        list(in_turn(pool, lambda k: 1 / k, [1, 0, 1]))
+
+
+def test_reading_loads_no_plots():
+    code = (
+        "import sys, companion.cli.training, chapters.ecg.reading\n"
+        "import companion.training.seeing, wfdb\n"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_predict_draws_few_files_and_many_on_request_and_loses_no_answer(tmp_path, monkeypatch):
@@ -408,10 +491,10 @@ def test_predict_draws_few_files_and_many_on_request_and_loses_no_answer(tmp_pat
     from companion.cli import training
 
     class Read(reading.Reading):
-        def figure(self):
+        def figure(self, again=None):
             from companion.plots import subplots
 
-            return subplots((2, 2))[0]
+            return again or subplots((2, 2))[0]
 
     def read(files):
         for one in reading.readings(Asked(), files, rate=300):

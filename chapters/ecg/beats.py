@@ -2,27 +2,13 @@
 
 import numpy as np
 
-from chapters.ecg.features import band_pass, peaks
+from chapters.ecg.features import TOGETHER, cleaned
 from chapters.ecg.recordings import RATE
 
 BEATS = 40  # rows for a window: at most 240 beats a minute in ten seconds
 AROUND = np.arange(-int(0.3 * RATE), int(0.4 * RATE) + 1, 3)  # a beat, 100 samples a second
 TIMES = 5  # numbers on the time between beats
 ROWS = (BEATS, len(AROUND) + TIMES + 1)
-
-
-def cleaned(x):
-    """Return recordings of one length without wander and hum, and the beats of each.
-
-    Args:
-        x: Samples in mV at 300 Hz, shape ``(recordings, samples)``.
-
-    Returns:
-        ``(signals, beats)``: the filtered `x`, and a list of the sample numbers of the R peaks.
-    """
-    x = np.asarray(x, float)
-    signals = band_pass(x - np.median(x, axis=1, keepdims=True), 0.5, 40)
-    return signals, [peaks(steep) for steep in band_pass(x, 5, 20)]
 
 
 def describe(samples, beats, there, start, stop, speed=1.0):
@@ -75,12 +61,15 @@ def beat_rows(x):
     Args:
         x: Samples in mV at 300 Hz, shape ``(n, samples, 1)``.
     """
-    rows = [np.zeros((0, *ROWS), "float32")]
-    for start in range(0, len(x), 1024):  # the filters need room
-        part = np.reshape(x[start : start + 1024], (-1, x.shape[1]))
-        line = Line(*cleaned(part))
-        rows.append(line.crops(np.arange(len(part)), np.zeros(len(part)), line.lengths, 1.0))
-    return np.concatenate(rows)
+    parts = [x[start : start + TOGETHER, :, 0] for start in range(0, len(x), TOGETHER)]
+    none = np.zeros((0, *ROWS), "float32")
+    return np.concatenate([none, *(rows_of(*cleaned(part)) for part in parts)])
+
+
+def rows_of(signals, beats):
+    """Return the rows of beats of windows that are `cleaned` already."""
+    line = Line(signals, beats)
+    return line.crops(np.arange(len(signals)), np.zeros(len(signals)), line.lengths, 1.0)
 
 
 class Line:

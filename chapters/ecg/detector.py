@@ -1,18 +1,21 @@
 """The detector that is shipped: three kinds of reader who are asked at once."""
 
 import json
-from functools import cache
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 
-from chapters.ecg.beats import beat_rows
-from chapters.ecg.features import features_of
+from chapters.ecg.beats import rows_of
+from chapters.ecg.features import cleaned, described
 from chapters.ecg.protocol import STRIDE, by_recording
 from chapters.ecg.recordings import AF, CLASSES, LENGTH, RATE
+from companion.ahead import in_turn
 
 # What a reader reads; the other networks read samples.
 KINDS = {"beat_reader": "beats", "expert": "features", "logistic_regression": "features"}
-PART = 1024  # windows that are read at once, so that a day's recording takes no more room
+PART = 128  # windows that are read at once, of however many recordings
 NOT_A_DEVICE = (
     "This is a lesson, not a medical device: it was tested on one data set only, and it must not "
     "be used to find out whether anybody is ill."
@@ -38,18 +41,8 @@ class Detector:
 
     def classes(self, x):
         """Return the probability of each class for windows of shape ``(n, samples, 1)``."""
-        parts = [x[start : start + PART] for start in range(0, len(x), PART)]
-        return np.concatenate([self._classes(part) for part in parts])
-
-    def _classes(self, x):
-        beats = cache(lambda: beat_rows(x))  # found once for all networks that read them
-        found = [
-            (network.name, predicted(network, beats() if network.name == "beat_reader" else x))
-            for network in self.networks
-        ]
-        if self.expert is not None:
-            found.append(("expert", self.expert(features_of(x))))
-        return by_kind(found)
+        parts = (x[start : start + PART] for start in range(0, len(x), PART))
+        return np.array([classes for part in self._judged(parts) for classes, _ in part])
 
     def recording(self, signal, stride=STRIDE):
         """Return what the detector says of one recording.
@@ -60,24 +53,82 @@ class Detector:
 
         Returns:
             A dict: ``probability`` of AF, ``is_af``, ``windows`` (start in seconds and
-            probability of each) and ``rhythm`` (the likeliest class).
+            probability of each), ``rhythm`` (the likeliest class) and ``attention``: where in the
+            window that looks most like AF an `acrnn` looked, ``(steps,)``, or None.
         """
-        return self.recordings([signal], stride)[0]
+        return next(self.recordings([signal], stride))
 
     def recordings(self, signals, stride=STRIDE):
-        """Return what `recording` says of each of several, whose windows are read together."""
-        cut = [as_windows(signal, stride) for signal in signals]
-        if not cut:
-            return []
-        classes = self.classes(np.concatenate([x for x, _ in cut]))
-        ends = np.cumsum([len(x) for x, _ in cut])
-        return [
-            self._judged(own, starts)
-            for own, (_, starts) in zip(np.split(classes, ends[:-1]), cut, strict=True)
-        ]
+        """Yield what `recording` says of each of several, which are taken as they are needed.
 
-    def _judged(self, classes, starts):
-        """Return what the classes of a recording's windows say of it."""
+        Their windows are put through the networks together, `PART` at a time; what is said of one
+        does not depend on the others.
+
+        Args:
+            signals: As `recording` takes them, or None, of which None is said.
+            stride: Samples from one window to the next.
+        """
+        waiting, seen = deque(), []
+
+        def parts():
+            rest = np.zeros((0, LENGTH, 1), "float32")
+            for signal in signals:
+                x, starts = (rest[:0], []) if signal is None else as_windows(signal, stride)
+                waiting.append(starts)
+                rest = np.concatenate([rest, x])
+                while len(rest) >= PART:
+                    yield rest[:PART]
+                    rest = rest[PART:]
+            if len(rest):
+                yield rest
+
+        for windows in self._judged(parts()):
+            seen += windows
+            while waiting and len(waiting[0]) <= len(seen):
+                starts = waiting.popleft()
+                own, seen = seen[: len(starts)], seen[len(starts) :]
+                yield self._told(own, starts) if own else None
+        yield from [None] * len(waiting)  # there is no window behind these
+
+    def _judged(self, parts):
+        """Yield for each part a list: of each window its classes and where a network looked.
+
+        While networks read one part, the beats of the next are found and its features measured.
+        """
+        size = 0
+        with ThreadPoolExecutor(1) as pool:
+            for x, rows, opinions in in_turn(pool, self._measured, parts):
+                size = max(size, len(x))  # a network is compiled for each size anew
+                found, looks = [], [None] * len(x)
+                for network in self._networks:
+                    given = rows if network.name == "beat_reader" else x
+                    said = network.predict_on_batch(filled(given, size))
+                    if isinstance(said, list):
+                        said, looks = said[0], said[1][: len(x), :, 0]
+                    found.append((network.name, said[: len(x)]))
+                yield list(zip(by_kind(found + opinions), looks, strict=True))
+
+    def _measured(self, x):
+        """Return windows, the rows of their beats, and what the expert says, as far as needed."""
+        if self.expert is None and all(one.name != "beat_reader" for one in self.networks):
+            return x, None, []
+        samples = x[..., 0].astype(float)
+        signals, beats = cleaned(samples)
+        opinions = []
+        if self.expert is not None:
+            opinions = [("expert", self.expert(described(samples, signals, beats)))]
+        return x, rows_of(signals, beats), opinions
+
+    @cached_property
+    def _networks(self):
+        """The networks; of an `acrnn`, with its attention as a second output."""
+        from chapters.ecg.models import with_attention
+
+        return [with_attention(one) if one.name == "acrnn" else one for one in self.networks]
+
+    def _told(self, windows, starts):
+        """Return what is said of a recording by what is said of its windows."""
+        classes = np.array([one for one, _ in windows])
         _, (probability,) = by_recording(classes[:, AF], np.zeros(len(classes), int))
         return {
             "probability": float(probability),
@@ -87,6 +138,7 @@ class Detector:
                 {"start": round(start / RATE, 3), "probability": float(p)}
                 for start, p in zip(starts, classes[:, AF], strict=True)
             ],
+            "attention": windows[int(classes[:, AF].argmax())][1],
         }
 
     def save(self, path, record):
@@ -172,6 +224,11 @@ def predicted(network, x, batch_size=128):
     """
     batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
     return np.concatenate([network.predict_on_batch(batch) for batch in batches])
+
+
+def filled(x, size):
+    """Return `x` with empty windows at its end, `size` in all."""
+    return np.concatenate([x, np.zeros((size - len(x), *x.shape[1:]), x.dtype)])
 
 
 def as_windows(signal, stride=STRIDE):

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, find_peaks, sosfiltfilt
+from scipy.special import xlogy
 
 from chapters.ecg.recordings import RATE
 
@@ -12,6 +13,8 @@ BANDS = ((0.5, 3), (3, 5), (5, 9), (9, 15), (15, 30), (30, 60))
 LAGS = (1, 2, 3)
 REFRACTORY = 0.24  # s: no heart beats again so soon
 ONE_BEAT = np.arange(-int(0.3 * RATE), int(0.4 * RATE))
+CLOSE = np.array([0.03, 0.05, 0.08, 0.12, 0.2, 0.4, 0.8])  # s: intervals that are taken for alike
+TOGETHER = 256  # windows whose numbers are found at once: more need room and save no time
 
 NAMES = (
     "beats", "rate", "rr_mean", "rr_median", "rr_sd", "rr_cv", "rr_min", "rr_max", "rr_iqr",
@@ -75,162 +78,216 @@ def peaks(steep, rate=RATE):
     return np.unique(near[np.arange(len(places)), np.abs(steep[near]).argmax(axis=1)])
 
 
-def entropy(counts):
-    """Return Shannon's entropy of some counts or powers, as a share of its greatest value."""
-    p = np.asarray(counts, float)
-    total = p.sum()
-    if total <= 0 or len(p) < 2:
-        return 0.0
-    p = p[p > 0] / total
-    return float(-(p * np.log(p)).sum() / np.log(len(counts)))
-
-
-def coefficient_of_sample_entropy(rr, length=1):
-    """Return how unforeseeable the intervals are, by Lake and Moorman (2011).
-
-    CosEn = −ln(matches one longer / matches) + ln(2r) − ln(mean RR), where two runs match when all
-    of their intervals are within r of each other; r grows until there are enough matches.
+def cleaned(x):
+    """Return recordings of one length without wander and hum, and the beats of each.
 
     Args:
-        rr: Intervals in seconds.
-        length: How many intervals a run has, m in the paper.
+        x: Samples in mV at 300 Hz, shape ``(recordings, samples)``.
+
+    Returns:
+        ``(signals, beats)``: the filtered `x`, and a list of the sample numbers of the R peaks.
     """
-    n = len(rr)
-    if n < length + 3:
-        return 0.0
-    close = np.abs(rr[:, None] - rr[None, :])
-    before = np.triu_indices(n - length, 1)
-    for r in (0.03, 0.05, 0.08, 0.12, 0.2, 0.4, 0.8):
-        matches = (close[before] <= r).sum()
-        longer = ((close[before] <= r) & (close[1:, 1:][before] <= r)).sum()
-        if longer >= 5:
-            break
-    return float(-np.log((longer + 0.5) / (matches + 1)) + np.log(2 * r) - np.log(rr.mean()))
+    x = np.asarray(x, float)
+    signals = band_pass(x - np.median(x, axis=1, keepdims=True), 0.5, 40)
+    return signals, [peaks(steep) for steep in band_pass(x, 5, 20)]
+
+
+def of_one_length(rows):
+    """Yield which rows have the same length, and these as one array, for each length."""
+    lengths = np.array([len(row) for row in rows])
+    for length in np.unique(lengths):
+        places = np.flatnonzero(lengths == length)
+        yield places, np.array([rows[k] for k in places], int)
+
+
+def entropy(counts):
+    """Return Shannon's entropy of counts or powers, as a share of its greatest value."""
+    total = counts.sum(axis=-1, keepdims=True)
+    p = counts / np.where(total > 0, total, 1)
+    return -xlogy(p, p).sum(axis=-1) / np.log(p.shape[-1])
+
+
+def histogram(values, bins, low, high):
+    """Return how many values of each row lie in each of some bins of one width."""
+    bin_of = np.searchsorted(np.linspace(low, high, bins + 1), values, side="right") - 1
+    bin_of = np.where(values == high, bins - 1, bin_of)
+    return (bin_of[..., None] == np.arange(bins)).sum(axis=-2)
+
+
+def coefficient_of_sample_entropy(rr):
+    """Return how unforeseeable the intervals are, by Lake and Moorman (2011).
+
+    CosEn = −ln(matches of two / matches of one) + ln(2r) − ln(mean RR), where two intervals match
+    when they are within r of each other, and so do two runs of two; r grows until there are enough
+    matches.
+
+    Args:
+        rr: Intervals in seconds, shape ``(…, intervals)``.
+    """
+    n = rr.shape[-1]
+    if n < 4:
+        return np.zeros(rr.shape[:-1])
+    apart = np.abs(rr[..., :, None] - rr[..., None, :])
+    before = np.triu_indices(n - 1, 1)
+    one = apart[..., before[0], before[1]]
+    two = np.maximum(one, apart[..., before[0] + 1, before[1] + 1])
+    matches, longer = ([(found <= r).sum(axis=-1) for r in CLOSE] for found in (one, two))
+    enough = np.array(longer) >= 5
+    enough[-1] = True
+    first = enough.argmax(axis=0)
+    matches, longer = (np.choose(first, counts) for counts in (matches, longer))
+    return -np.log((longer + 0.5) / (matches + 1)) + np.log(2 * CLOSE[first] / rr.mean(axis=-1))
 
 
 def rhythm(beats, rate=RATE):
     """Return numbers on the time between beats: the rhythm of fibrillation has no rule.
 
     Args:
-        beats: Sample numbers of the R peaks.
+        beats: Sample numbers of the R peaks, shape ``(…, beats)``.
         rate: Samples per second.
 
     Returns:
-        A dict: the first entries of `NAMES`.
+        A dict: the first entries of `NAMES`, each of shape ``(…,)``.
     """
     rr = np.diff(beats) / rate
-    names = NAMES[: NAMES.index("height_cv")]
-    if len(rr) < 3:
-        return dict.fromkeys(names, 0.0) | {"beats": float(len(beats))}
+    names, none = NAMES[: NAMES.index("height_cv")], np.zeros(rr.shape[:-1])
+    if rr.shape[-1] < 3:
+        return dict.fromkeys(names, none) | {"beats": none + beats.shape[-1]}
     jumps = np.diff(rr)
-    relative = np.abs(jumps) / rr[1:]
-    sd1, sd2 = np.std(jumps) / np.sqrt(2), np.std(rr[1:] + rr[:-1]) / np.sqrt(2)
-    turns = (np.diff(np.sign(jumps)) != 0).mean() if len(jumps) > 1 else 0.0
-    centred = rr - rr.mean()
-    power = (centred**2).sum() + 1e-6
+    relative = np.abs(jumps) / rr[..., 1:]
+    mean, sd = rr.mean(axis=-1), rr.std(axis=-1)
+    rmssd = np.sqrt((jumps**2).mean(axis=-1))
+    sd1 = jumps.std(axis=-1) / np.sqrt(2)
+    sd2 = (rr[..., 1:] + rr[..., :-1]).std(axis=-1) / np.sqrt(2)
+    centred = rr - mean[..., None]
     found = {
-        "beats": len(beats),
-        "rate": 60 / np.median(rr),
-        "rr_mean": rr.mean(),
-        "rr_median": np.median(rr),
-        "rr_sd": rr.std(),
-        "rr_cv": rr.std() / rr.mean(),
-        "rr_min": rr.min(),
-        "rr_max": rr.max(),
-        "rr_iqr": np.subtract(*np.percentile(rr, (75, 25))),
-        "rmssd": np.sqrt((jumps**2).mean()),
-        "rmssd_relative": np.sqrt((jumps**2).mean()) / rr.mean(),
-        "pnn50": (np.abs(jumps) > 0.05).mean(),
-        "pnn10_percent": (relative > 0.1).mean(),
-        "pnn20_percent": (relative > 0.2).mean(),
-        "median_jump": np.median(relative),
-        "jump_sd": np.std(jumps),
+        "beats": none + beats.shape[-1],
+        "rate": 60 / np.median(rr, axis=-1),
+        "rr_mean": mean,
+        "rr_median": np.median(rr, axis=-1),
+        "rr_sd": sd,
+        "rr_cv": sd / mean,
+        "rr_min": rr.min(axis=-1),
+        "rr_max": rr.max(axis=-1),
+        "rr_iqr": np.subtract(*np.percentile(rr, (75, 25), axis=-1)),
+        "rmssd": rmssd,
+        "rmssd_relative": rmssd / mean,
+        "pnn50": (np.abs(jumps) > 0.05).mean(axis=-1),
+        "pnn10_percent": (relative > 0.1).mean(axis=-1),
+        "pnn20_percent": (relative > 0.2).mean(axis=-1),
+        "median_jump": np.median(relative, axis=-1),
+        "jump_sd": jumps.std(axis=-1),
         "sd1": sd1,
         "sd2": sd2,
         "sd1_over_sd2": sd1 / (sd2 + 1e-3),
-        "turning_points": turns,
-        "rr_entropy": entropy(np.histogram(rr, bins=12, range=(0.2, 1.8))[0]),
-        "jump_entropy": entropy(np.histogram(jumps, bins=11, range=(-0.55, 0.55))[0]),
+        "turning_points": (np.diff(np.sign(jumps)) != 0).mean(axis=-1),
+        "rr_entropy": entropy(histogram(rr, 12, 0.2, 1.8)),
+        "jump_entropy": entropy(histogram(jumps, 11, -0.55, 0.55)),
         "coefficient_of_sample_entropy": coefficient_of_sample_entropy(rr),
-        "rr_skew": (centred**3).mean() / (rr.std() + 0.01) ** 3,
-        "rr_kurtosis": (centred**4).mean() / (rr.std() + 0.01) ** 4,
-        # an extra beat is early and its pause is long: jumps that undo one another
-        "alternation": np.corrcoef(jumps[:-1], jumps[1:])[0, 1]
-        if len(jumps) > 2 and np.std(jumps[:-1]) > 1e-6 and np.std(jumps[1:]) > 1e-6
-        else 0.0,
+        "rr_skew": (centred**3).mean(axis=-1) / (sd + 0.01) ** 3,
+        "rr_kurtosis": (centred**4).mean(axis=-1) / (sd + 0.01) ** 4,
+        "alternation": alternation(jumps),
     }
+    power = (centred**2).sum(axis=-1) + 1e-6
     for lag in LAGS:
-        found[f"rr_autocorrelation_{lag}"] = (centred[lag:] * centred[:-lag]).sum() / power
-    return {name: float(found[name]) for name in names}
+        later, earlier = centred[..., lag:], centred[..., :-lag]
+        found[f"rr_autocorrelation_{lag}"] = (later * earlier).sum(axis=-1) / power
+    return {name: found[name] for name in names}
 
 
-def shape(x, beats):
+def alternation(jumps):
+    """Return how jumps undo one another: an extra beat is early, and its pause is long."""
+    one, other = jumps[..., :-1], jumps[..., 1:]
+    vary = (one.std(axis=-1) > 1e-6) & (other.std(axis=-1) > 1e-6) & (jumps.shape[-1] > 2)
+    return np.where(vary, correlation(one, other, 1e-30), 0)
+
+
+def shape(x, whole, near):
     """Return numbers on the beats' shape: how alike they are, and what comes before each.
 
     Args:
-        x: Samples between 0.5 and 40 Hz, in units of their own spread.
-        beats: Sample numbers of the R peaks.
+        x: Samples between 0.5 and 40 Hz, in units of their own spread, shape ``(windows, n)``.
+        whole: Sample numbers of the R peaks whose beats are whole, shape ``(windows, beats)``.
+        near: Which samples belong to a QRS, shape ``(windows, n)``.
     """
     names = NAMES[NAMES.index("height_cv") : NAMES.index("power_0.5_3")]
-    whole = beats[(beats + ONE_BEAT[0] >= 0) & (beats + ONE_BEAT[-1] < len(x))]
-    if len(whole) < 3:
-        return dict.fromkeys(names, 0.0)
-    each = x[whole[:, None] + ONE_BEAT]
-    typical = np.median(each, axis=0)
-    alike = correlation(each, typical)
+    if whole.shape[1] < 3:
+        return dict.fromkeys(names, np.zeros(len(x)))
+    windows = np.arange(len(x))[:, None]
+    each = x[windows[..., None], whole[..., None] + ONE_BEAT]
+    typical = np.median(each, axis=1)
+    alike = correlation(each, typical[:, None])
     p_wave = slice(int(0.04 * RATE), int(0.22 * RATE))  # 0.26 to 0.08 s before the R peak
-    before, usual = each[:, p_wave], typical[p_wave]
-    heights = np.abs(x[whole])
-    near = np.zeros(len(x), bool)
-    near[np.clip(beats[:, None] + np.arange(-18, 19), 0, len(x) - 1)] = True
-    found = {
-        "height_cv": heights.std() / (heights.mean() + 1e-6),
-        "beat_likeness": np.median(alike),
-        "beat_likeness_low": np.percentile(alike, 20),
-        "p_wave_height": (usual.max() - np.median(usual)) / (np.abs(typical).max() + 1e-6),
-        "p_wave_likeness": np.median(correlation(before, usual)),
-        "before_beat_power": np.log((before - before.mean(1, keepdims=True)).var() + 1e-6),
-        "before_beat_slope": usual[-1] - usual[0],
-        "qrs_share": (x[near] ** 2).sum() / ((x**2).sum() + 1e-6),
+    before, usual = each[..., p_wave], typical[:, p_wave]
+    level = (before - before.mean(axis=2, keepdims=True)).reshape(len(x), -1)
+    heights = np.abs(x[windows, whole])
+    power = x**2
+    return {
+        "height_cv": heights.std(axis=1) / (heights.mean(axis=1) + 1e-6),
+        "beat_likeness": np.median(alike, axis=1),
+        "beat_likeness_low": np.percentile(alike, 20, axis=1),
+        "p_wave_height": (usual.max(axis=1) - np.median(usual, axis=1))
+        / (np.abs(typical).max(axis=1) + 1e-6),
+        "p_wave_likeness": np.median(correlation(before, usual[:, None]), axis=1),
+        "before_beat_power": np.log(level.var(axis=1) + 1e-6),
+        "before_beat_slope": usual[:, -1] - usual[:, 0],
+        "qrs_share": (power * near).sum(axis=1) / (power.sum(axis=1) + 1e-6),
     }
-    return {name: float(found[name]) for name in names}
 
 
-def correlation(rows, one):
-    """Return the correlation of each row with one signal."""
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    one = one - one.mean()
-    return rows @ one / (np.linalg.norm(rows, axis=1) * np.linalg.norm(one) + 1e-9)
+def around(beats, reach, size):
+    """Return which samples lie up to `reach` samples from a beat: bools of shape ``(windows, n)``.
+
+    Args:
+        beats: The sample numbers of the R peaks of each window.
+        reach: How far.
+        size: ``(windows, n)``.
+    """
+    near = np.zeros(size, bool)
+    window = np.repeat(np.arange(size[0]), [len(own) for own in beats])
+    places = np.concatenate(beats)[:, None] + np.arange(-reach, reach + 1)
+    near[window[:, None], np.clip(places, 0, size[1] - 1)] = True
+    return near
 
 
-def spectrum(x, beats):
-    """Return how the signal's power is spread over frequencies, with and without the QRS.
+def correlation(rows, others, least=1e-9):
+    """Return the correlation of rows with others, along the last axis; 0 where one is flat."""
+    rows = rows - rows.mean(axis=-1, keepdims=True)
+    others = others - others.mean(axis=-1, keepdims=True)
+    lengths = np.linalg.norm(rows, axis=-1) * np.linalg.norm(others, axis=-1)
+    return (rows * others).sum(axis=-1) / (lengths + least)
+
+
+def spectrum(x, near):
+    """Return how the signals' power is spread over frequencies, with and without the QRS.
 
     Fibrillating atria quiver at 4 to 9 Hz; between the beats that is all there is.
+
+    Args:
+        x: Samples between 0.5 and 40 Hz, in units of their own spread, shape ``(windows, n)``.
+        near: Which samples belong to a QRS, shape ``(windows, n)``.
     """
     names = NAMES[NAMES.index("power_0.5_3") : NAMES.index("skewness")]
     frequencies, power = periodogram(x)
-    heard = (frequencies > 0.5) & (frequencies < 60)
-    quiet = x.copy()
-    gone = np.clip(beats[:, None] + np.arange(-24, 25), 0, len(x) - 1)
-    quiet[gone] = 0
-    _, between = periodogram(quiet)
+    _, between = periodogram(np.where(near, 0, x))
+    heard = slice(*np.searchsorted(frequencies, (np.nextafter(0.5, 1), 60)))
     values = [share(frequencies, power, *band) for band in BANDS]
-    values += [entropy(power[heard]), frequencies[heard][power[heard].argmax()]]
+    values += [entropy(power[:, heard]), frequencies[heard][power[:, heard].argmax(axis=1)]]
     values += [share(frequencies, between, *band) for band in BANDS[:5]]
-    return dict(zip(names, map(float, values), strict=True))
+    return dict(zip(names, values, strict=True))
 
 
 def periodogram(x):
-    """Return frequencies in Hz and the power of `x` at each, through a Hann window."""
-    power = np.abs(np.fft.rfft((x - x.mean()) * np.hanning(len(x)))) ** 2
-    return np.fft.rfftfreq(len(x), 1 / RATE), power
+    """Return frequencies in Hz and the power of each row of `x` there, through a Hann window."""
+    n = x.shape[-1]
+    heard = np.fft.rfft((x - x.mean(axis=-1, keepdims=True)) * np.hanning(n))
+    return np.fft.rfftfreq(n, 1 / RATE), heard.real**2 + heard.imag**2
 
 
 def share(frequencies, power, low, high):
     """Return the logarithm of the share of the power that lies between two frequencies."""
-    inside = power[(frequencies >= low) & (frequencies < high)].sum()
-    return np.log((inside + 1e-9) / (power.sum() + 1e-6))
+    inside = power[..., slice(*np.searchsorted(frequencies, (low, high)))].sum(axis=-1)
+    return np.log((inside + 1e-9) / (power.sum(axis=-1) + 1e-6))
 
 
 def expert_features(x):
@@ -246,7 +303,7 @@ def expert_features(x):
 
 
 def features_of(windows):
-    """Return the expert's numbers for windows of one length; the filters read all at once.
+    """Return the expert's numbers for windows of one length.
 
     Args:
         windows: Samples in mV at 300 Hz, shape ``(windows, n)`` or ``(windows, n, 1)``.
@@ -254,24 +311,32 @@ def features_of(windows):
     Returns:
         float32 of shape ``(windows, len(NAMES))``.
     """
-    x = np.reshape(windows, (len(windows), -1)).astype(float)
-    x = x - np.median(x, axis=1, keepdims=True)
-    clean = band_pass(x, 0.5, 40)
-    spread = 1.4826 * np.median(np.abs(clean), axis=1, keepdims=True) + 1e-3
-    clean = np.clip(clean / spread, -50, 50)
-    beats = map(peaks, band_pass(x, 5, 20))
-    return np.stack([described(*one) for one in zip(x, clean, beats, strict=True)])
+    parts = [windows[start : start + TOGETHER] for start in range(0, len(windows), TOGETHER)]
+    rows = [np.reshape(part, (len(part), -1)).astype(float) for part in parts]
+    return np.concatenate([described(x, *cleaned(x)) for x in rows])
 
 
 def described(x, clean, beats):
-    """Return the numbers of one window: its samples, those between 0.5 and 40 Hz, its beats."""
-    found = rhythm(beats) | shape(clean, beats) | spectrum(clean, beats)
-    standard = (clean - clean.mean()) / (clean.std() + 1e-6)
-    found |= {
-        "skewness": float((standard**3).mean()),
-        "kurtosis": float(np.log1p((standard**4).mean())),
-        "zero_crossings": float((np.diff(np.sign(clean)) != 0).mean()),
-        "flat_share": float((np.abs(np.diff(x)) < 1e-6).mean()),
-        "peak_over_median": float(np.log(np.abs(clean).max() + 1)),
+    """Return the numbers of windows: their samples, and what `cleaned` says of them."""
+    spread = 1.4826 * np.median(np.abs(clean), axis=1, keepdims=True) + 1e-3
+    clean = np.clip(clean / spread, -50, 50)
+    standard = clean - clean.mean(axis=1, keepdims=True)
+    standard /= clean.std(axis=1, keepdims=True) + 1e-6
+    square = standard**2
+    found = spectrum(clean, around(beats, 24, x.shape)) | {
+        "skewness": (square * standard).mean(axis=1),
+        "kurtosis": np.log1p((square**2).mean(axis=1)),
+        "zero_crossings": (np.diff(np.sign(clean)) != 0).mean(axis=1),
+        "flat_share": (np.abs(np.diff(x)) < 1e-6).mean(axis=1),
+        "peak_over_median": np.log(np.abs(clean).max(axis=1) + 1),
     }
-    return np.array([found[name] for name in NAMES], "float32")
+    found |= {name: np.zeros(len(x)) for name in NAMES if name not in found}
+    for which, own in of_one_length(beats):
+        for name, values in rhythm(own).items():
+            found[name][which] = values
+    inside = [own[(own + ONE_BEAT[0] >= 0) & (own + ONE_BEAT[-1] < x.shape[1])] for own in beats]
+    near = around(beats, 18, x.shape)
+    for which, own in of_one_length(inside):
+        for name, values in shape(clean[which], own, near[which]).items():
+            found[name][which] = values
+    return np.stack([found[name] for name in NAMES], axis=1).astype("float32")

@@ -7,7 +7,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from chapters.ecg.protocol import STRIDE, by_recording
-from chapters.ecg.recordings import AF, RATE
+from chapters.ecg.recordings import AF, LENGTH, RATE
 from chapters.ecg.studies import BEATS, BEST
 from companion.data_files import data_folder, read
 from companion.plots import BLUE, GREEN, ORANGE, SKY, VERMILION, plain, subplots
@@ -302,30 +302,52 @@ def the_table() -> Figure:
     return figure
 
 
-def reading(found) -> Figure:
-    """Draw what the detector says of a recording: the likeliest ten seconds, and all of it."""
-    seconds = len(found.signal) / RATE
-    windows = found.data["windows"]
-    most = max(windows, key=lambda window: window["probability"])
-    start = int(most["start"] * RATE)
-    strip = found.signal[start : start + 10 * RATE]
-    figure, (above, below) = subplots((10, 4.6), 2, 1, height_ratios=(2, 1))
-    if found.attention is None:
-        trace(above, strip)
-    else:
-        shade(above, *found.attention, strip, start=start / RATE)
-    shaded = "" if found.attention is None else "; shaded where the network looks"
-    above.set_title(
-        f"{found.name}: {found.data['probability']:.0%} atrial fibrillation. The ten seconds most "
-        f"like it{shaded}",
-        fontsize="medium",
-        loc="left",
-    )
-    middles = [window["start"] + min(5, seconds / 2) for window in windows]
-    below.plot(middles, [window["probability"] for window in windows], "o-", color=BLUE, ms=3)
-    below.set(xlim=(0, seconds), ylim=(-0.03, 1.03), xlabel="seconds", ylabel="P(AF)")
-    figure.text(0.99, 0.005, "not a medical device", ha="right", va="bottom", fontsize="x-small")
-    return figure
+class ReadingFigure(Figure):
+    """What the detector says of a recording: the likeliest ten seconds, and all of it.
+
+    It can show one recording after another: to make a new figure takes as long as to draw it. Its
+    margins are fixed, for to find out how much room the words need takes half as long again.
+    """
+
+    def __init__(self):
+        super().__init__(figsize=(10, 4.6))
+        self.subplots_adjust(left=0.075, right=0.985, top=0.93, bottom=0.11, hspace=0.2)
+        self.above, self.below = map(plain, self.subplots(2, 1, height_ratios=(2, 1)))
+        self.band = self.above.imshow([[0]], fading_in(ORANGE), aspect="auto")
+        (self.strip,) = self.above.plot([], [], color="k", linewidth=0.9)
+        self.above.set_ylabel("mV")
+        (self.windows,) = self.below.plot([], [], "o-", color=BLUE, ms=3)
+        self.below.set(ylim=(-0.03, 1.03), xlabel="seconds", ylabel="P(AF)")
+        said = {"ha": "right", "va": "bottom", "fontsize": "x-small"}
+        self.text(0.99, 0.005, "not a medical device", **said)
+
+    def show(self, found):
+        """Show a `chapters.ecg.reading.Reading` in the place of the one before."""
+        seconds, windows = len(found.signal) / RATE, found.data["windows"]
+        most = max(windows, key=lambda window: window["probability"])
+        start = int(most["start"] * RATE)
+        strip = found.signal[start : start + LENGTH]
+        times = (start + np.arange(len(strip))) / RATE
+        margin = 0.05 * float(np.ptp(strip))
+        sides = (start / RATE, (start + len(strip)) / RATE)
+        ends = (float(strip.min()) - margin, float(strip.max()) + margin)
+        shaded = ""
+        self.band.set_visible(found.attention is not None)
+        if found.attention is not None:
+            shaded = "; shaded where the network looks"
+            self.band.set(data=found.attention[None], extent=(*sides, *ends))
+            self.band.set_clim(0, 1.6 * found.attention.max())
+        self.strip.set_data(times, strip)
+        self.above.set(xlim=sides, ylim=ends)
+        self.above.set_title(
+            f"{found.name}: {found.data['probability']:.0%} atrial fibrillation. The ten seconds "
+            f"most like it{shaded}",
+            fontsize="medium",
+            loc="left",
+        )
+        middles = [window["start"] + min(5, seconds / 2) for window in windows]
+        self.windows.set_data(middles, [window["probability"] for window in windows])
+        self.below.set_xlim(0, seconds)
 
 
 @cache

@@ -319,6 +319,12 @@ def beat_reader(input_shape=ROWS, classes=4, units=32, dropout=0.3):
 # ---- reading attention --------------------------------------------------------------------------
 
 
+def with_attention(model):
+    """Return an `acrnn` whose second output is its attention, of shape ``(n, steps, 1)``."""
+    outputs = [model.outputs[0], model.get_layer("attention").output]
+    return keras.Model(model.inputs[0], outputs, name=model.name)
+
+
 def attention(model, x):
     """Return what a model's attention weighs: ``{layer's name: weights}``.
 

@@ -1,19 +1,18 @@
 """What the detector says of a recording file, in words and in a drawing."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from chapters.ecg.detector import NOT_A_DEVICE, Detector, as_windows
+from chapters.ecg.detector import NOT_A_DEVICE, Detector
 from chapters.ecg.features import find_beats
-from chapters.ecg.recordings import LENGTH, RATE, read_recording
+from chapters.ecg.recordings import RATE, read_recording
 from companion.errors import UserError, attempt
 
 NOTICE = NOT_A_DEVICE
-TOGETHER = 16  # files whose windows are read at once
 
 
 @dataclass(frozen=True)
@@ -25,13 +24,14 @@ class Reading:
         signal: Its samples in mV at 300 Hz.
         data: ``probability`` of atrial fibrillation, ``is_af``, ``rhythm``, ``seconds``,
             ``beats_per_minute``, ``remarks`` and the ``windows``.
-        detector: Who says so.
+        attention: How hard a network looked at the steps of the window that looks most like
+            atrial fibrillation, ``(steps,)``; None if no network does.
     """
 
     name: str
     signal: Any
     data: dict[str, Any]
-    detector: Detector
+    attention: Any = None
 
     @property
     def sentence(self) -> str:
@@ -40,16 +40,17 @@ class Reading:
         remarks = "".join(f"; {remark}" for remark in self.data["remarks"])
         return f"{self.data['probability']:.1%} atrial fibrillation: {verdict}{remarks}"
 
-    @property
-    def attention(self) -> tuple[Any, Any] | None:
-        """When the network looked, in seconds, and its weights there; None if no network does."""
-        return attended(self.detector, self.signal, self.data["windows"])
+    def figure(self, again=None) -> Any:
+        """Draw the ten seconds that look most like atrial fibrillation, and the whole.
 
-    def figure(self) -> Any:
-        """Draw the ten seconds that look most like atrial fibrillation, and the whole."""
-        from chapters.ecg.figures import reading
+        Args:
+            again: A figure of another recording, which is drawn over.
+        """
+        from chapters.ecg.figures import ReadingFigure
 
-        return reading(self)
+        figure = again or ReadingFigure()
+        figure.show(self)
+        return figure
 
 
 def reader(path, *, rate=None, lead=None, unit=None):
@@ -81,16 +82,20 @@ def readings(detector, files: Iterable, **options) -> Iterator[Reading | UserErr
 
     Args:
         detector: Who judges.
-        files: Their paths.
+        files: Their paths, which are taken as they are needed.
         **options: As `read_recording` takes them.
     """
-    files = iter(files)
-    while some := list(islice(files, TOGETHER)):
-        read = [attempt(signal_of, file, **options) for file in some]
-        good = [one for one in read if not isinstance(one, UserError)]
-        judged = iter(detector.recordings([signal for signal, _, _ in good]))
-        for file, one in zip(some, read, strict=True):
-            yield one if isinstance(one, UserError) else told(detector, file, *one, next(judged))
+    read: deque[Any] = deque()
+
+    def signals():
+        for file in files:
+            one = attempt(signal_of, file, **options)
+            read.append((file, one))
+            yield None if isinstance(one, UserError) else one[0]
+
+    for found in detector.recordings(signals()):
+        file, one = read.popleft()
+        yield one if isinstance(one, UserError) else told(file, *one, found)
 
 
 def signal_of(file, **options):
@@ -106,7 +111,7 @@ def signal_of(file, **options):
     return signal, beats, remarks
 
 
-def told(detector, file, signal, beats, remarks, found):
+def told(file, signal, beats, remarks, found):
     """Return the `Reading` of one file."""
     pace = 60 * RATE / np.median(np.diff(beats))
     if not 30 <= pace <= 220:
@@ -120,19 +125,4 @@ def told(detector, file, signal, beats, remarks, found):
         "remarks": remarks,
         "windows": found["windows"],
     }
-    return Reading(file.name, signal, data, detector)
-
-
-def attended(detector, signal, windows):
-    """Return when the network looked in the window that looks most like AF, and how hard."""
-    from chapters.ecg.models import attention
-
-    lookers = [network for network in detector.networks if network.name == "acrnn"]
-    if not lookers:
-        return None
-    most = int(np.argmax([window["probability"] for window in windows]))
-    x, starts = as_windows(signal)
-    weights = attention(lookers[0], x[most : most + 1])["attention"][0]
-    seconds = LENGTH / RATE
-    when = starts[most] / RATE + (np.arange(len(weights)) + 0.5) * seconds / len(weights)
-    return when, weights
+    return Reading(file.name, signal, data, found["attention"])

@@ -1,6 +1,7 @@
 """What a trained model of images says of a picture in a file, in words and in a drawing."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion import catalogue
+from companion.ahead import in_turn
 from companion.datasets import pictures
 from companion.datasets.dataset import Card, Dataset, Split
 from companion.datasets.source import Source
@@ -24,6 +26,8 @@ NOTICE = ""
 TOGETHER = 32  # pictures that a network is given at once
 LIKELIEST = 3  # classes that are named
 THUMBNAIL = 400  # pixels of a picture's longer side in its drawing
+
+Example = tuple[NDArray[Any], NDArray[Any]]  # a picture, small, and what a network is given of it
 
 
 def described(data: Dataset) -> dict[str, Any]:
@@ -77,8 +81,12 @@ class Seen:
         """Return the likeliest classes, the likeliest first."""
         return sorted(self.data["probabilities"].items(), key=lambda one: -one[1])[:LIKELIEST]
 
-    def figure(self) -> "Figure":
-        """Draw the picture, what the network was given, and what it says of that."""
+    def figure(self, again: "Figure | None" = None) -> "Figure":
+        """Draw the picture, what the network was given, and what it says of that.
+
+        Args:
+            again: A figure of another picture. It is left alone: each has a frame of its own.
+        """
         from companion.plots import BLUE, picture, subplots
 
         told = "probabilities" in self.data
@@ -127,7 +135,7 @@ def reader(folder: Path) -> Callable[[Iterable[Path]], Iterator[Seen | UserError
     task = find_task(asked["task"])
     shape = cast(pictures.Shape, source.card.shape)
 
-    def example(file: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    def example(file: Path) -> Example:
         image = pictures.opened(file)
         given = source.picture(image, shape)
         image.thumbnail((THUMBNAIL, THUMBNAIL))
@@ -142,19 +150,23 @@ def reader(folder: Path) -> Callable[[Iterable[Path]], Iterator[Seen | UserError
         # A network that reads rows or a flat vector is shown as it was drawn.
         return zip(outputs, x if x.ndim == 4 else np.stack(given), strict=True)
 
+    def opened(some: list[Path]) -> tuple[list[Path], list[Example | UserError]]:
+        return some, [attempt(example, file) for file in some]
+
     def read(files: Iterable[Path]) -> Iterator[Seen | UserError]:
-        files = iter(files)
-        while some := list(islice(files, TOGETHER)):
-            found = [attempt(example, file) for file in some]
-            good = [given for one in found if not isinstance(one, UserError) for _, given in [one]]
-            answered = answers(good) if good else iter(())
-            for file, one in zip(some, found, strict=True):
-                if isinstance(one, UserError):
-                    yield one
-                else:
-                    output, given = next(answered)
-                    data = {**told(output, source.card.class_names), "remarks": remarks}
-                    yield Seen(file.name, data, one[0], given)
+        each = iter(files)
+        batches = iter(lambda: list(islice(each, TOGETHER)), [])
+        with ThreadPoolExecutor(1) as pool:
+            for some, found in in_turn(pool, opened, batches):
+                good = [one[1] for one in found if not isinstance(one, UserError)]
+                answered = answers(good) if good else iter(())
+                for file, one in zip(some, found, strict=True):
+                    if isinstance(one, UserError):
+                        yield one
+                    else:
+                        output, given = next(answered)
+                        data = {**told(output, source.card.class_names), "remarks": remarks}
+                        yield Seen(file.name, data, one[0], given)
 
     return read
 
