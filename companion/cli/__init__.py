@@ -21,7 +21,7 @@ MODULES = {
     "book": ("chapters", "models"),
     "site": ("site",),
     "exercises": ("start", "check", "hint", "solution", "prove"),
-    "carrying": ("progress",),
+    "progress": ("progress",),
     "classroom": ("grade", "autograder"),
     "studies": ("study", "verify"),
     "training": ("train", "examine", "predict", "data", "doctor"),
