@@ -5,8 +5,8 @@
 FOLDER holds recordings (the challenge's ``training2017``, say); without one, recordings of 9 to
 61 s are made up. The command runs as from a shell, start and imports included: on 100 files, to see
 that memory does not grow with their number, on all of them, and on all with a drawing each. Printed
-are seconds, also for 1,189 files, and until the first answer; processor time of all threads; and the
-most memory taken at once. The targets are for a quiet machine of two cores.
+are seconds, also for 1,189 files, and until the first answer; processor time of all threads; and
+the most memory taken at once. The targets are for a quiet machine of two cores.
 """
 
 import argparse
