@@ -311,7 +311,7 @@ class ReadingFigure(Figure):
 
     def __init__(self):
         super().__init__(figsize=(10, 4.6))
-        self.subplots_adjust(left=0.075, right=0.985, top=0.93, bottom=0.11, hspace=0.2)
+        self.subplots_adjust(left=0.09, right=0.985, top=0.93, bottom=0.11, hspace=0.2)
         self.above, self.below = map(plain, self.subplots(2, 1, height_ratios=(2, 1)))
         self.band = self.above.imshow([[0]], fading_in(ORANGE), aspect="auto")
         (self.strip,) = self.above.plot([], [], color="k", linewidth=0.9)
