@@ -147,26 +147,24 @@ def indented(code: str) -> str:
 # ---- graders ------------------------------------------------------------------------------------
 
 
-@dataclass
 class Grader:
     """A way to grade a class; the folder is its own.
 
     Attributes:
-        environments: Where it is installed.
         name: What it is called in the table.
-        packages: What it is installed from.
+        packages: What it is installed from, into an environment of its own; ours has none.
+
+    Args:
+        environments: Where it is installed.
     """
 
-    environments: Path
     name = ""
     packages: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
+    def __init__(self, environments: Path) -> None:
         self.python, self.versions = Path(sys.executable), {}
         if self.packages:
-            self.python, self.versions = environment(
-                self.environments, self.name.split()[0], self.packages
-            )
+            self.python, self.versions = environment(environments, self.name, self.packages)
 
     def prepare(self, folder: Path) -> None:
         """Write what an instructor writes, once for a class."""
