@@ -59,7 +59,7 @@ BACKENDS = {
     "companion on PyTorch": "torch",
 }
 CONTESTANTS = {
-    "small": ("companion", "Keras", "PyTorch, DataLoader"),
+    "small": ("companion", "PyTorch, tensors"),
     "quick": ("companion", "Keras", "PyTorch, DataLoader", "PyTorch, tensors"),
     "full": tuple(BACKENDS),
 }
