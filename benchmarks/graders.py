@@ -290,7 +290,7 @@ class Otter(Grader):
                 f"@test_case()\ndef test_{name}({name}):\n{code}"
             )
         otter = self.python.with_name("otter")
-        made = run(
+        made = self.run(
             [otter, "generate", "-t", "tests", "-o", "autograder.zip"], folder, PREPARING_SECONDS
         )
         if not zipfile.is_zipfile(folder / "autograder.zip"):
@@ -332,7 +332,7 @@ class Nbgrader(Grader):
         source = folder / "source" / "ten"
         source.mkdir(parents=True)
         (source / "ten.ipynb").write_text(self.notebook(HandIn()))
-        made = run(
+        made = self.run(
             [self.python, "-m", "nbgrader", "generate_assignment", "ten"], folder, PREPARING_SECONDS
         )
         if made.code:
