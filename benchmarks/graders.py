@@ -461,8 +461,8 @@ def measure(size: str, environments: Path) -> dict:
     whole = size == "full"
     hand_ins = {name: HAND_INS[name] for name in FEW.get(size, HAND_INS)}
     attacks = list(hostile(Path("class"), 0, 0))
-    attacks = attacks if whole else attacks[:1] if size == "small" else attacks[:3]
-    kinds = GRADERS[:1] if size == "small" else GRADERS
+    attacks = attacks if whole else attacks[:1]
+    kinds = {"small": GRADERS[:1], "quick": (Companion, Pytest, Nbgrader, Otter)}.get(size, GRADERS)
     found: dict = {"hand_ins": len(hand_ins), "functions": len(EXERCISES), "hostile": len(attacks)}
     found["graders"], versions = {}, {}
     for kind in kinds:

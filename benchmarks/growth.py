@@ -24,10 +24,10 @@ from benchmarks.training import ROOT
 LIMIT = 3600.0
 SIZES = {
     "learners": {"small": (1, 3), "quick": (1, 10, 30), "full": (1, 3, 10, 30, 100, 300, 1000)},
-    "workers": {"small": (), "quick": (1, 2), "full": (1, 2, 4, 8)},
+    "workers": {"small": (), "quick": (), "full": (1, 2, 4, 8)},
     "examples": {
         "small": (),
-        "quick": (1000, 8000, 32000),
+        "quick": (1000, 16000),
         "full": (1000, 4000, 16000, 64000, 256000),
     },
     "chapters": {"small": (), "quick": (), "full": (1, 2, 4, 8, 12)},
@@ -95,7 +95,7 @@ def chapters(count: int, folder: Path) -> float:
     for part in ("companion", "data", "README.md"):
         (folder / part).symlink_to(ROOT / part)
     (folder / "chapters").mkdir()
-    for name in (*kept, "assets", "__init__.py", "index.md"):
+    for name in (*kept, "assets", "__init__.py", "index.md", "glossary.md"):
         (folder / "chapters" / name).symlink_to(ROOT / "chapters" / name)
     wanted = tuple(f": {name}/" for name in kept)
     lines = (ROOT / "mkdocs.yml").read_text().splitlines()

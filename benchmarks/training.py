@@ -73,8 +73,7 @@ def measure(size: str) -> dict:
     limits = asked_of_another("limits", size)
     found = {"matrix_rate": limits["matrix_rate"], "bandwidth": limits["bandwidth"]}
     found["rounds"], found["networks"] = ROUNDS[size], {}
-    names = list(SETTINGS) if size != "small" else list(SETTINGS)[:1]
-    for name in names:
+    for name in {"small": ("lenet5",), "quick": ("lenet5", "lstm")}.get(size, SETTINGS):
         needs = limits["networks"][name]
         row = found["networks"][name] = {"batch": SETTINGS[name].batch, **needs}
         row["limit"] = min(
