@@ -447,7 +447,7 @@ def survives(grader: Grader, attack: str, folder: Path) -> str:
         happened.append("it got other marks than it deserves")
     if called.is_set():
         happened.append("the network was reached")
-    if left:
+    if left or any(one.left for one in ran):
         happened.append("a process was left behind")
     if not where.is_dir():
         happened.append("the class was deleted")

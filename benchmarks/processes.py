@@ -26,12 +26,14 @@ class Ran:
             among those who share them.
         code: Its exit status; None if it was ended because its time was over.
         said: The end of what it wrote, both streams.
+        left: Whether it ended and left processes behind, which then were killed.
     """
 
     seconds: float
     memory: int
     code: int | None
     said: str
+    left: bool
 
 
 def run(
@@ -67,9 +69,10 @@ def run(
             code = None
         seconds = time.perf_counter() - began
         done.set()
+        left = code is not None and _outlived(process.pid)
         end(process)
         said.seek(max(0, said.seek(0, os.SEEK_END) - 2000))
-        return Ran(seconds, most[0], code, said.read().decode(errors="replace"))
+        return Ran(seconds, most[0], code, said.read().decode(errors="replace"), left)
 
 
 def _bounded() -> None:
@@ -100,9 +103,7 @@ def _watch(pid: int, most: list[int], done: threading.Event) -> None:
 def end(process: subprocess.Popen) -> None:
     """Kill a process that `run` or a benchmark began, with everything below it, and its session."""
     family = _tree(process.pid)
-    if not family:  # it ended: whom it left behind is still of its session
-        family = [one for one in psutil.process_iter() if _session(one.pid) == process.pid]
-    for one in family:
+    for one in family or _members(process.pid):
         try:
             one.kill()
         except psutil.Error:
@@ -110,11 +111,26 @@ def end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def _session(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return None
+def _members(session: int) -> list[psutil.Process]:
+    """The processes of a session whose leader may have ended."""
+    found = []
+    for one in psutil.process_iter():
+        try:
+            if os.getsid(one.pid) == session and one.status() != psutil.STATUS_ZOMBIE:
+                found.append(one)
+        except (OSError, psutil.Error):
+            continue
+    return found
+
+
+def _outlived(session: int) -> bool:
+    """Whether somebody of a session is still there a second after its leader ended."""
+    end_of_grace = time.monotonic() + 1
+    while there := bool(_members(session)):
+        if time.monotonic() > end_of_grace:
+            break
+        time.sleep(0.1)
+    return there
 
 
 def variables(backend: str) -> dict[str, str]:
