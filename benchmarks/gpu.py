@@ -326,12 +326,14 @@ def pytorch_speed(network: str, policy: str, small: bool) -> dict:
     """The same network as one would write it in PyTorch, eager, with its data on the device."""
     import torch
 
+    from benchmarks.pytorch_networks import network as in_pytorch
+
     cuda = torch.cuda.is_available()
     device = torch.device("cuda" if cuda else "cpu")
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
     _, shape, classes, batch = shapes(network, small)
-    model = pytorch_network(network, classes).to(device)
+    model = in_pytorch(network, classes).to(device)
     whole = (256 if small else 60_000) if network == "lenet5" else batch
     x, y = arrays(shape, classes, whole)
     x, y = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
@@ -356,53 +358,6 @@ def pytorch_speed(network: str, policy: str, small: bool) -> dict:
 
     name = torch.cuda.get_device_name() if cuda else "CPU"
     return {"device": name, "per_second": batch * steps / median_of(epoch)}
-
-
-def pytorch_network(network: str, classes: int):
-    """One of the networks, with the shapes of the catalogue's."""
-    import torch
-    from torch import nn
-
-    class Recurrent(nn.Module):
-        """LSTM layers; between two of them, two frames become one where it reads both ways."""
-
-        def __init__(self, features: int, units: int, count: int, both: bool) -> None:
-            super().__init__()
-            self.both = both
-            sizes = [features, *[4 * units] * (count - 1)]
-            self.layers = nn.ModuleList(
-                nn.LSTM(size, units, batch_first=True, bidirectional=both) for size in sizes
-            )
-            self.output = nn.Linear((1 + both) * units, classes)
-
-        def forward(self, x):
-            for number, layer in enumerate(self.layers):
-                if number:
-                    x = x.reshape(len(x), x.shape[1] // 2, -1)
-                x, (state, _) = layer(x)
-            return self.output(torch.cat(list(state), dim=-1))
-
-    if network == "pyramid_rnn":
-        return Recurrent(40, 32, 3, both=True)
-    if network == "lstm":
-        return Recurrent(8, 64, 1, both=False)
-    if network == "lenet5":
-        return nn.Sequential(
-            nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 120, 5), nn.ReLU(),
-            nn.Flatten(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, classes),
-        )  # fmt: skip
-    parts: list[nn.Module] = []
-    width = 3
-    for filters, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
-        for _ in range(depth):
-            parts += [nn.Conv2d(width, filters, 3, padding=1), nn.ReLU()]
-            width = filters
-        parts.append(nn.MaxPool2d(2))
-    parts += [nn.Flatten()]
-    for inputs in (512 * 7 * 7, 4096):
-        parts += [nn.Linear(inputs, 4096), nn.ReLU(), nn.Dropout()]
-    return nn.Sequential(*parts, nn.Linear(4096, classes))
 
 
 if __name__ == "__main__":

@@ -1,162 +1,292 @@
-"""Training speed beside what a reader would write: Keras's MNIST example, and plain `fit`.
+"""Training on this processor beside plain Keras `fit` and a PyTorch loop, round by round.
 
-    TFDS_DATA_DIR=... python benchmarks/training.py [--json FILE]
+    python -m benchmarks --only training
 
-Three comparisons, each within one run on one machine. *To 0.990*: seconds of training until MNIST's
-test accuracy reaches 0.990, for `companion.train("lenet5", "mnist")` with five epochs and for the
-network of Keras's "Simple MNIST convnet" example (32 and 64 3×3 filters, dropout 0.5, Adam, batch
-128). Testing is not timed. *Throughput*: training images per second of LeNet-5 in the companion's
-pipeline, shifts included, beside `model.fit` on NumPy arrays, at the same batch size.
-*Examination*: the processor's seconds of an epoch of LeNet-5 that keeps gradients and activations
-by layer, beside one that does not, runs taken in turn.
+Each contestant is a process of its own that holds the same network and the same examples, and
+trains on as many in each round: theirs and ours take turns, so that what else the machine does
+falls on all alike. Printed are medians over the rounds of examples per second, and of the ratio
+within a round. All take Adam and the same batches; the companion runs whole, with what it keeps at
+the end of an epoch, and with the execution (`jit_compile`) that the model's card asks for.
+
+Beside them stands what the machine allows: the operations per second of a large product of
+matrices, and the bytes per second read from memory (`companion doctor --measure`); whatever of the
+two a step needs longer for is its limit, and the share of it that each reaches is printed.
 """
 
-import argparse
 import json
-import tempfile
+import statistics
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import companion
+from benchmarks.processes import end, variables
 
-# isort: split
-import keras
-import numpy as np
-
-from chapters.convnets import lenet5
-from companion.datasets import Dataset
-from companion.training.batches import Batches
-
-TARGET = 0.990
+ROOT = Path(__file__).parents[1]
 
 
-class TimeTo(keras.callbacks.Callback):
-    """Tests after each epoch, off the clock, and keeps the seconds it took to reach the target."""
+@dataclass(frozen=True)
+class Setting:
+    """Which network is trained, and on how much.
 
-    def __init__(self, test, stop):
-        super().__init__()
-        self.test, self.stop = test, stop
-        self.untimed, self.seconds, self.curve = 0.0, None, []
+    Attributes:
+        batch: Examples of a batch.
+        steps: Batches of a round, by size of the run: about two seconds in a full one.
+        classes: How many there are.
+    """
 
-    def on_train_begin(self, logs=None):
+    batch: int
+    steps: dict[str, int]
+    classes: int = 10
+
+
+SETTINGS = {
+    "lenet5": Setting(128, {"small": 3, "quick": 50, "full": 200}),
+    "vgg_small": Setting(128, {"small": 3, "quick": 25, "full": 100}),
+    "lstm": Setting(128, {"small": 3, "quick": 50, "full": 200}),
+    "cnn": Setting(32, {"small": 2, "quick": 8, "full": 32}, 4),
+}
+ROUNDS = {"small": 1, "quick": 3, "full": 10}
+# What a contestant is called, and Keras's backend.
+BACKENDS = {
+    "companion": "tensorflow",
+    "Keras": "tensorflow",
+    "PyTorch, DataLoader": "torch",
+    "PyTorch, tensors": "torch",
+    "companion on JAX": "jax",
+    "companion on PyTorch": "torch",
+}
+CONTESTANTS = {
+    "small": ("companion", "PyTorch, tensors"),
+    "quick": ("companion", "Keras", "PyTorch, DataLoader", "PyTorch, tensors"),
+    "full": tuple(BACKENDS),
+}
+
+
+# ---- who measures -------------------------------------------------------------------------------
+
+
+def measure(size: str) -> dict:
+    """Every network, by every contestant, beside what the machine allows."""
+    limits = asked_of_another("limits", size)
+    found = {"matrix_rate": limits["matrix_rate"], "bandwidth": limits["bandwidth"]}
+    found["rounds"], found["networks"] = ROUNDS[size], {}
+    for name in {"small": ("lenet5",), "quick": ("lenet5", "lstm")}.get(size, SETTINGS):
+        needs = limits["networks"][name]
+        row = found["networks"][name] = {"batch": SETTINGS[name].batch, **needs}
+        row["limit"] = min(
+            limits["matrix_rate"] / needs["operations"], limits["bandwidth"] / needs["bytes"]
+        )
+        row["contestants"] = in_turn(name, size)
+        for one in row["contestants"].values():
+            if "per_second" in one:
+                one["share_of_limit"] = one["per_second"] / row["limit"]
+        print("\n".join(in_words(name, row)), flush=True)
+    return found
+
+
+def asked_of_another(what: str, size: str) -> dict:
+    """What a process of its own answers."""
+    command = [sys.executable, "-m", "benchmarks.training", what, size]
+    asked = subprocess.run(
+        command, cwd=ROOT, env=variables("tensorflow"), capture_output=True, text=True
+    )
+    if asked.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {asked.stderr[-2000:]}")
+    return json.loads(asked.stdout.splitlines()[-1])
+
+
+def in_turn(name: str, size: str) -> dict[str, dict]:
+    """Examples per second of each contestant, and ours as a multiple of theirs, round by round."""
+    examples = SETTINGS[name].batch * SETTINGS[name].steps[size]
+    found: dict[str, dict] = {}
+    processes: dict[str, subprocess.Popen] = {}
+    seconds: dict[str, list[float]] = {}
+    try:
+        for who in CONTESTANTS[size]:
+            processes[who] = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.training", who, size, name],
+                cwd=ROOT, env=variables(BACKENDS[who]), text=True, start_new_session=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            seconds[who] = []
+        for number in range(ROUNDS[size] + 1):
+            for who in list(seconds):
+                taken = turn(processes[who])
+                if taken is None:
+                    found[who] = {"error": f"it ended in round {number}"}
+                    del seconds[who]
+                elif number:  # the first compiles
+                    seconds[who].append(taken)
+    finally:
+        for process in processes.values():
+            end(process)
+    ours = seconds.get("companion", [])
+    for who, taken in seconds.items():
+        found[who] = {
+            "per_second": examples / statistics.median(taken),
+            "spread": [examples / max(taken), examples / min(taken)],
+        }
+        if ours and who != "companion":
+            ratios = [theirs / own for own, theirs in zip(ours, taken, strict=True)]
+            found[who]["ratio"] = statistics.median(ratios)
+    return {who: found[who] for who in CONTESTANTS[size]}
+
+
+def turn(process: subprocess.Popen) -> float | None:
+    """Let a process train for a round; return its seconds, or None if it is no more."""
+    try:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    except OSError:
+        return None
+    for line in process.stdout:
+        if line.startswith("took "):
+            return float(line.split()[1])
+    return None
+
+
+def in_words(name: str, row: dict) -> Iterator[str]:
+    """The lines of the table on one network."""
+    yield f"{name}, batches of {row['batch']}: the machine allows {row['limit']:,.0f} a second"
+    for who, one in row["contestants"].items():
+        if "error" in one:
+            yield f"  {who:22} {one['error']}"
+            continue
+        ratio = f", ours is {one['ratio']:.2f} of it" if "ratio" in one else ""
+        share = 100 * one["share_of_limit"]
+        yield f"  {who:22} {one['per_second']:9,.0f} a second, {share:4.1f} % of that{ratio}"
+
+
+# ---- who is measured, in processes of their own -------------------------------------------------
+
+
+class Turns:
+    """Waits until it is told to go on, and says how long it took."""
+
+    def begin(self) -> None:
+        """Wait; the process ends if nobody asks any more."""
+        if not sys.stdin.readline():
+            sys.exit()
         self.began = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
-        paused = time.perf_counter()
-        predicted = self.model.predict(self.test.x, batch_size=512, verbose=0).argmax(-1)
-        accuracy = float((predicted == self.test.y).mean())
-        self.curve.append(round(accuracy, 4))
-        if self.seconds is None and accuracy >= TARGET:
-            self.seconds = paused - self.began - self.untimed
-            self.model.stop_training = self.stop
-        self.untimed += time.perf_counter() - paused
+    def end(self) -> None:
+        """Say how long the round took."""
+        print(f"took {time.perf_counter() - self.began}", flush=True)
 
 
-def keras_example():
-    """The network of Keras's example, as its page prints it."""
-    return keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            keras.layers.Conv2D(32, 3, activation="relu"),
-            keras.layers.MaxPooling2D(2),
-            keras.layers.Conv2D(64, 3, activation="relu"),
-            keras.layers.MaxPooling2D(2),
-            keras.layers.Flatten(),
-            keras.layers.Dropout(0.5),
-            keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
+def callback():
+    """A Keras callback that takes its turn at each epoch, with whatever follows the last."""
+    import keras
+
+    class TakesTurns(keras.callbacks.Callback):
+        turns = Turns()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch:
+                self.turns.end()
+            self.turns.begin()
+
+        def on_train_end(self, logs=None):
+            self.turns.end()
+
+    return TakesTurns()
 
 
-def to_target(mnist: Dataset) -> dict:
-    """Seconds to the target for both, and their test accuracy after each epoch."""
-    ours = TimeTo(mnist.test, stop=False)
-    companion.train("lenet5", mnist, epochs=5, callbacks=[ours], show_progress=False)
-    keras.utils.set_random_seed(0)
-    theirs = TimeTo(mnist.test, stop=True)
-    model = keras_example()
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    pooled = [np.concatenate([a, b]) for a, b in zip(
-        (mnist.train.x, mnist.train.y), (mnist.validation.x, mnist.validation.y), strict=True
-    )]  # fmt: skip
-    model.fit(*pooled, batch_size=128, epochs=15, validation_split=0.1, verbose=0,
-              callbacks=[theirs])  # fmt: skip
-    return {
-        "companion_seconds": ours.seconds,
-        "keras_example_seconds": theirs.seconds,
-        "ratio": ours.seconds / theirs.seconds if ours.seconds and theirs.seconds else None,
-        "companion_curve": ours.curve,
-        "keras_example_curve": theirs.curve,
-    }
+def arrays(name: str, shape: tuple[int, ...], size: str):
+    """Examples of noise, and classes."""
+    import numpy as np
+
+    setting, rng = SETTINGS[name], np.random.default_rng(0)
+    count = setting.batch * setting.steps[size]
+    return rng.random((count, *shape), "float32"), rng.integers(0, setting.classes, count)
 
 
-def throughput(mnist: Dataset, epochs: int = 3) -> dict:
-    """Images per second in our pipeline and in plain `fit`, epochs taken in turn."""
-    x, y = mnist.train.x, mnist.train.y
-    batches = Batches(x, y, 128, shift=3)
-    models = []
-    for _ in range(2):
-        model = lenet5()
+def keras_side(who: str, name: str, size: str) -> None:
+    """Rounds by the companion, or by plain `fit`."""
+    import companion
+    from companion import catalogue
+    from companion.datasets.dataset import Split
+
+    card, build = catalogue.find_model(name)[1], catalogue.builder(name)
+    setting, epochs = SETTINGS[name], ROUNDS[size] + 1
+    x, y = arrays(name, card.input_shape, size)
+    if who == "Keras":
+        model = build(classes=setting.classes)
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        model.fit(x[:1280], y[:1280], batch_size=128, verbose=0)  # builds the graph
-        models.append(model)
-    ours, plain = [], []
-    for epoch in range(epochs):
-        began = time.perf_counter()
-        stream = batches.from_step(epoch * batches.steps_per_epoch)
-        models[0].fit(stream, steps_per_epoch=batches.steps_per_epoch, shuffle=False, verbose=0)
-        ours.append(batches.examples_per_epoch / (time.perf_counter() - began))
-        began = time.perf_counter()
-        models[1].fit(x, y, batch_size=128, verbose=0)
-        plain.append(len(y) / (time.perf_counter() - began))
-    return {
-        "companion_images_per_second": round(float(np.median(ours))),
-        "plain_fit_images_per_second": round(float(np.median(plain))),
-        "ratio": float(np.median(np.array(ours) / np.array(plain))),
-    }
+        model.fit(x, y, setting.batch, epochs, verbose=0, callbacks=[callback()])
+        return
+    asked = {key: value for key, value in dict(card.recipe).items() if key == "jit_compile"}
+    companion.train(
+        build, Split(x, y), epochs=epochs, batch_size=setting.batch, callbacks=[callback()],
+        show_progress=False, **asked,
+    )  # fmt: skip
 
 
-class EpochSeconds(keras.callbacks.Callback):
-    """Keeps the processor's seconds of each epoch; it comes before what the run itself keeps."""
+def pytorch_side(who: str, name: str, size: str) -> None:
+    """Rounds by a loop over a DataLoader, or over the tensors themselves."""
+    import torch
+    from torch.nn.functional import cross_entropy
+    from torch.utils.data import DataLoader, TensorDataset
 
-    def __init__(self):
-        super().__init__()
-        self.seconds = []
+    from benchmarks.pytorch_networks import network
+    from companion import catalogue
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.seconds.append(time.process_time())  # the next begins when all is kept
+    shape, batch = catalogue.find_model(name)[1].input_shape, SETTINGS[name].batch
+    x, y = (torch.from_numpy(one) for one in arrays(name, shape, size))
+    if len(shape) == 3:
+        x = x.permute(0, 3, 1, 2).contiguous()
+    model = network(name, SETTINGS[name].classes)
+    optimizer = torch.optim.Adam(model.parameters())
+    loader = DataLoader(TensorDataset(x, y), batch, shuffle=True)
+    turns = Turns()
+    while True:
+        turns.begin()
+        if who.endswith("DataLoader"):
+            batches = iter(loader)
+        else:
+            batches = ((x[some], y[some]) for some in torch.randperm(len(x)).split(batch))
+        total = 0.0
+        for images, labels in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        turns.end()
 
 
-def examination(data: Dataset, rounds: int, epochs: int) -> dict:
-    """Seconds of an epoch with what a run keeps to be examined, and without; runs in turn."""
-    seconds = {True: [], False: []}
-    for _ in range(rounds):
-        for examine, taken in seconds.items():
-            watch = EpochSeconds()
-            with tempfile.TemporaryDirectory() as folder:
-                companion.train("lenet5", data, epochs=epochs, output=Path(folder) / "run",
-                                examine=examine, callbacks=[watch],
-                                show_progress=False)  # fmt: skip
-            taken.append(watch.seconds[-1] - watch.seconds[1])  # the first compiles
-    kept, plain = (min(taken) / (epochs - 2) for taken in seconds.values())
-    return {"seconds_per_epoch": kept, "without": plain, "ratio": kept / plain}
+def limits(size: str) -> dict:
+    """What the machine reaches, and the operations and bytes that an example of training needs."""
+    from companion import catalogue
+    from companion.training import hardware, measuring
+
+    with hardware.following(hardware.plan("float32", "cpu")):
+        found = {
+            "matrix_rate": measuring.matrix_rate("float32", 256 if size == "small" else None),
+            "bandwidth": measuring.bandwidth(2**24 if size == "small" else 2**30),
+            "networks": {},
+        }
+        for name, setting in SETTINGS.items():
+            model = catalogue.builder(name)(classes=setting.classes)
+            found["networks"][name] = {
+                "operations": 3 * measuring.operations(model),
+                "bytes": measuring.least_traffic(model, setting.batch) / setting.batch,
+            }
+    return found
 
 
-def main():
-    """Measure, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    mnist = companion.load("mnist")
-    found = {
-        "to_0.990": to_target(mnist),
-        "throughput": throughput(mnist),
-        "examination": examination(mnist, rounds=3, epochs=5),
-        "examination_of_digits": examination(companion.load("digits"), rounds=3, epochs=60),
-    }
-    print(json.dumps(found, indent=2))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+def main() -> None:
+    """What a process of its own does: WHAT SIZE [NETWORK]."""
+    what, size, *names = sys.argv[1:]
+    if what == "limits":
+        print(json.dumps(limits(size)))
+    elif what.startswith("PyTorch"):
+        pytorch_side(what, names[0], size)
+    else:
+        keras_side(what, names[0], size)
 
 
 if __name__ == "__main__":

@@ -176,7 +176,12 @@ def figure(draw: Callable[[], "Figure"]) -> str:
 
 
 def _numbered(chapter: str, name: str) -> str:
-    """Return a figure's number, by the order in which the chapter's pages show its figures."""
+    """Return a figure's number, by the order in which the chapter's pages show its figures.
+
+    A page of the whole book numbers none.
+    """
+    if chapter not in (entry.name for entry in catalogue.discover()):
+        return ""
     names = re.findall(r"pages\.figure\(\s*(?:\w+\.)*(\w+)", text(chapter))
     if name not in names:
         return ""

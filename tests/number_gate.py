@@ -25,16 +25,20 @@ import re
 import textwrap
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
 
+import chapters
 import companion
 from companion import catalogue, data_files, pages
 from companion.datasets.dataset import SPLITS
 from companion.lesson import page_files
 from companion.listing import listing
 
+# Pages of the whole book that print what was measured.
+BOOK_PAGES = (Path(chapters.__path__[0]) / "benchmarks.md",)
 FENCE = re.compile(
     r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=indent)(?P=ticks) *$",
     re.MULTILINE | re.DOTALL,
@@ -315,7 +319,7 @@ def printed_by(chapter):
     and its text are kept; `typed_by_hand` holds these to what they are made of.
     """
     sessions, said = {}, {}
-    for file in page_files(chapter):
+    for file in BOOK_PAGES if chapter == chapters.__name__ else page_files(chapter):
         text = file.read_text(encoding="utf-8")
         parts = said.setdefault(file, [])
         for fence in FENCE.finditer(text):

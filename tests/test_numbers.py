@@ -22,6 +22,12 @@ def test_each_number_of_a_lesson_comes_from_somewhere(chapter):
     assert [one for file in page_files(chapter) for one in number_gate.unexplained(file)] == []
 
 
+def test_each_number_of_a_page_of_the_whole_book_comes_from_somewhere():
+    for file in number_gate.BOOK_PAGES:
+        assert number_gate.unexplained(file) == []
+        assert number_gate.typed_by_hand(file.with_suffix(".py")) == []
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_numbers_in_the_words_of_a_figure_are_computed(chapter):
     folder = catalogue.find_chapter(chapter).folder

@@ -20,7 +20,7 @@ import companion
 from companion import files
 from companion.datasets import Dataset
 from companion.errors import UserError
-from companion.training import Recipe
+from companion.training import Recipe, strategies
 from companion.training.batches import Batches, warp
 
 EXACT = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
@@ -390,6 +390,18 @@ def test_a_batch_depends_on_the_seed_and_its_number_alone():
     for step in (4, 5, 6):
         np.testing.assert_array_equal(next(stream)[0], forward[step])
     assert (batches(shift=2, seed=1)[4][0] != forward[4]).any()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's pipeline")
+@pytest.mark.parametrize("ahead", [0, 5 * 16 * 6 * 6 * 4, 2**20])  # one, a few, the most at a time
+def test_tensorflow_is_fed_the_batches_one_by_one_in_their_order(ahead, monkeypatch):
+    monkeypatch.setattr(strategies, "AHEAD", ahead)
+    weighted = batches(shift=2, weights=np.arange(50, dtype="float32"))
+    stream = strategies.OneDevice().stream(weighted, 2)
+    assert [tuple(part.shape) for part in stream.element_spec] == [(16, 6, 6, 1), (16,), (16,)]
+    for step, fed in zip(range(2, 42), stream.as_numpy_iterator(), strict=False):
+        for part, given in zip(fed, weighted[step], strict=True):
+            np.testing.assert_array_equal(part, given)
 
 
 def test_a_shift_moves_the_image_and_fills_with_zeros():

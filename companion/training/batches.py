@@ -86,13 +86,14 @@ class Batches:
             step += 1
 
     def _augmented(self, chosen: NDArray[Any], step: int) -> NDArray[Any]:
+        part = self._part
+        if not (self.shift or self.turn or self.zoom):
+            return self.x[chosen[part]]
         # Chances are drawn for the whole batch, so that they do not depend on the processes.
-        rng, part = np.random.default_rng((self.seed, step, 1)), self._part
+        rng = np.random.default_rng((self.seed, step, 1))
         if self.turn or self.zoom:
             strength = {"shift": self.shift, "turn": self.turn, "zoom": self.zoom}
             return warp(self.x[chosen], rng, part=part, **strength)
-        if not self.shift:
-            return self.x[chosen[part]]
         down, right = rng.integers(2 * self.shift + 1, size=(2, len(chosen)))[:, part]
         windows = np.lib.stride_tricks.sliding_window_view(
             self._framed, self.x.shape[1:3], axis=(1, 2)

@@ -1,6 +1,8 @@
 """How a run is spread over devices: on one, mirrored by TensorFlow, or parallel on JAX."""
 
 import contextlib
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,9 @@ if TYPE_CHECKING:  # listing what a machine can do loads no Keras
     import keras
 
     from companion.training.batches import Stream
+
+AHEAD, MOST_AHEAD = 2**20, 32
+"""Bytes, and number, of batches that TensorFlow fetches from Python at a time, at most."""
 
 
 class OneDevice:
@@ -127,14 +132,27 @@ class DataParallel(OneDevice):
 
 
 def _tensorflow_stream(batches: "Stream", step: int, size: int | None) -> Any:
-    """Return a stream that begins afresh at each use: Keras looks at first batches before."""
+    """Return a stream that begins afresh at each use: Keras looks at first batches before.
+
+    TensorFlow fetches several batches from Python at a time, for each time costs it as much as
+    dozens of small ones take to be put together.
+    """
     import tensorflow as tf
 
-    signature = tuple(tf.TensorSpec((size, *part.shape[1:]), part.dtype) for part in batches[step])
-    stream = tf.data.Dataset.from_generator(
-        lambda: batches.from_step(step), output_signature=signature
+    first = batches[step]
+    fitting = max(1, AHEAD // sum(part.nbytes for part in first))
+    several = min(fitting, MOST_AHEAD) if size else 1
+    parts = tuple(tf.TensorSpec((None, size, *part.shape[1:]), part.dtype) for part in first)
+
+    def fetched() -> Iterator[tuple[NDArray[Any], ...]]:
+        rest = batches.from_step(step)
+        while taken := list(islice(rest, several)):
+            yield tuple(np.stack(part) for part in zip(*taken, strict=True))
+
+    stream = tf.data.Dataset.from_generator(fetched, output_signature=parts).prefetch(1)
+    return stream.flat_map(lambda *parts: tf.data.Dataset.from_tensor_slices(parts)).prefetch(
+        tf.data.AUTOTUNE
     )
-    return stream.prefetch(tf.data.AUTOTUNE)
 
 
 def _copied(model: "keras.Model") -> "keras.Model":
