@@ -42,12 +42,12 @@ PYRAMIDS = {
 
 
 @cache
-def recordings(name):
+def recordings(name: str):
     """Return recordings as log-mel frames, split."""
     return companion.load(name).fitted_to((None, 40))
 
 
-def pyramid_row(level, seed, *, quick):
+def pyramid_row(level: tuple[str, str], seed: int, *, quick: bool):
     """Train three bidirectional LSTM layers that join some frames between them."""
     from chapters.memory.models import pyramid_rnn
 
