@@ -53,6 +53,7 @@ def run(step, tree):
             "PYTHONPATH": str(tree),
             "PYTEST_ADDOPTS": "-n0",
             "COMPANION_STATE": os.devnull,
+            "COMPANION_DRAW": "",
         },
         capture_output=True,
         text=True,
@@ -71,6 +72,7 @@ def tree(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @needs_node
 @pytest.mark.skipif(not shutil.which("perl"), reason="renames with Perl")
 def test_a_newcomer_who_does_what_stands_there_adds_one_thing_of_each_kind(tree):

@@ -58,7 +58,9 @@ def _node(part: ast.expr, table: Table, name: str = "") -> str:
             return leaf
         case ast.Constant(value=int() | float() as number) if not name:
             return str(number)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=number)) if not name:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)) if (
+            not name
+        ):
             return f"-{number}"
     row = block, *names = _row(part, table)
     inner_names = [f"({one})" if " " in one and block in "+−·" else one for one in names]

@@ -31,14 +31,14 @@ def kernels(model: keras.Model, layer: str | None = None, most: int = 32):
     Returns:
         A Matplotlib figure.
     """
-    layer = _convolution(model, layer, first=True)
-    weights = ops.convert_to_numpy(layer.kernel)  # (height, width, maps below, maps)
+    convolution = _convolution(model, layer, first=True)
+    weights = ops.convert_to_numpy(convolution.kernel)  # (height, width, maps below, maps)
     colour = weights.shape[2] == 3
     shown = weights if colour else weights[:, :, :1]
     shown = 0.5 + 0.5 * shown / np.abs(shown).max()
     pictures = [shown[..., k] if colour else shown[..., 0, k] for k in range(shown.shape[-1])]
     height, width, below, count = weights.shape
-    title = f"{layer.name}: {count} kernels of {height}×{width}×{below}"
+    title = f"{convolution.name}: {count} kernels of {height}×{width}×{below}"
     return _grid(pictures[:most], title, limits=(0, 1))
 
 
@@ -54,10 +54,10 @@ def feature_maps(model: keras.Model, image: ArrayLike, layer: str | None = None,
     Returns:
         A Matplotlib figure.
     """
-    layer = _convolution(model, layer, first=True) if layer is None else model.get_layer(layer)
-    maps = activations(model, image, layer.name)
+    looked_at = _convolution(model, layer, first=True) if layer is None else model.get_layer(layer)
+    maps = activations(model, image, looked_at.name)
     height, width, count = maps.shape
-    title = f"{layer.name}: {count} maps of {height}×{width}"
+    title = f"{looked_at.name}: {count} maps of {height}×{width}"
     return _grid([maps[..., k] for k in range(min(most, count))], title)
 
 
@@ -178,9 +178,9 @@ def activation_map(model: keras.Model, image: ArrayLike, label: int):
 
 def gradient_map(model: keras.Model, image: ArrayLike, label: int, layer: str | None = None):
     """Return Grad-CAM (Selvaraju et al., 2017), of the size of the layer's maps, never negative."""
-    layer = _convolution(model, layer, first=False)
-    maps = activations(model, image, layer.name)
-    gradient = gradient_at(scores(model), layer.name, maps, label)
+    name = _convolution(model, layer, first=False).name
+    maps = activations(model, image, name)
+    gradient = gradient_at(scores(model), name, maps, label)
     # g_k = mean over places of ∂z_c / ∂A_k        M_c = ReLU(Σ_k g_k A_k)
     return np.maximum(maps @ gradient.mean(axis=(0, 1)), 0)
 

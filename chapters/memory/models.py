@@ -10,7 +10,7 @@ from companion.layers import class_probabilities, recurrent_classifier
 from companion.recurrent import LSTM, Bidirectional
 
 
-def lstm(input_shape: tuple[int | None, ...] = (8, 8), classes: int = 10, **options: Any):
+def lstm(input_shape: tuple[int | None, int] = (8, 8), classes: int = 10, **options: Any):
     """Build a network of long short-term memory (Hochreiter and Schmidhuber, 1997).
 
     One layer of 64 units reads 8×8 digits row by row: 4·(64·(64 + 8) + 64) = 18,688 parameters,
@@ -28,7 +28,7 @@ def lstm(input_shape: tuple[int | None, ...] = (8, 8), classes: int = 10, **opti
     return recurrent_classifier("lstm", "LSTM", input_shape, classes, layer="memory", **options)
 
 
-def gru(input_shape: tuple[int | None, ...] = (8, 8), classes: int = 10, **options: Any):
+def gru(input_shape: tuple[int | None, int] = (8, 8), classes: int = 10, **options: Any):
     """Build a network of gated recurrent units (Cho et al., 2014), as Keras and cuDNN have them.
 
     One layer of 64 units reads 8×8 digits row by row: 3·(64·(64 + 8) + 2·64) = 14,208 parameters,
@@ -74,7 +74,7 @@ class JoinFrames(layers.Layer):
             return None
         return ops.any(self._joined(ops.cast(mask, "float32")[..., None]), axis=-1)
 
-    def compute_output_shape(self, shape: tuple[int | None, ...]):
+    def compute_output_shape(self, shape: tuple[int, int | None, int]):
         batch, steps, features = shape
         return batch, steps and -(-steps // self.reduction), self.reduction * features
 
@@ -93,7 +93,7 @@ class JoinFrames(layers.Layer):
 
 
 def pyramid_rnn(
-    input_shape: tuple[int | None, ...] = (None, 40),
+    input_shape: tuple[int | None, int] = (None, 40),
     classes: int = 10,
     *,
     layers: int = 3,

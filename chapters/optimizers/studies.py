@@ -126,7 +126,7 @@ optimizers_on_one_budget = Study(
 
 # ---- batch normalization across learning rates --------------------------------------------------
 
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "plain": {"normalization": False},
     "batch norm": {},
     "noisy batch norm": {"noise": 0.5},

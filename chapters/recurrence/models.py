@@ -8,7 +8,7 @@ from keras import layers, ops
 from companion.layers import class_probabilities, recurrent_cell, recurrent_classifier
 
 
-def simple_rnn(input_shape: tuple[int | None, ...] = (8, 8), classes: int = 10, **options: Any):
+def simple_rnn(input_shape: tuple[int | None, int] = (8, 8), classes: int = 10, **options: Any):
     """Build a vanilla recurrent network (Elman, 1990; COMP7015 lecture 8, "Vanilla RNN").
 
     One layer of 64 units reads 8×8 digits row by row: 64·(8 + 64 + 1) = 4,672 parameters, and
@@ -29,7 +29,7 @@ def simple_rnn(input_shape: tuple[int | None, ...] = (8, 8), classes: int = 10, 
 
 
 def bidirectional(
-    input_shape: tuple[int | None, ...] = (8, 8),
+    input_shape: tuple[int | None, int] = (8, 8),
     classes: int = 10,
     *,
     cell: str = "SimpleRNN",
@@ -62,7 +62,7 @@ def sentence_classifier(
     vocabulary: int = 2_000,
     classes: int = 2,
     *,
-    input_shape: tuple[int | None, ...] = (None,),
+    input_shape: tuple[int | None] = (None,),
     cell: str = "GRU",
     embedding: int = 32,
     units: int = 32,
