@@ -15,12 +15,12 @@ from companion.datasets.dataset import Split
 SHARES = (0.25, 0.33, 0.34, 0.08)
 
 
-def draw(recordings: Split, batch_size: int, seed: int) -> Iterator:
+def draw(recordings: Split, batch_size: int, seed: int) -> Iterator[Any]:
     """Return an endless stream of batches of `Crops`, as `companion.train` takes it."""
     return Crops(recordings.x, recordings.y).batches(batch_size, seed)
 
 
-def draw_beats(recordings: Split, batch_size: int, seed: int) -> Iterator:
+def draw_beats(recordings: Split, batch_size: int, seed: int) -> Iterator[Any]:
     """Return an endless stream of batches of `BeatCrops`."""
     return BeatCrops(Line.of(recordings.x), recordings.y).batches(batch_size, seed)
 
@@ -38,20 +38,20 @@ class Balanced:
         here = np.bincount(self.labels, minlength=len(shares)) > 0
         self.shares = np.where(here, shares, 0) / np.where(here, shares, 0).sum()
 
-    def batches(self, batch_size: int, seed: int) -> Iterator:
+    def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
         """Yield batches without end: what `drawn` makes of each, and its labels."""
         rng = np.random.default_rng(seed)
         members = [np.flatnonzero(self.labels == label) for label in range(len(self.shares))]
         waiting = [np.arange(0) for _ in members]
         while True:
-            chosen = []
+            parts = []
             for label, count in enumerate(rng.multinomial(batch_size, self.shares)):
                 while len(waiting[label]) < count:  # each comes once before any comes again
                     again = rng.permutation(members[label])
                     waiting[label] = np.concatenate([waiting[label], again])
                 some, waiting[label] = np.split(waiting[label], [count])
-                chosen.append(some)
-            chosen = np.concatenate(chosen)
+                parts.append(some)
+            chosen = np.concatenate(parts)
             yield self.drawn(chosen, rng), self.labels[chosen]
 
     def drawn(self, chosen: NDArray[Any], rng: np.random.Generator):

@@ -32,7 +32,7 @@ BEATS = "3 beat_reader"
 BEST = "acrnn + crnn + 3 beat_reader + logistic_regression"
 # What the builder is told and the recipe in each round, where a network does not take one round of
 # the recipe on its card. MINA's second round lets go of most of its dropout.
-ROUNDS = {"mina": (({}, {"steps": 1000}), ({"dropout": 0.1}, {"steps": 2000}))}
+ROUNDS: dict[str, Any] = {"mina": (({}, {"steps": 1000}), ({"dropout": 0.1}, {"steps": 2000}))}
 QUICK_STEPS = 40
 
 
@@ -176,7 +176,7 @@ def trained(name: str, of: Material, seed: int):
             return network
 
         fresh_start(seed)
-        each = []
+        each: list[float] = []
         run = companion.train(
             build, data, seed=seed + number, batches=timed(draw, each), precision="float32",
             devices="cpu", show_progress=False, **card.recipe | changes | quick,

@@ -5,6 +5,7 @@ are the same for all levels of a study.
 """
 
 from functools import cache
+from typing import Any
 
 import companion
 from chapters.memory.adding import adding_row
@@ -33,7 +34,7 @@ adding = Study(
 # ---- the pyramid --------------------------------------------------------------------------------
 
 BATCH = 64
-PYRAMIDS = {
+PYRAMIDS: dict[str, dict[str, Any]] = {
     "BLSTM": {"reduction": 1},
     "pairs": {"reduction": 2},
     "fours": {"reduction": 4},
