@@ -1,6 +1,5 @@
 """What several test files need: an instructor's own file of exercises, and the built site."""
 
-import fcntl
 import functools
 import http.server
 import importlib.util
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS, Server
+from filelock import FileLock
 
 DRAW = os.environ.get("COMPANION_DRAW", "")
 collect_ignore = ["toy"]  # a chapter for test_own_chapter.py
@@ -140,8 +140,7 @@ def site(tmp_path_factory, worker_id):
     """The folder of the site, built strictly, once, and without a way to the network."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "site"
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
             build(folder)
     return folder

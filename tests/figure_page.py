@@ -33,13 +33,13 @@ WORDS = """() => {
 }"""
 
 
-def scripts_of(name):
-    """The folder of the chapter that shows a figure, and the scripts that its page names."""
-    for page in sorted(CHAPTERS.glob("*/*.md")):
-        for figure, scripts in FIGURE.findall(page.read_text(encoding="utf-8")):
-            if figure == name:
-                return page.parent, scripts.split()
-    raise AssertionError(f"no page shows the figure {name!r}")
+def figures():
+    """Every interactive figure: the folder of its chapter, and the scripts that its page names."""
+    return {
+        name: (page.parent, scripts.split())
+        for page in sorted(CHAPTERS.glob("*/*.md"))
+        for name, scripts in FIGURE.findall(page.read_text(encoding="utf-8"))
+    }
 
 
 @contextlib.contextmanager
@@ -59,7 +59,7 @@ def shown(chromium, folder, name, scheme="default", **how):
     import material
 
     styles = Path(material.__file__).parent / "templates" / "assets" / "stylesheets"
-    chapter, scripts = scripts_of(name)
+    chapter, scripts = figures()[name]
     sheets = [*styles.glob("main.*.css"), *styles.glob("palette.*.css"),
               CHAPTERS / "assets" / "site.css"]  # fmt: skip
     links = "".join(f'<link rel="stylesheet" href="{one.as_uri()}">' for one in sheets)

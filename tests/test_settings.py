@@ -4,7 +4,6 @@ import errno
 import io
 import json
 import os
-import pwd
 import subprocess
 import sys
 
@@ -68,6 +67,7 @@ def call(monkeypatch, capfd, tmp_path):
 @pytest.fixture
 def homeless(monkeypatch):
     """A user without HOME and without an entry in passwd."""
+    pwd = pytest.importorskip("pwd", reason="a table of users is POSIX's")
 
     def no_entry(user):
         raise KeyError(user)

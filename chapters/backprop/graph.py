@@ -144,7 +144,7 @@ class Graph:
             for place, (name, slope) in enumerate(zip(names, slopes, strict=True)):
                 self.slopes[node, place] = np.asarray(slope, float)
                 # ∂out/∂in += ∂out/∂node · ∂node/∂in
-                sent = self.gradients[node] * slope
+                sent = self.gradients[node] * np.asarray(slope)
                 # A number that stood beside an array was used at each of its elements.
                 self.gradients[name] += sent.sum() if sent.ndim > given[place].ndim else sent
         return dict(self.gradients)

@@ -5,6 +5,8 @@ size by default. Inputs are images as their pipeline gives them: AlexNet and ZFN
 mean image first, VGG the mean colour.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers, ops
 
@@ -26,7 +28,7 @@ class LocalResponseNormalization(layers.Layer):
 
     size, k, alpha, beta = 5, 2.0, 1e-4, 0.75
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor):
         reach, maps = self.size // 2, x.shape[-1]
         wide = ops.cast(x, "float32")  # in float16 a square overflows from 256 on
         squares = ops.pad(ops.square(wide), [(0, 0), (0, 0), (0, 0), (reach, reach)])
@@ -35,7 +37,9 @@ class LocalResponseNormalization(layers.Layer):
         return ops.cast(wide / (self.k + self.alpha * total) ** self.beta, x.dtype)
 
 
-def alexnet(input_shape=(227, 227, 3), classes=1000, *, units=4096):
+def alexnet(
+    input_shape: tuple[int, ...] = (227, 227, 3), classes: int = 1000, *, units: int = 4096
+):
     """Build AlexNet (Krizhevsky, Sutskever and Hinton, 2012), its two halves as groups.
 
     The second, fourth and fifth convolution read only the maps on their own graphics card: two
@@ -68,7 +72,7 @@ def alexnet(input_shape=(227, 227, 3), classes=1000, *, units=4096):
     return keras.Model(images, _classifier(x, units, classes), name="alexnet")
 
 
-def zfnet(input_shape=(224, 224, 3), classes=1000, *, units=4096):
+def zfnet(input_shape: tuple[int, ...] = (224, 224, 3), classes: int = 1000, *, units: int = 4096):
     """Build ZFNet (Zeiler and Fergus, 2014, figure 3): AlexNet with a finer first look.
 
     7×7 kernels and a stride of 2 where AlexNet had 11×11 and 4, and no groups: 62,357,608
@@ -111,7 +115,7 @@ VGG = {
 }
 
 
-def vgg_block(x, kernels, filters, name):
+def vgg_block(x: keras.KerasTensor, kernels: Sequence[int], filters: int, name: str):
     """Stack convolutions that keep the image's size, then halve it."""
     for number, kernel in enumerate(kernels, start=1):
         x = layers.Conv2D(
@@ -120,7 +124,14 @@ def vgg_block(x, kernels, filters, name):
     return layers.MaxPooling2D(2, name=f"{name}_pool")(x)
 
 
-def vgg(config="D", input_shape=(224, 224, 3), classes=1000, *, filters=64, units=4096):
+def vgg(
+    config: str = "D",
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    classes: int = 1000,
+    *,
+    filters: int = 64,
+    units: int = 4096,
+):
     """Build a network of table 1 of Simonyan and Zisserman (2015).
 
     A has 11 layers with weights, B 13, C and D 16, E 19; D and E are what is called VGG16 and
@@ -164,10 +175,10 @@ INCEPTION = {
 }
 
 
-def inception(x, name):
+def inception(x: keras.KerasTensor, name: str):
     """Look at the same maps through four windows at once, and stack what each has seen."""
 
-    def conv(x, filters, kernel, part):
+    def conv(x: keras.KerasTensor, filters: int, kernel: int, part: str):
         return layers.Conv2D(
             filters, kernel, padding="same", activation="relu", name=f"{name}_{part}"
         )(x)
@@ -184,7 +195,9 @@ def inception(x, name):
     )
 
 
-def googlenet(input_shape=(224, 224, 3), classes=1000, *, auxiliary=False):
+def googlenet(
+    input_shape: tuple[int, ...] = (224, 224, 3), classes: int = 1000, *, auxiliary: bool = False
+):
     """Build GoogLeNet (Szegedy et al., 2015): 22 layers with weights, nine inception modules.
 
     6,998,552 parameters by default, and 13,378,280 with its two auxiliary classifiers, those of
@@ -207,7 +220,7 @@ def googlenet(input_shape=(224, 224, 3), classes=1000, *, auxiliary=False):
     if auxiliary:
         _check_size("googlenet with auxiliary classifiers", input_shape, 65)
 
-    def pool(x, name):
+    def pool(x: keras.KerasTensor, name: str):
         return layers.MaxPooling2D(3, 2, padding="same", name=name)(x)
 
     images = keras.Input(input_shape, name="image")
@@ -216,7 +229,7 @@ def googlenet(input_shape=(224, 224, 3), classes=1000, *, auxiliary=False):
     x = layers.Conv2D(64, 1, activation="relu", name="conv2_reduce")(x)
     x = layers.Conv2D(192, 3, padding="same", activation="relu", name="conv2")(x)
     x = pool(LocalResponseNormalization(name="norm2")(x), "pool2")
-    extra = []
+    extra: list[keras.KerasTensor] = []
     for name in INCEPTION:
         x = inception(x, name)
         if name in ("3b", "4e"):
@@ -229,7 +242,7 @@ def googlenet(input_shape=(224, 224, 3), classes=1000, *, auxiliary=False):
     return keras.Model(images, [output, *extra] if extra else output, name="googlenet")
 
 
-def _auxiliary(x, classes, name):
+def _auxiliary(x: keras.KerasTensor, classes: int, name: str):
     x = layers.AveragePooling2D(5, 3, name=f"{name}_pool")(x)
     x = layers.Conv2D(128, 1, activation="relu", name=f"{name}_conv")(x)
     x = layers.Flatten(name=f"{name}_flatten")(x)
@@ -238,7 +251,7 @@ def _auxiliary(x, classes, name):
     return layers.Dense(classes, activation="softmax", dtype="float32", name=name)(x)
 
 
-def _classifier(x, units, classes):
+def _classifier(x: keras.KerasTensor, units: int, classes: int):
     """Flatten the maps; two wide layers, each half silenced while training; a softmax."""
     x = layers.Flatten(name="flatten")(x)
     for name in ("fc6", "fc7"):
@@ -247,7 +260,7 @@ def _classifier(x, units, classes):
     return layers.Dense(classes, activation="softmax", dtype="float32", name="output")(x)
 
 
-def _check_size(name, input_shape, smallest):
+def _check_size(name: str, input_shape: tuple[int, ...], smallest: int):
     if min(input_shape[:2]) < smallest:
         raise UserError(
             f"{name} halves its maps until nothing is left of an image smaller than "

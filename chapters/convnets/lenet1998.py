@@ -4,6 +4,8 @@ Source: LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applie
 recognition, sections II.B and III.C.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -41,12 +43,12 @@ def digit_drawings():
 
 
 @keras.saving.register_keras_serializable("lecture-companion")
-def scaled_tanh(a):
+def scaled_tanh(a: keras.KerasTensor):
     """Return 1.7159 tanh(2a/3), which maps ±1 to ±1 and does not saturate there (appendix A)."""
     return 1.7159 * ops.tanh(2 / 3 * a)
 
 
-def uniform(fan_in):
+def uniform(fan_in: int):
     """Return the paper's initializer: uniform in ±2.4/fan_in (appendix A)."""
     return keras.initializers.RandomUniform(-2.4 / fan_in, 2.4 / fan_in)
 
@@ -62,14 +64,14 @@ class TrainableSubsampling(layers.Layer):
         Maps of shape ``(batch, height // 2, width // 2, maps)``.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, ...]):
         maps = input_shape[-1]
         self.coefficient = self.add_weight(
             name="coefficient", shape=(maps,), initializer=uniform(4)
         )
         self.bias = self.add_weight(name="bias", shape=(maps,), initializer="zeros")
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor):
         # S = coefficient · Σ patch + bias
         return self.coefficient * (4 * ops.average_pool(x, 2, 2)) + self.bias
 
@@ -87,7 +89,7 @@ class TableConv2D(layers.Layer):
         Maps of shape ``(batch, height − 4, width − 4, 16)``.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, ...]):
         sources = input_shape[-1]
         links = [(source, target) for target, row in enumerate(C3_TABLE) for source in row]
         # place[l] is 1 where connection l lies in the dense table of (source, target) pairs
@@ -102,7 +104,7 @@ class TableConv2D(layers.Layer):
         )
         self.bias = self.add_weight(name="bias", shape=(len(C3_TABLE),), initializer="zeros")
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor):
         sources, targets = x.shape[-1], len(C3_TABLE)
         place = ops.cast(self.place, self.compute_dtype)
         kernel = ops.reshape(ops.matmul(self.kernel, place), (5, 5, sources, targets))
@@ -123,12 +125,12 @@ class DistanceToDrawings(layers.Layer):
         Squared distances of shape ``(batch, classes)``.
     """
 
-    def __init__(self, classes=10, **options):
+    def __init__(self, classes: int = 10, **options: Any):
         super().__init__(**{**options, "dtype": "float32"})
         self.classes = classes
         self.drawings = digit_drawings()[:classes]
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor):
         # y_i = Σ_j (x_j − w_ij)²
         return ops.sum(ops.square(x[:, None, :] - self.drawings), axis=-1)
 

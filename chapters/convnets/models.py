@@ -32,7 +32,9 @@ __all__ = [
 ]
 
 
-def lenet5(input_shape=(28, 28, 1), classes=10, *, variant="modern"):
+def lenet5(
+    input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 10, *, variant: str = "modern"
+):
     """Build LeNet-5 (LeCun, Bottou, Bengio and Haffner, 1998).
 
     ``"modern"`` is the network as courses draw it today: ReLU, max pooling, every C3 map reading
@@ -67,7 +69,7 @@ def lenet5(input_shape=(28, 28, 1), classes=10, *, variant="modern"):
     return keras.Model(images, _as_published(x, classes), name="lenet5_1998")
 
 
-def _modern(x, classes):
+def _modern(x: keras.KerasTensor, classes: int):
     x = layers.Conv2D(6, 5, activation="relu", name="C1")(x)
     x = layers.MaxPooling2D(2, name="S2")(x)
     x = layers.Conv2D(16, 5, activation="relu", name="C3")(x)
@@ -78,7 +80,7 @@ def _modern(x, classes):
     return layers.Dense(classes, activation="softmax", dtype="float32", name="output")(x)
 
 
-def _as_published(x, classes):
+def _as_published(x: keras.KerasTensor, classes: int):
     if classes > len(digit_drawings()):
         raise ValueError(
             "LeNet-5 of 1998 compares its input with fixed drawings of the 10 digits. "
@@ -99,7 +101,7 @@ def _as_published(x, classes):
     return layers.Softmax(dtype="float32", name="probabilities")(-distance)
 
 
-def vgg_small(input_shape=(16, 16, 1), classes=10, *, filters=16):
+def vgg_small(input_shape: tuple[int, ...] = (16, 16, 1), classes: int = 10, *, filters: int = 16):
     """Build VGG's plan in small: three blocks of two 3×3 convolutions, then one hidden layer.
 
     Batch normalization after each block, which was published half a year after VGG, lets it learn
@@ -124,7 +126,9 @@ def vgg_small(input_shape=(16, 16, 1), classes=10, *, filters=16):
     return keras.Model(images, output, name="vgg_small")
 
 
-def gap_classifier(input_shape=(28, 28, 1), classes=10, *, filters=16):
+def gap_classifier(
+    input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 10, *, filters: int = 16
+):
     """Build a convnet whose last maps are averaged, not flattened (Zhou et al., 2016).
 
     What a class's weights see of the last maps before they are averaged is its class activation
@@ -147,7 +151,9 @@ def gap_classifier(input_shape=(28, 28, 1), classes=10, *, filters=16):
     return keras.Model(images, output, name="gap_classifier")
 
 
-def conv1d_classifier(input_shape=(64, 1), classes=10, *, filters=32, kernel=5):
+def conv1d_classifier(
+    input_shape: tuple[int, ...] = (64, 1), classes: int = 10, *, filters: int = 32, kernel: int = 5
+):
     """Build a convnet for signals: kernels that slide along time only.
 
     Args:
@@ -169,7 +175,13 @@ def conv1d_classifier(input_shape=(64, 1), classes=10, *, filters=32, kernel=5):
     return keras.Model(signals, output, name="conv1d_classifier")
 
 
-def conv3d_classifier(input_shape=(8, 16, 16, 1), classes=10, *, filters=16, kernel=3):
+def conv3d_classifier(
+    input_shape: tuple[int, ...] = (8, 16, 16, 1),
+    classes: int = 10,
+    *,
+    filters: int = 16,
+    kernel: int = 3,
+):
     """Build a convnet for clips and volumes: kernels that slide along three axes.
 
     Args:

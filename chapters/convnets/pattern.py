@@ -9,6 +9,7 @@ Source: COMP7015 lecture 8, "CNN Architecture", after Karpathy's CS231n notes.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -35,7 +36,7 @@ class PatternError(UserError):
         column: The place, counted from 1.
     """
 
-    def __init__(self, pattern, place, problem):
+    def __init__(self, pattern: str, place: int, problem: str):
         shown = re.sub("[^ -~→]", " ", pattern)  # what has the width of one character
         self.column = place + 1
         # A long pattern is cut to what lies around the place.
@@ -61,7 +62,7 @@ class Parser:
         optional: Whether what is marked with ``?`` is there.
     """
 
-    def __init__(self, pattern, repeats, optional):
+    def __init__(self, pattern: str, repeats: Mapping[str, int], optional: bool):
         self.pattern, self.repeats, self.optional = pattern, repeats, optional
         self.tokens, self.next = self.split(), 0
 
@@ -82,13 +83,13 @@ class Parser:
     def read(self):
         """Return the layers in order, groups written out: "INPUT", { "->", item }."""
         self.take("INPUT")
-        found = []
+        found: list[Token] = []
         while self.here.text:
             self.take("->", also=("the end",))
             found = self.join(found, self.item(depth=1))
         return found
 
-    def item(self, depth):
+    def item(self, depth: int):
         """Return an item's layers: ( layer | group ), [ "*", count ], [ "?" ]."""
         start = self.here
         if start.text == "[":
@@ -110,7 +111,7 @@ class Parser:
             found = found if self.optional else []
         return found
 
-    def repeat(self, found, count):
+    def repeat(self, found: list[Token], count: Token):
         """Return the layers as often as `count`, a number or a letter, says."""
         if count.text.isdigit():
             times = int(count.text)
@@ -129,7 +130,7 @@ class Parser:
             self.too_many(count)
         return found * times
 
-    def join(self, found, more):
+    def join(self, found: list[Token], more: list[Token]):
         """Return both lists as one, unless that is too long."""
         if len(found) + len(more) > MOST_LAYERS:
             self.too_many(self.tokens[self.next - 1])
@@ -140,7 +141,7 @@ class Parser:
         """The token that is to be read next."""
         return self.tokens[self.next]
 
-    def take(self, *expected, also=()):
+    def take(self, *expected: str, also: Sequence[str] = ()):
         """Read one token that is `expected`; name what could `also` stand there if it is not."""
         token = self.here
         if token.text not in expected:
@@ -148,30 +149,30 @@ class Parser:
         self.next += 1
         return token
 
-    def too_many(self, token):
+    def too_many(self, token: Token):
         """Refuse a network of more than `MOST_LAYERS` layers."""
         raise PatternError(
             self.pattern, token.place, f"that makes more than {MOST_LAYERS} layers: repeat less."
         )
 
-    def fail(self, token, *expected):
+    def fail(self, token: Token, *expected: str):
         """Say what could stand where `token` stands."""
         *others, last = expected
-        expected = f"{', '.join(others)} or {last}" if others else last
+        could_stand = f"{', '.join(others)} or {last}" if others else last
         came = f"Received: {token.text[:20]!r}." if token.text else "The pattern ends here."
-        raise PatternError(self.pattern, token.place, f"expected {expected}. {came}")
+        raise PatternError(self.pattern, token.place, f"expected {could_stand}. {came}")
 
 
 def from_pattern(
-    pattern,
-    input_shape=(28, 28, 1),
-    classes=10,
+    pattern: str,
+    input_shape: tuple[int, ...] = (28, 28, 1),
+    classes: int = 10,
     *,
-    filters=32,
-    units=128,
-    kernel=3,
-    optional=True,
-    **repeats,
+    filters: int | Sequence[int] = 32,
+    units: int = 128,
+    kernel: int = 3,
+    optional: bool = True,
+    **repeats: int,
 ):
     """Build the convnet that a pattern such as the lectures' describes.
 
@@ -208,25 +209,14 @@ def from_pattern(
     weights = pools = 0
     for number, step in enumerate(steps, start=1):
         is_output, name = number == len(steps), f"{step.text.lower()}{number}"
-        if step.text in ("CONV", "POOL") and len(x.shape) == 2:
-            raise PatternError(
-                pattern,
-                step.place,
-                f"expected RELU or FC: there is no image left for {step.text} once FC has come.",
-            )
+        if step.text in ("CONV", "POOL"):
+            _check_room(pattern, step, x.shape[1:])
         match step.text:
             case "CONV":
                 width = widths[min(pools, len(widths) - 1)]
                 layer = layers.Conv2D(width, kernel, padding="same", name=name)
                 weights += kernel**2 * x.shape[-1] * width
             case "POOL":
-                if min(x.shape[1:3]) < 2:
-                    raise PatternError(
-                        pattern,
-                        step.place,
-                        f"nothing is left to pool: maps of {x.shape[1]}×{x.shape[2]}. Leave out a "
-                        "POOL, or give a larger image.",
-                    )
                 layer = layers.MaxPooling2D(2, name=name)
                 pools += 1
             case "RELU":
@@ -249,7 +239,24 @@ def from_pattern(
     return keras.Model(images, x, name="from_pattern")
 
 
-def parse(pattern, *, optional=True, **repeats):
+def _check_room(pattern: str, step: Token, maps: tuple[int, ...]) -> None:
+    """Refuse a CONV or POOL where no image is left for it."""
+    if len(maps) == 1:
+        raise PatternError(
+            pattern,
+            step.place,
+            f"expected RELU or FC: there is no image left for {step.text} once FC has come.",
+        )
+    if step.text == "POOL" and min(maps[:2]) < 2:
+        raise PatternError(
+            pattern,
+            step.place,
+            f"nothing is left to pool: maps of {maps[0]}×{maps[1]}. Leave out a POOL, or give a "
+            "larger image.",
+        )
+
+
+def parse(pattern: str, *, optional: bool = True, **repeats: int):
     """Return the layers that a pattern stands for, each with its place in it.
 
     >>> steps = parse("INPUT -> [CONV -> RELU]*N -> POOL? -> FC", N=2, optional=False)

@@ -6,23 +6,28 @@ settings were chosen beforehand and are the same for all levels of a study.
 
 from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import companion
+from companion.datasets import Split
 from companion.studies.study import Study
 from companion.training.batches import passes
 from companion.training.seeding import fresh_start
+
+if TYPE_CHECKING:
+    import keras
 
 BATCH = 50
 
 
 @cache
-def digits(side=8, frame=0):
+def digits(side: int = 8, frame: int = 0):
     """Return the embedded digits, resized to side×side and framed with zeros, as a `Dataset`."""
     data = companion.load("digits").fitted_to((side, side, 1))
 
-    def framed(split):
+    def framed(split: Split):
         around = [(0, 0), (frame, frame), (frame, frame), (0, 0)]
         return replace(split, x=np.pad(split.x, around))
 
@@ -30,12 +35,12 @@ def digits(side=8, frame=0):
     return replace(data, **parts)
 
 
-def few(split, examples, seed):
+def few(split: Split, examples: int, seed: int):
     """Return so many examples of a split, drawn by the seed."""
     return split[np.random.default_rng(seed).permutation(len(split))[:examples]]
 
 
-def fit(model, split, *, seed, steps):
+def fit(model: "keras.Model", split: Split, *, seed: int, steps: int):
     """Train the model for so many steps of Adam, its rate falling along half a cosine.
 
     Returns:
@@ -61,7 +66,7 @@ def fit(model, split, *, seed, steps):
 DEPTH = 12  # C: the maps that go into the stack, and that come out of it
 
 
-def small_kernels_row(level, seed, *, quick):
+def small_kernels_row(level: str, seed: int, *, quick: bool):
     """Train a network whose middle is one 7×7 convolution, or three of 3×3."""
     import keras
     from keras import layers
@@ -115,14 +120,14 @@ small_kernels = Study(
 SHIFTS = (0, 1, 2, 3, 4)
 
 
-def pooling_row(level, seed, *, quick):
+def pooling_row(level: tuple[str, int], seed: int, *, quick: bool):
     """Train on centred digits with one kind of pooling; judge on digits moved by some pixels."""
     pooling, shift = level
     return shift_errors(pooling, seed)[shift]
 
 
 @cache
-def shift_errors(pooling, seed):
+def shift_errors(pooling: str, seed: int):
     """Return, for each shift, the error over the test digits moved in all four directions."""
     import keras
     from keras import layers
@@ -175,7 +180,7 @@ pooling_shifts = Study(
 # ---- convolution against a fully connected net --------------------------------------------------
 
 
-def weight_sharing_row(level, seed, *, quick):
+def weight_sharing_row(level: tuple[str, int], seed: int, *, quick: bool):
     """Train a convnet of 6,090 weights, or a perceptron of 6,085, on so many digits."""
     import keras
     from keras import layers

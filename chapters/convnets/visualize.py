@@ -5,15 +5,19 @@ returns a Matplotlib figure. The arithmetic behind each has a function of its ow
 the array.
 """
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers, ops
+from numpy.typing import ArrayLike, NDArray
 
 from companion.errors import UserError
 from companion.plots import picture, subplots
 
 
-def kernels(model, layer=None, most=32):
+def kernels(model: keras.Model, layer: str | None = None, most: int = 32):
     """Draw the kernels of a convolution: what each is looking for.
 
     Grey is 0, white is positive, black is negative; kernels on RGB are shown in colour. Of a
@@ -27,18 +31,18 @@ def kernels(model, layer=None, most=32):
     Returns:
         A Matplotlib figure.
     """
-    layer = _convolution(model, layer, first=True)
-    weights = ops.convert_to_numpy(layer.kernel)  # (height, width, maps below, maps)
+    convolution = _convolution(model, layer, first=True)
+    weights = ops.convert_to_numpy(convolution.kernel)  # (height, width, maps below, maps)
     colour = weights.shape[2] == 3
     shown = weights if colour else weights[:, :, :1]
     shown = 0.5 + 0.5 * shown / np.abs(shown).max()
     pictures = [shown[..., k] if colour else shown[..., 0, k] for k in range(shown.shape[-1])]
     height, width, below, count = weights.shape
-    title = f"{layer.name}: {count} kernels of {height}×{width}×{below}"
+    title = f"{convolution.name}: {count} kernels of {height}×{width}×{below}"
     return _grid(pictures[:most], title, limits=(0, 1))
 
 
-def feature_maps(model, image, layer=None, most=32):
+def feature_maps(model: keras.Model, image: ArrayLike, layer: str | None = None, most: int = 32):
     """Draw what a layer answers to an image, map by map; bright is a strong answer.
 
     Args:
@@ -50,14 +54,14 @@ def feature_maps(model, image, layer=None, most=32):
     Returns:
         A Matplotlib figure.
     """
-    layer = _convolution(model, layer, first=True) if layer is None else model.get_layer(layer)
-    maps = activations(model, image, layer.name)
+    looked_at = _convolution(model, layer, first=True) if layer is None else model.get_layer(layer)
+    maps = activations(model, image, looked_at.name)
     height, width, count = maps.shape
-    title = f"{layer.name}: {count} maps of {height}×{width}"
+    title = f"{looked_at.name}: {count} maps of {height}×{width}"
     return _grid([maps[..., k] for k in range(min(most, count))], title)
 
 
-def class_activation_map(model, image, label=None):
+def class_activation_map(model: keras.Model, image: ArrayLike, label: int | None = None):
     """Draw a class activation map over the image (Zhou et al., 2016).
 
     For models that end in maps, global average pooling and one dense layer, as `gap_classifier`
@@ -78,7 +82,9 @@ def class_activation_map(model, image, label=None):
     return _overlay(image, activation_map(model, image, label), f"evidence for class {label}")
 
 
-def grad_cam(model, image, label=None, layer=None):
+def grad_cam(
+    model: keras.Model, image: ArrayLike, label: int | None = None, layer: str | None = None
+):
     """Draw Grad-CAM over the image: which places of the last maps raise a class's score.
 
     Args:
@@ -97,7 +103,9 @@ def grad_cam(model, image, label=None, layer=None):
     )
 
 
-def occlusion(model, image, label=None, patch=9, stride=2):
+def occlusion(
+    model: keras.Model, image: ArrayLike, label: int | None = None, patch: int = 9, stride: int = 2
+):
     """Draw how much the class's probability falls when a grey patch covers each place.
 
     Source: Zeiler and Fergus (2014), section 4.2.
@@ -119,7 +127,9 @@ def occlusion(model, image, label=None, patch=9, stride=2):
     )
 
 
-def activation_maximization(model, labels, steps=200, seed=0):
+def activation_maximization(
+    model: keras.Model, labels: Iterable[int], steps: int = 200, seed: int = 0
+):
     """Draw the image that excites each class most, found by gradient ascent from noise.
 
     Args:
@@ -139,13 +149,13 @@ def activation_maximization(model, labels, steps=200, seed=0):
 # The arithmetic ----------------------------------------------------------------------------------
 
 
-def activations(model, image, layer):
+def activations(model: keras.Model, image: ArrayLike, layer: str):
     """Return a layer's output for one image: shape ``(rows, columns, maps)`` for maps."""
     front = keras.Model(model.inputs[0], model.get_layer(layer).output)
     return ops.convert_to_numpy(front(np.asarray(image)[None], training=False))[0]
 
 
-def activation_map(model, image, label):
+def activation_map(model: keras.Model, image: ArrayLike, label: int):
     """Return a class activation map, of the size of the model's last maps.
 
     Its mean, plus the class's bias, is the class's score before the softmax.
@@ -166,16 +176,18 @@ def activation_map(model, image, label):
     return maps @ ops.convert_to_numpy(last.kernel)[:, label]
 
 
-def gradient_map(model, image, label, layer=None):
+def gradient_map(model: keras.Model, image: ArrayLike, label: int, layer: str | None = None):
     """Return Grad-CAM (Selvaraju et al., 2017), of the size of the layer's maps, never negative."""
-    layer = _convolution(model, layer, first=False)
-    maps = activations(model, image, layer.name)
-    gradient = gradient_at(scores(model), layer.name, maps, label)
+    name = _convolution(model, layer, first=False).name
+    maps = activations(model, image, name)
+    gradient = gradient_at(scores(model), name, maps, label)
     # g_k = mean over places of ∂z_c / ∂A_k        M_c = ReLU(Σ_k g_k A_k)
     return np.maximum(maps @ gradient.mean(axis=(0, 1)), 0)
 
 
-def occlusion_map(model, image, label, patch=9, stride=2):
+def occlusion_map(
+    model: keras.Model, image: ArrayLike, label: int, patch: int = 9, stride: int = 2
+):
     """Return how much a class's probability falls with a grey patch at each place.
 
     Returns:
@@ -195,7 +207,15 @@ def occlusion_map(model, image, label, patch=9, stride=2):
     return (whole - left_over).reshape(len(rows), len(columns))
 
 
-def exciting_image(model, label, steps=200, *, learning_rate=0.02, decay=1e-2, seed=0):
+def exciting_image(
+    model: keras.Model,
+    label: int,
+    steps: int = 200,
+    *,
+    learning_rate: float = 0.02,
+    decay: float = 1e-2,
+    seed: int = 0,
+):
     """Return the image that gradient ascent finds for a class: its score, less a penalty.
 
     The image is the only weight that is trained, by Adam, and kept within [0, 1]; the penalty
@@ -215,7 +235,13 @@ def exciting_image(model, label, steps=200, *, learning_rate=0.02, decay=1e-2, s
 class Canvas(layers.Layer):
     """A layer whose only weight is an input of `network`, which itself stays as it is."""
 
-    def __init__(self, shape, network, seed=0, within=(0.0, 1.0)):
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        network: keras.Model,
+        seed: int = 0,
+        within: tuple[float, float] | None = (0.0, 1.0),
+    ):
         super().__init__(dtype="float32")
         # In a function, since Keras would count a layer's weights among our own.
         self.answer = lambda x: network(x, training=False)
@@ -226,12 +252,12 @@ class Canvas(layers.Layer):
             constraint=(lambda x: ops.clip(x, *within)) if within else None,
         )
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor):
         # `inputs` is one zero, which Keras wants to be fed.
         return self.answer(self.value + 0 * ops.sum(inputs))
 
 
-def gradient_at(model, layer, value, label):
+def gradient_at(model: keras.Model, layer: str, value: NDArray[Any], label: int):
     """Return ∂(score of the class) / ∂(output of `layer`), where that output is `value`."""
     head = keras.Model(model.get_layer(layer).output, model.output)
     canvas = Canvas(value.shape, head, within=None)
@@ -243,7 +269,7 @@ def gradient_at(model, layer, value, label):
     return ops.convert_to_numpy(canvas.value)[0] - value
 
 
-def scores(model):
+def scores(model: keras.Model):
     """Return the model without its softmax, whose gradient vanishes once it is sure."""
     last = model.layers[-1]
     if isinstance(last, layers.Softmax):
@@ -256,18 +282,18 @@ def scores(model):
     return bare
 
 
-def _trainer(canvas, label, optimizer, decay=0.0):
+def _trainer(canvas: Canvas, label: int, optimizer: keras.Optimizer, decay: float = 0.0):
     one = keras.Input((1,))
     model = keras.Model(one, canvas(one))
 
-    def loss(_, outputs):
+    def loss(_: keras.KerasTensor, outputs: keras.KerasTensor):
         return -outputs[:, label] + decay * ops.sum(ops.square(canvas.value))
 
     model.compile(optimizer, loss)
     return model
 
 
-def _convolution(model, name, *, first):
+def _convolution(model: keras.Model, name: str | None, *, first: bool):
     """Return the layer of that name; else the first convolution, or the last layer with maps."""
     if name is not None:
         return model.get_layer(name)
@@ -281,19 +307,24 @@ def _convolution(model, name, *, first):
     return with_maps[0 if first else -1]
 
 
-def _label(model, image, label):
+def _label(model: keras.Model, image: ArrayLike, label: int | None):
     if label is not None:
         return label
     return int(model.predict(np.asarray(image)[None], verbose=0)[0].argmax())
 
 
-def _shown(image):
+def _shown(image: ArrayLike):
     """Return an image as Matplotlib draws it: grey without its axis of channels."""
     image = np.asarray(image)
     return image[..., 0] if image.shape[-1] == 1 else image
 
 
-def _grid(pictures, title, names=(), limits=(None, None)):
+def _grid(
+    pictures: Sequence[NDArray[Any]],
+    title: str,
+    names: Sequence[object] = (),
+    limits: tuple[float | None, float | None] = (None, None),
+):
     columns = min(8, len(pictures))
     rows = -(-len(pictures) // columns)
     figure, grid = subplots((1.1 * columns + 0.4, 1.15 * rows + 0.7), rows, columns, squeeze=False)
@@ -306,7 +337,7 @@ def _grid(pictures, title, names=(), limits=(None, None)):
     return figure
 
 
-def _overlay(image, heat, title):
+def _overlay(image: ArrayLike, heat: NDArray[Any], title: str):
     figure, (left, right) = subplots((7.2, 3.6), 1, 2)
     height, width = np.asarray(image).shape[:2]
     picture(left, _shown(image), "image")

@@ -1,5 +1,7 @@
 """A real example: atrial fibrillation from ten seconds of a single-lead ECG."""
 
+from typing import Any
+
 import lazy_loader
 
 from companion.chapter import Chapter, Model
@@ -21,7 +23,7 @@ RECIPE = {
     "no_decay": (), "clip_norm": 1.0, "averaging": 0.998, "label_smoothing": 0.05,
     "batch_size": 32, "keep": "last", "epochs": 10,
 }  # fmt: skip
-CROPS = {"data": "ecg_synthetic", "batches": "crops.draw"}
+CROPS: dict[str, Any] = {"data": "ecg_synthetic", "batches": "crops.draw"}
 GRU = {**SMALL, "units": 4}
 MODELS = (
     Model("cnn", 315_204, (3000, 1), HONG_2019, small=SMALL, **CROPS,

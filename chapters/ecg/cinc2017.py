@@ -39,7 +39,7 @@ def part_of(record: str) -> str:
     return "train" if place < 75 else "validation" if place < 85 else "test"
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
+class Builder(tfds.core.GeneratorBasedBuilder):
     """Single-lead ECGs of 9 to 61 s, 300 Hz, recorded by their owners with an AliveCor device."""
 
     name = "cinc2017"

@@ -1,8 +1,10 @@
 """Crops of recordings to learn from: another ten seconds of each, never twice the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chapters.ecg.beats import AROUND, Line
 from chapters.ecg.recordings import LENGTH, RATE
@@ -13,12 +15,12 @@ from companion.datasets.dataset import Split
 SHARES = (0.25, 0.33, 0.34, 0.08)
 
 
-def draw(recordings: Split, batch_size: int, seed: int) -> Iterator:
+def draw(recordings: Split, batch_size: int, seed: int) -> Iterator[Any]:
     """Return an endless stream of batches of `Crops`, as `companion.train` takes it."""
     return Crops(recordings.x, recordings.y).batches(batch_size, seed)
 
 
-def draw_beats(recordings: Split, batch_size: int, seed: int) -> Iterator:
+def draw_beats(recordings: Split, batch_size: int, seed: int) -> Iterator[Any]:
     """Return an endless stream of batches of `BeatCrops`."""
     return BeatCrops(Line.of(recordings.x), recordings.y).batches(batch_size, seed)
 
@@ -31,28 +33,28 @@ class Balanced:
         shares: How often a batch holds each class; a class that is not there has no share.
     """
 
-    def __init__(self, labels, shares=SHARES):
+    def __init__(self, labels: NDArray[Any], shares: Sequence[float] = SHARES):
         self.labels = np.asarray(labels)
         here = np.bincount(self.labels, minlength=len(shares)) > 0
         self.shares = np.where(here, shares, 0) / np.where(here, shares, 0).sum()
 
-    def batches(self, batch_size, seed) -> Iterator:
+    def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
         """Yield batches without end: what `drawn` makes of each, and its labels."""
         rng = np.random.default_rng(seed)
         members = [np.flatnonzero(self.labels == label) for label in range(len(self.shares))]
         waiting = [np.arange(0) for _ in members]
         while True:
-            chosen = []
+            parts = []
             for label, count in enumerate(rng.multinomial(batch_size, self.shares)):
                 while len(waiting[label]) < count:  # each comes once before any comes again
                     again = rng.permutation(members[label])
                     waiting[label] = np.concatenate([waiting[label], again])
                 some, waiting[label] = np.split(waiting[label], [count])
-                chosen.append(some)
-            chosen = np.concatenate(chosen)
+                parts.append(some)
+            chosen = np.concatenate(parts)
             yield self.drawn(chosen, rng), self.labels[chosen]
 
-    def drawn(self, chosen, rng):
+    def drawn(self, chosen: NDArray[Any], rng: np.random.Generator):
         """Return what a network reads of the chosen recordings."""
         raise NotImplementedError
 
@@ -75,15 +77,15 @@ class Crops(Balanced):
 
     def __init__(
         self,
-        recordings,
-        labels,
+        recordings: NDArray[Any],
+        labels: NDArray[Any],
         *,
-        length=LENGTH,
-        shares=SHARES,
-        stretch=0.15,
-        noise=0.1,
-        upside_down=0.2,
-        masked=0.3,
+        length: int = LENGTH,
+        shares: Sequence[float] = SHARES,
+        stretch: float = 0.15,
+        noise: float = 0.1,
+        upside_down: float = 0.2,
+        masked: float = 0.3,
     ):
         super().__init__(labels, shares)
         self.samples = np.concatenate(recordings).astype("float32")
@@ -93,11 +95,11 @@ class Crops(Balanced):
         self.stretch, self.noise = stretch, noise
         self.upside_down, self.masked = upside_down, masked
 
-    def drawn(self, chosen, rng):
+    def drawn(self, chosen: NDArray[Any], rng: np.random.Generator):
         """Return a crop of each chosen recording: float32 of shape ``(n, length, 1)``."""
         return self.troubled(self.cropped(chosen, rng), rng)[..., None]
 
-    def cropped(self, chosen, rng):
+    def cropped(self, chosen: NDArray[Any], rng: np.random.Generator):
         """Return a stretch of each chosen recording, read faster or slower."""
         last = self.lengths[chosen] - 1.01
         speed = np.exp(rng.uniform(-self.stretch, self.stretch, len(chosen)))
@@ -109,11 +111,11 @@ class Crops(Balanced):
         left += self.starts[chosen][:, None]
         return self.samples[left] * (1 - share) + self.samples[left + 1] * share
 
-    def troubled(self, x, rng):
+    def troubled(self, x: NDArray[Any], rng: np.random.Generator):
         """Return crops as a careless patient would record them."""
         count, length = x.shape
 
-        def now_and_then(share, high):
+        def now_and_then(share: float, high: float):
             return rng.uniform(0, high, (count, 1)) * (rng.random((count, 1)) < share)
 
         spread = x.std(axis=1, keepdims=True)
@@ -140,12 +142,21 @@ class BeatCrops(Balanced):
         upside_down: How often the electrodes are swapped.
     """
 
-    def __init__(self, line, labels, *, shares=SHARES, stretch=0.15, noise=0.3, upside_down=0.2):
+    def __init__(
+        self,
+        line: Line,
+        labels: NDArray[Any],
+        *,
+        shares: Sequence[float] = SHARES,
+        stretch: float = 0.15,
+        noise: float = 0.3,
+        upside_down: float = 0.2,
+    ):
         super().__init__(labels, shares)
         self.line = line
         self.stretch, self.noise, self.upside_down = stretch, noise, upside_down
 
-    def drawn(self, chosen, rng):
+    def drawn(self, chosen: NDArray[Any], rng: np.random.Generator):
         """Return the rows of beats of a crop of each chosen recording."""
         lengths = self.line.lengths[chosen]
         speed = np.exp(rng.uniform(-self.stretch, self.stretch, len(chosen)))

@@ -1,6 +1,9 @@
 """The table's first rows: an expert's features, and a classifier that is older than deep nets."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.interpolate import BSpline
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -40,13 +43,20 @@ class Expert:
         biases: One for each class.
     """
 
-    def __init__(self, centre, scale, knots, curves, biases):
+    def __init__(
+        self,
+        centre: ArrayLike,
+        scale: ArrayLike,
+        knots: ArrayLike,
+        curves: ArrayLike,
+        biases: ArrayLike,
+    ):
         arrays = {"centre": centre, "scale": scale, "knots": knots}
         arrays |= {"curves": curves, "biases": biases}
         self.arrays = {name: np.asarray(values, "float64") for name, values in arrays.items()}
 
     @classmethod
-    def of(cls, pipeline):
+    def of(cls, pipeline: Any):
         """Take the numbers out of a fitted pipeline."""
         first, splines, second, regression = (step for _, step in pipeline.steps)
         weights = regression.coef_.T / second.scale_[:, None]
@@ -59,7 +69,7 @@ class Expert:
             biases=regression.intercept_ - second.mean_ @ weights,
         )
 
-    def contributions(self, features):
+    def contributions(self, features: ArrayLike):
         """Return what each feature adds to the score of each class: ``(n, features, classes)``."""
         a = self.arrays
         x = (np.asarray(features) - a["centre"]) / a["scale"]
@@ -71,7 +81,7 @@ class Expert:
             axis=1,
         )
 
-    def __call__(self, features):
+    def __call__(self, features: ArrayLike):
         """Return the probability of each class for some rows of features."""
         scores = self.contributions(features).sum(axis=1) + self.arrays["biases"]
         grown = np.exp(scores - scores.max(axis=1, keepdims=True))

@@ -6,8 +6,10 @@ challenge's own, on four classes.
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chapters.ecg.recordings import AF, CLASSES, NORMAL, OTHER
 from companion.datasets.dataset import SPLITS, Dataset, Split
@@ -48,7 +50,7 @@ def dealt(data: Dataset, fold: int) -> Dataset:
     )
 
 
-def rhythms(classes, recording, count):
+def rhythms(classes: NDArray[Any], recording: NDArray[Any], count: int):
     """Return what is said of each recording: log-probabilities of the classes, over its windows.
 
     Args:
@@ -67,7 +69,7 @@ def rhythms(classes, recording, count):
     return said
 
 
-def challenge_scores(truth, called):
+def challenge_scores(truth: NDArray[Any], called: NDArray[Any]):
     """Return the challenge's scores: F1 of normal, AF and other, and their mean.
 
     Clifford et al. (2017) rank by the mean of the three; F1 is twice the hits of a class over how
@@ -87,7 +89,7 @@ def challenge_scores(truth, called):
     return dict(zip(names, each, strict=True)) | {"challenge_f1": sum(each) / len(each)}
 
 
-def best_offsets(said, truth):
+def best_offsets(said: NDArray[Any], truth: NDArray[Any]):
     """Return what to add to the log-probabilities so that the challenge's score is highest.
 
     Training saw the rare classes oftener than they are. Give it recordings that choose, never those
@@ -99,7 +101,7 @@ def best_offsets(said, truth):
     return tried[np.array(found) >= max(found) - 0.002].mean(axis=0)
 
 
-def interval(truth, called, resamples, seed=0):
+def interval(truth: NDArray[Any], called: NDArray[Any], resamples: int, seed: int = 0):
     """Return the 95 % interval of the challenge's score over recordings drawn again and again."""
     rng = np.random.default_rng(seed)
     drawn = (rng.integers(len(truth), size=len(truth)) for _ in range(resamples))

@@ -481,7 +481,7 @@ def numbers_of(lines: Numbered, layout: Layout) -> tuple[dict[int, NDArray[np.fl
                 f"{line[:60]!r}."
             )
     try:
-        frame = pd.read_csv(
+        frame: Any = pd.read_csv(
             io.StringIO("\n".join(line for _, line in lines)),
             sep=layout.separator,
             decimal=layout.decimal,

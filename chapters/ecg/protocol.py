@@ -1,6 +1,9 @@
 """Two ways of judging the same detector: by the window, as the paper does, and by the recording."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from chapters.ecg.recordings import AF, LENGTH
 
@@ -9,7 +12,13 @@ AF_STRIDE = 50  # likewise, for recordings of atrial fibrillation
 RESAMPLES = 500
 
 
-def windows(recordings, labels, stride=STRIDE, af_stride=AF_STRIDE, length=LENGTH):
+def windows(
+    recordings: NDArray[Any],
+    labels: NDArray[Any],
+    stride: int = STRIDE,
+    af_stride: int = AF_STRIDE,
+    length: int = LENGTH,
+):
     """Cut recordings into overlapping windows, as Hong et al. (2019) do but for one window.
 
     Theirs leave out the window that ends with the recording.
@@ -35,20 +44,20 @@ def windows(recordings, labels, stride=STRIDE, af_stride=AF_STRIDE, length=LENGT
     return np.array(found, int).reshape(-1, 2).T
 
 
-def cut(recordings, where, length=LENGTH):
+def cut(recordings: NDArray[Any], where: NDArray[Any], length: int = LENGTH):
     """Return the windows themselves: float32 of shape ``(n, length, 1)``."""
     return np.stack(
         [recordings[number][start : start + length] for number, start in zip(*where, strict=True)]
     ).astype("float32")[..., None]
 
 
-def log_odds(probability):
+def log_odds(probability: NDArray[Any]):
     """Return log(p / (1 − p)), kept finite."""
     p = np.clip(probability, 1e-6, 1 - 1e-6)
     return np.log(p / (1 - p))
 
 
-def by_recording(probability, recording):
+def by_recording(probability: NDArray[Any], recording: NDArray[Any]):
     """Return the probability of each recording: the mean log-odds of its windows.
 
     Args:
@@ -63,7 +72,12 @@ def by_recording(probability, recording):
     return numbers, 1 / (1 + np.exp(-mean))
 
 
-def scores(is_af, probability, threshold, weight=None):
+def scores(
+    is_af: NDArray[Any],
+    probability: NDArray[Any],
+    threshold: float,
+    weight: NDArray[Any] | None = None,
+):
     """Return ROC-AUC, PR-AUC and F1 (scikit-learn's; PR-AUC is average precision).
 
     Args:
@@ -81,7 +95,9 @@ def scores(is_af, probability, threshold, weight=None):
     }
 
 
-def best_threshold(is_af, probability, weight=None):
+def best_threshold(
+    is_af: NDArray[Any], probability: NDArray[Any], weight: NDArray[Any] | None = None
+):
     """Return the threshold with the highest F1; give it validation data, never test data."""
     from sklearn.metrics import precision_recall_curve
 
@@ -93,7 +109,14 @@ def best_threshold(is_af, probability, weight=None):
     return float(np.median(near))
 
 
-def bootstrap(is_af, probability, recording, threshold, resamples=RESAMPLES, seed=0):
+def bootstrap(
+    is_af: NDArray[Any],
+    probability: NDArray[Any],
+    recording: NDArray[Any],
+    threshold: float,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+):
     """Return 95 % intervals of the scores by resampling recordings, not windows.
 
     Windows of one recording are alike; to draw them as if each were news would make the interval

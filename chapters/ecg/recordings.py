@@ -2,8 +2,10 @@
 
 from math import gcd
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from companion.errors import UserError
 
@@ -16,7 +18,9 @@ LARGEST = 1e12  # what networks square must be a number in float32, in any unit
 SHORTEST = 9.0  # s: the shortest recording that the detector was trained on
 
 
-def read_recording(path, rate=None, *, lead=None, unit=None):
+def read_recording(
+    path: str | Path, rate: float | None = None, *, lead: str | None = None, unit: str | None = None
+):
     """Return the samples of one lead of a recording file, in mV at 300 Hz.
 
     Args:
@@ -62,7 +66,7 @@ def read_recording(path, rate=None, *, lead=None, unit=None):
     return samples, remarks + more
 
 
-def chosen(leads, name=None):
+def chosen(leads: Any, name: str | None = None):
     """Return the lead of that name or place, or the only one that may be an ECG.
 
     Raises:
@@ -84,7 +88,7 @@ def chosen(leads, name=None):
     raise UserError(f"{asked}. It has {', '.join(names)}: choose with --lead {first}.")
 
 
-def in_millivolts(unit):
+def in_millivolts(unit: str):
     """Return how many mV a unit is; mV where it is None.
 
     Raises:
@@ -97,7 +101,7 @@ def in_millivolts(unit):
     return 1.0 if unit is None else VOLTS[plural(unit)]
 
 
-def check_scale(x):
+def check_scale(x: NDArray[Any]):
     """Refuse samples whose unit nobody stated and that are too small for mV.
 
     Large ones do no harm, for the detector knows no scale; `usable` remarks on them.
@@ -113,7 +117,7 @@ def check_scale(x):
         )
 
 
-def usable(x, rate):
+def usable(x: NDArray[Any], rate: float):
     """Return the samples at 300 Hz with remarks, or say why nothing can be told from them.
 
     Raises:

@@ -10,10 +10,11 @@ fold scores changes nothing of it.
 """
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +32,7 @@ BEATS = "3 beat_reader"
 BEST = "acrnn + crnn + 3 beat_reader + logistic_regression"
 # What the builder is told and the recipe in each round, where a network does not take one round of
 # the recipe on its card. MINA's second round lets go of most of its dropout.
-ROUNDS = {"mina": (({}, {"steps": 1000}), ({"dropout": 0.1}, {"steps": 2000}))}
+ROUNDS: dict[str, Any] = {"mina": (({}, {"steps": 1000}), ({"dropout": 0.1}, {"steps": 2000}))}
 QUICK_STEPS = 40
 
 
@@ -92,11 +93,11 @@ class Material:
             found[part] = protocol.windows(split.x, split.y, usual, af_stride)
         return found
 
-    def truth(self, part):
+    def truth(self, part: str):
         """Return the class of each window of a split."""
         return getattr(self.data, part).y[self.where[part][0]]
 
-    def batches(self, part, size=1024):
+    def batches(self, part: str, size: int = 1024):
         """Yield the windows of a split, some at a time."""
         where = self.where[part]
         for start in range(0, where.shape[1], size):
@@ -122,7 +123,7 @@ class Material:
             },
         )
 
-    def kept(self, name, make):
+    def kept(self, name: str, make: Callable[[], dict[str, Any]]):
         """Return arrays that this study has made before, or make them.
 
         They lie in the working folder, which is the study's own: workers are given one that
@@ -137,12 +138,12 @@ class Material:
 
 
 @cache
-def material(quick):
+def material(quick: bool):
     """Return the study's data; a worker that makes several rows cuts them once."""
     return Material(quick)
 
 
-def fitted_expert(name, of):
+def fitted_expert(name: str, of: Material):
     """Return an expert's classifier, fitted to the training windows."""
     from chapters.ecg import experts
 
@@ -153,7 +154,7 @@ def fitted_expert(name, of):
     return model.fit(of.features["train"], of.truth("train"), **{f"{last}sample_weight": weight})
 
 
-def trained(name, of, seed):
+def trained(name: str, of: Material, seed: int):
     """Return a network's weights, and how many seconds its training and its batches took.
 
     It is trained by the recipe on its card, on one core in float32: some processors are quicker in
@@ -168,14 +169,14 @@ def trained(name, of, seed):
     weights, seconds, drawing = None, 0.0, 0.0
     for number, (arguments, changes) in enumerate(ROUNDS.get(name, (({}, {}),))):
 
-        def build(arguments=arguments, weights=weights, **told):
+        def build(arguments: dict[str, Any] = arguments, weights: Any = weights, **told: Any):
             network = getattr(models, name)(**told, **arguments)
             if weights is not None:
                 network.set_weights(weights)
             return network
 
         fresh_start(seed)
-        each = []
+        each: list[float] = []
         run = companion.train(
             build, data, seed=seed + number, batches=timed(draw, each), precision="float32",
             devices="cpu", show_progress=False, **card.recipe | changes | quick,
@@ -185,10 +186,10 @@ def trained(name, of, seed):
     return weights, {"seconds": seconds, "drawing": drawing}
 
 
-def timed(draw, seconds):
+def timed(draw: Callable[..., Iterator[Any]], seconds: list[float]):
     """Return a `draw` that appends to `seconds` how long each batch took."""
 
-    def batches(*asked):
+    def batches(*asked: Any):
         stream = draw(*asked)
         while True:
             began = time.perf_counter()
@@ -199,7 +200,7 @@ def timed(draw, seconds):
     return batches
 
 
-def answers(reader, of):
+def answers(reader: Reader, of: Material):
     """Return what one reader says of all windows to be judged, and what it took to train it.
 
     Returns:
@@ -224,12 +225,12 @@ def answers(reader, of):
     return took | kept | said
 
 
-def asked(reader, of):
+def asked(reader: Reader, of: Material):
     """Return the `answers` of a reader, made once in a study."""
     return of.kept(f"{reader.name}-seed{reader.seed}", partial(answers, reader, of))
 
 
-def opinions(level, seed, of):
+def opinions(level: str, seed: int, of: Material):
     """Return a row's class probabilities of all windows to be judged, and what it took.
 
     Several readers are asked as `chapters.ecg.detector.Detector` asks them.
@@ -248,7 +249,7 @@ def opinions(level, seed, of):
     return classes, {key: float(sum(one[key] for one in found)) for key in ("seconds", "drawing")}
 
 
-def judged(found, of, resamples=protocol.RESAMPLES):
+def judged(found: dict[str, Any], of: Material, resamples: int = protocol.RESAMPLES):
     """Return a row's scores by window and by recording, with intervals, and the thresholds."""
     values, thresholds = {}, {}
     recording = {part: of.where[part][0] for part in found}
@@ -283,7 +284,7 @@ def judged(found, of, resamples=protocol.RESAMPLES):
     return values, thresholds
 
 
-def row(level, seed, *, quick):
+def row(level: str, seed: int, *, quick: bool):
     """Make one row of the table."""
     of = material(quick)
     classes, took = opinions(level, seed, of)
@@ -342,17 +343,17 @@ class Fold(Material):
         few = replace(data, **{part: getattr(data, part)[some] for part in SPLITS})
         return folds.dealt(few, self.fold)
 
-    def kept(self, name, make):
+    def kept(self, name: str, make: Callable[[], dict[str, Any]]):
         """Return arrays of this fold that the study has made before, or make them."""
         return super().kept(f"fold{self.fold}-{name}", make)
 
 
-def fold_row(level, seed, *, quick):
+def fold_row(level: str, seed: int, *, quick: bool):
     """Train on four folds, choose thresholds within them, judge on the fifth: the seed."""
     return scored(level, Fold(quick, fold=seed), 50 if quick else protocol.RESAMPLES)
 
 
-def scored(level, of, resamples):
+def scored(level: str, of: Material, resamples: int):
     """Return a row's scores on the recordings of a fold: of AF, and the challenge's own."""
     classes, took = opinions(level, 0, of)
     values, _ = judged({part: one[:, AF] for part, one in classes.items()}, of, resamples)

@@ -256,7 +256,7 @@ def trained(trial: Trial) -> Any:
     model.compile(optimizer, trial.loss, metrics=["accuracy"], jit_compile=False)
     if trial.before_fit:
         trial.before_fit(model)
-    held = {"validation_data": (trial.held_x, trial.held_y)}
+    held: dict[str, Any] = {"validation_data": (trial.held_x, trial.held_y)}
     if trial.split_in_fit:
         held = {"validation_split": trial.split_in_fit}
     told = {name: value for name, value in trial.fit.items() if name != "epochs"}

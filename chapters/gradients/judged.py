@@ -19,7 +19,7 @@ NAMES = ("nothing", *RULES)
 """What can be found, by the number that the record holds; the rules only ever grow at the end."""
 
 
-def judged_row(level, seed, *, quick):
+def judged_row(level: str, seed: int, *, quick: bool):
     """Break one training in one way, or leave it whole, and compare what is found with what was.
 
     No two levels draw the same training. ``named`` is 1 where the fault is among the first two

@@ -4,6 +4,9 @@ Built as their papers have them: He et al. (2016), with batch normalization behi
 convolution, or with ``preactivation=True`` before it (He et al., 2016, Identity mappings).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -22,11 +25,11 @@ class PaddedShortcut(layers.Layer):
         stride: Distance between the pixels that are kept.
     """
 
-    def __init__(self, filters, stride, **kwargs):
+    def __init__(self, filters: int, stride: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.filters, self.stride = filters, stride
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor):
         """Return maps of shape ``(batch, height / stride, width / stride, filters)``."""
         new = self.filters - x.shape[-1]
         kept = x[:, :: self.stride, :: self.stride]
@@ -37,7 +40,14 @@ class PaddedShortcut(layers.Layer):
         return {**super().get_config(), "filters": self.filters, "stride": self.stride}
 
 
-def resnet(depth=18, input_shape=(224, 224, 3), classes=1000, *, filters=64, preactivation=False):
+def resnet(
+    depth: int = 18,
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    classes: int = 1000,
+    *,
+    filters: int = 64,
+    preactivation: bool = False,
+):
     """Build a column of table 1 of He et al. (2016): a residual network for large images.
 
     11,689,512, 21,797,672 and 25,557,032 trainable parameters by default. As in the paper, the
@@ -78,7 +88,14 @@ def resnet(depth=18, input_shape=(224, 224, 3), classes=1000, *, filters=64, pre
     return _classifier(images, x, classes, preactivation, f"resnet_{depth}")
 
 
-def resnet_cifar(n=3, input_shape=(32, 32, 3), classes=10, *, filters=16, preactivation=False):
+def resnet_cifar(
+    n: int = 3,
+    input_shape: tuple[int, ...] = (32, 32, 3),
+    classes: int = 10,
+    *,
+    filters: int = 16,
+    preactivation: bool = False,
+):
     """Build the residual network of 6n + 2 layers for small images (He et al., 2016, section 4.2).
 
     Three stages of n blocks with two 3×3 convolutions each, and shortcuts that have nothing to
@@ -102,7 +119,9 @@ def resnet_cifar(n=3, input_shape=(32, 32, 3), classes=10, *, filters=16, preact
     return _cifar(n, input_shape, classes, filters, "padding", preactivation, name)
 
 
-def plain_cifar(n=3, input_shape=(32, 32, 3), classes=10, *, filters=16):
+def plain_cifar(
+    n: int = 3, input_shape: tuple[int, ...] = (32, 32, 3), classes: int = 10, *, filters: int = 16
+):
     """Build `resnet_cifar` without its shortcuts: as many layers, as many parameters.
 
     Args:
@@ -120,7 +139,15 @@ def plain_cifar(n=3, input_shape=(32, 32, 3), classes=10, *, filters=16):
     return _cifar(n, input_shape, classes, filters, "none", False, f"plain_cifar_{6 * n + 2}")
 
 
-def _cifar(n, input_shape, classes, filters, shortcut, preactivation, name):
+def _cifar(
+    n: int,
+    input_shape: tuple[int, ...],
+    classes: int,
+    filters: int,
+    shortcut: str,
+    preactivation: bool,
+    name: str,
+):
     if n < 1:
         raise UserError(f"A stage has at least one block. Received: n={n}.")
     images = keras.Input(input_shape, name="image")
@@ -140,7 +167,14 @@ def _cifar(n, input_shape, classes, filters, shortcut, preactivation, name):
 
 
 def residual_block(
-    x, filters, stride=1, plan=BASIC, *, shortcut="projection", preactivation=False, name
+    x: keras.KerasTensor,
+    filters: int,
+    stride: int = 1,
+    plan: Sequence[tuple[int, int]] = BASIC,
+    *,
+    shortcut: str = "projection",
+    preactivation: bool = False,
+    name: str,
 ):
     """Stack a block's convolutions and add what went in: y = F(x) + x.
 
@@ -191,7 +225,7 @@ def residual_block(
     return x if preactivation else layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _convolution(x, filters, kernel, stride, name):
+def _convolution(x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str):
     """Convolve without a bias, for a normalization follows; a frame of zeros on every side."""
     padding = "same"
     if stride > 1:  # Keras's "same" would pad more behind than before
@@ -209,15 +243,17 @@ def _convolution(x, filters, kernel, stride, name):
     )(x)
 
 
-def _normalized(x, name):
+def _normalized(x: keras.KerasTensor, name: str):
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
 
 
-def _normalized_relu(x, name):
+def _normalized_relu(x: keras.KerasTensor, name: str):
     return layers.ReLU(name=f"{name}_relu")(_normalized(x, name))
 
 
-def _classifier(images, x, classes, preactivation, name):
+def _classifier(
+    images: keras.KerasTensor, x: keras.KerasTensor, classes: int, preactivation: bool, name: str
+):
     if preactivation:
         x = _normalized_relu(x, "last")
     x = layers.GlobalAveragePooling2D(name="average")(x)

@@ -82,7 +82,7 @@ def flat():
     return (x - x.mean(0)) / np.maximum(x.std(0), 1e-6), split.y
 
 
-def depth_row(level, seed, *, quick):
+def depth_row(level: tuple[str, str, int], seed: int, *, quick: bool):
     """Train a stack at every rate, from one start; its best training loss decides."""
     activation, initialization, depth = level
     x, y = flat()
@@ -144,7 +144,7 @@ FILTERS = 8
 NETWORKS = ("plain", "residual")
 
 
-def residual_row(level, seed, *, quick):
+def residual_row(level: tuple[str, int], seed: int, *, quick: bool):
     """Train a network of the paper's plan, with shortcuts or without, as the paper trained it."""
     from chapters.gradients.models import plain_cifar, resnet_cifar
 

@@ -16,7 +16,7 @@ SOLVED = 0.01  # mean squared error; saying 1 every time gives 1/6
 UNITS = 32
 
 
-def adding_problem(count, lag, rng):
+def adding_problem(count: int, lag: int, rng: np.random.Generator):
     """Draw sequences in which two numbers are marked, and their sums.
 
     The first mark stands in the first tenth of the sequence and the second in its second half, so
@@ -38,7 +38,7 @@ def adding_problem(count, lag, rng):
     return sequences, (numbers * marks).sum(1).astype("float32")
 
 
-def adder(cell, seed, lag, steps):
+def adder(cell: str, seed: int, lag: int, steps: int):
     """Train one cell to add, until it can or for at most so many steps.
 
     Args:
@@ -68,7 +68,7 @@ def adder(cell, seed, lag, steps):
         memory.set_weights([kernel, recurrent_kernel, bias])
     first = model.get_weights()
 
-    def stop_when_solved(_, logs):
+    def stop_when_solved(_: int, logs: dict[str, float]):
         model.stop_training = logs["val_loss"] <= SOLVED / 2
 
     adam = keras.optimizers.Adam(0.01, clipnorm=1.0)
@@ -90,7 +90,7 @@ def adder(cell, seed, lag, steps):
     return first, model, BLOCK * len(run.history)
 
 
-def adding_row(level, seed, *, quick):
+def adding_row(level: tuple[str, int], seed: int, *, quick: bool):
     """Train one cell on one lag until it adds, or its steps are used up."""
     cell, lag = level
     _, model, steps = adder(cell, seed, lag, steps=300 if quick else 600)

@@ -1,5 +1,7 @@
 """Networks that remember: LSTM, GRU, and a pyramid that reads long recordings in fewer steps."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -8,7 +10,7 @@ from companion.layers import class_probabilities, recurrent_classifier
 from companion.recurrent import LSTM, Bidirectional
 
 
-def lstm(input_shape=(8, 8), classes=10, **options):
+def lstm(input_shape: tuple[int | None, int] = (8, 8), classes: int = 10, **options: Any):
     """Build a network of long short-term memory (Hochreiter and Schmidhuber, 1997).
 
     One layer of 64 units reads 8×8 digits row by row: 4·(64·(64 + 8) + 64) = 18,688 parameters,
@@ -26,7 +28,7 @@ def lstm(input_shape=(8, 8), classes=10, **options):
     return recurrent_classifier("lstm", "LSTM", input_shape, classes, layer="memory", **options)
 
 
-def gru(input_shape=(8, 8), classes=10, **options):
+def gru(input_shape: tuple[int | None, int] = (8, 8), classes: int = 10, **options: Any):
     """Build a network of gated recurrent units (Cho et al., 2014), as Keras and cuDNN have them.
 
     One layer of 64 units reads 8×8 digits row by row: 3·(64·(64 + 8) + 2·64) = 14,208 parameters,
@@ -57,29 +59,29 @@ class JoinFrames(layers.Layer):
         **options: What any Keras layer takes.
     """
 
-    def __init__(self, reduction=2, **options):
+    def __init__(self, reduction: int = 2, **options: Any):
         super().__init__(**options)
         self.reduction = reduction
         self.supports_masking = True
 
-    def call(self, frames, mask=None):
+    def call(self, frames: keras.KerasTensor, mask: keras.KerasTensor | None = None):
         if mask is not None:
             frames = frames * ops.cast(mask, frames.dtype)[..., None]
         return self._joined(frames)
 
-    def compute_mask(self, frames, mask=None):
+    def compute_mask(self, frames: keras.KerasTensor, mask: keras.KerasTensor | None = None):
         if mask is None:
             return None
         return ops.any(self._joined(ops.cast(mask, "float32")[..., None]), axis=-1)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int, int | None, int]):
         batch, steps, features = shape
         return batch, steps and -(-steps // self.reduction), self.reduction * features
 
     def get_config(self):
         return {**super().get_config(), "reduction": self.reduction}
 
-    def _joined(self, frames):
+    def _joined(self, frames: keras.KerasTensor):
         # [h_1, h_2, h_3] → [(h_1, h_2), (h_3, 0)]: every second frame, beside what follows it
         after = self.reduction - 1
         padded = ops.pad(frames, ((0, 0), (0, after), (0, 0)))
@@ -91,15 +93,15 @@ class JoinFrames(layers.Layer):
 
 
 def pyramid_rnn(
-    input_shape=(None, 40),
-    classes=10,
+    input_shape: tuple[int | None, int] = (None, 40),
+    classes: int = 10,
     *,
-    layers=3,
-    units=32,
-    reduction=2,
-    join_input=False,
-    mask_value=0.0,
-    dropout=0.0,
+    layers: int = 3,
+    units: int = 32,
+    reduction: int = 2,
+    join_input: bool = False,
+    mask_value: float | None = 0.0,
+    dropout: float = 0.0,
 ):
     """Build the pyramidal bidirectional LSTM of Listen, Attend and Spell (Chan et al., 2016).
 

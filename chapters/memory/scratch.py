@@ -6,13 +6,20 @@ equations of the LSTM are those of CS826, slides "Long Short Term Memory", which
 side in one matrix; its stories name the gates after Hochreiter and Schmidhuber (1997).
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Weights = Mapping[str, Array]
 
 KERAS_LSTM_ORDER = "ifCo"
 KERAS_GRU_ORDER = "zrh"
 
 
-def sigmoid(z):
+def sigmoid(z: Array):
     """Return σ(z) = 1 / (1 + e⁻ᶻ), written so that no z overflows.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
@@ -24,7 +31,9 @@ def sigmoid(z):
 # ---- LSTM ---------------------------------------------------------------------------------------
 
 
-def lstm_step(x, h, C, weights, forced=None):
+def lstm_step(
+    x: Array, h: Array, C: Array, weights: Weights, forced: Mapping[str, float] | None = None
+):
     """Take one step of an LSTM.
 
     Args:
@@ -51,7 +60,7 @@ def lstm_step(x, h, C, weights, forced=None):
     forced = forced or {}
     z = {g: x @ weights[f"U_{g}"].T + h @ weights[f"W_{g}"].T + weights[f"b_{g}"] for g in "fiCo"}
 
-    def gate(name):
+    def gate(name: str):
         return np.full_like(h, forced[name]) if name in forced else sigmoid(z[name])
 
     # f = σ(U_f x + W_f h + b_f)      keep the memory?
@@ -69,7 +78,12 @@ def lstm_step(x, h, C, weights, forced=None):
     return {"f": f, "i": i, "candidate": candidate, "C": C, "o": o, "h": h}
 
 
-def lstm_forward(inputs, weights, mask=None, forced=None):
+def lstm_forward(
+    inputs: Array,
+    weights: Weights,
+    mask: NDArray[np.bool_] | None = None,
+    forced: Mapping[str, Array] | None = None,
+):
     """Run an LSTM over a batch of sequences.
 
     Args:
@@ -100,7 +114,7 @@ def lstm_forward(inputs, weights, mask=None, forced=None):
     return trace["h"], trace | {"inputs": inputs, "weights": weights, "mask": mask}
 
 
-def lstm_backward(upstream, trace):
+def lstm_backward(upstream: Array, trace: Mapping[str, Any]):
     """Send a gradient back through every step of an LSTM (backpropagation through time).
 
     Args:
@@ -146,7 +160,7 @@ def lstm_backward(upstream, trace):
     return gradients
 
 
-def lstm_from_keras(kernel, recurrent_kernel, bias):
+def lstm_from_keras(kernel: Array, recurrent_kernel: Array, bias: Array):
     """Cut the three arrays of `keras.layers.LSTM`, gates side by side, into one for each gate.
 
     Args:
@@ -160,7 +174,7 @@ def lstm_from_keras(kernel, recurrent_kernel, bias):
     return _cut({"U": kernel, "W": recurrent_kernel, "b": bias}, KERAS_LSTM_ORDER)
 
 
-def lstm_to_keras(weights):
+def lstm_to_keras(weights: Weights):
     """Return the kernel, the recurrent kernel and the bias that `keras.layers.LSTM` holds.
 
     Gradients have the shapes of their weights, so this lays them out as well.
@@ -168,7 +182,7 @@ def lstm_to_keras(weights):
     return _joined(weights, ("U", "W", "b"), KERAS_LSTM_ORDER)
 
 
-def _cut(arrays, order):
+def _cut(arrays: Mapping[str, Array], order: str):
     """Return each gate's part of Keras's arrays, turned: U_f, W_f, b_f and so on."""
     return {
         f"{letter}_{gate}": part.T
@@ -177,7 +191,7 @@ def _cut(arrays, order):
     }
 
 
-def _joined(weights, letters, order):
+def _joined(weights: Weights, letters: Sequence[str], order: str):
     """Return the gates' parts side by side, as Keras keeps them: one array for each letter."""
     return tuple(
         np.concatenate([weights[f"{letter}_{gate}"].T for gate in order], axis=-1)
@@ -188,7 +202,7 @@ def _joined(weights, letters, order):
 # ---- GRU ----------------------------------------------------------------------------------------
 
 
-def gru_step(x, h, weights):
+def gru_step(x: Array, h: Array, weights: Weights):
     """Take one step of a GRU, in the form that Keras and cuDNN compute (``reset_after=True``).
 
     Args:
@@ -208,10 +222,10 @@ def gru_step(x, h, weights):
     {'z': 0.5, 'r': 0.5, 'recall': 0.0, 'candidate': 0.762, 'h': 0.631}
     """
 
-    def from_input(gate):
+    def from_input(gate: str):
         return x @ weights[f"U_{gate}"].T + weights[f"b_{gate}"]
 
-    def from_memory(gate):
+    def from_memory(gate: str):
         return h @ weights[f"W_{gate}"].T + weights[f"b'_{gate}"]
 
     # z = σ(U_z x + b_z + W_z h + b'_z)           keep how much?
@@ -226,7 +240,7 @@ def gru_step(x, h, weights):
     return {"z": z, "r": r, "recall": recall, "candidate": candidate, "h": h}
 
 
-def gru_forward(inputs, weights, mask=None):
+def gru_forward(inputs: Array, weights: Weights, mask: NDArray[np.bool_] | None = None):
     """Run a GRU over a batch of sequences.
 
     Args:
@@ -252,7 +266,7 @@ def gru_forward(inputs, weights, mask=None):
     return trace["h"], trace | {"inputs": inputs, "weights": weights, "mask": mask}
 
 
-def gru_backward(upstream, trace):
+def gru_backward(upstream: Array, trace: Mapping[str, Any]):
     """Send a gradient back through every step of a GRU (backpropagation through time).
 
     Args:
@@ -295,7 +309,7 @@ def gru_backward(upstream, trace):
     return gradients
 
 
-def gru_from_keras(kernel, recurrent_kernel, bias):
+def gru_from_keras(kernel: Array, recurrent_kernel: Array, bias: Array):
     """Cut the three arrays of `keras.layers.GRU` into the matrices and biases of `gru_step`.
 
     Args:
@@ -307,7 +321,7 @@ def gru_from_keras(kernel, recurrent_kernel, bias):
     return _cut(arrays, KERAS_GRU_ORDER)
 
 
-def gru_to_keras(weights):
+def gru_to_keras(weights: Weights):
     """Return the kernel, the recurrent kernel and the bias that `keras.layers.GRU` holds."""
     kernel, recurrent_kernel, *biases = _joined(weights, ("U", "W", "b", "b'"), KERAS_GRU_ORDER)
     return kernel, recurrent_kernel, np.stack(biases)
@@ -316,7 +330,7 @@ def gru_to_keras(weights):
 # ---- counting -----------------------------------------------------------------------------------
 
 
-def lstm_parameters(features, units):
+def lstm_parameters(features: int, units: int):
     """Return the number of weights of an LSTM: four times those of a plain recurrent layer.
 
     4·(units·(units + features) + units)
@@ -327,7 +341,7 @@ def lstm_parameters(features, units):
     return 4 * (units * (units + features) + units)
 
 
-def gru_parameters(features, units, reset_after=True):
+def gru_parameters(features: int, units: int, reset_after: bool = True):
     """Return the number of weights of a GRU.
 
     3·(units·(units + features) + 2·units); a single bias in the form of 2014, where the reset gate
@@ -342,7 +356,7 @@ def gru_parameters(features, units, reset_after=True):
 # ---- the pyramid --------------------------------------------------------------------------------
 
 
-def pyramid_length(steps, layers, reduction=2):
+def pyramid_length(steps: int, layers: int, reduction: int = 2):
     """Return how many steps the top of a pyramid of `layers` recurrent layers has.
 
     Between two layers, `reduction` frames become one, and an odd one out is padded:
@@ -356,7 +370,7 @@ def pyramid_length(steps, layers, reduction=2):
     return steps
 
 
-def join_frames(frames, reduction=2):
+def join_frames(frames: Array, reduction: int = 2):
     """Lay neighbouring frames end to end: half as many, twice as wide.
 
     Args:

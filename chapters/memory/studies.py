@@ -5,6 +5,7 @@ are the same for all levels of a study.
 """
 
 from functools import cache
+from typing import Any
 
 import companion
 from chapters.memory.adding import adding_row
@@ -33,7 +34,7 @@ adding = Study(
 # ---- the pyramid --------------------------------------------------------------------------------
 
 BATCH = 64
-PYRAMIDS = {
+PYRAMIDS: dict[str, dict[str, Any]] = {
     "BLSTM": {"reduction": 1},
     "pairs": {"reduction": 2},
     "fours": {"reduction": 4},
@@ -42,12 +43,12 @@ PYRAMIDS = {
 
 
 @cache
-def recordings(name):
+def recordings(name: str):
     """Return recordings as log-mel frames, split."""
     return companion.load(name).fitted_to((None, 40))
 
 
-def pyramid_row(level, seed, *, quick):
+def pyramid_row(level: tuple[str, str], seed: int, *, quick: bool):
     """Train three bidirectional LSTM layers that join some frames between them."""
     from chapters.memory.models import pyramid_rnn
 

@@ -1,12 +1,14 @@
 """Networks of neurons: none hidden, or some."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from companion.errors import UserError
 
 
-def softmax_regression(input_shape=(8, 8, 1), classes=10):
+def softmax_regression(input_shape: tuple[int, ...] = (8, 8, 1), classes: int = 10):
     """Build one layer of neurons that share a softmax: multiclass logistic regression.
 
     650 parameters for 8×8 images and 10 classes. Every border between two classes is straight.
@@ -21,7 +23,13 @@ def softmax_regression(input_shape=(8, 8, 1), classes=10):
     return _dense(input_shape, classes, (), "relu", "softmax_regression")
 
 
-def mlp(input_shape=(8, 8, 1), classes=10, *, hidden=(64, 64), activation="relu"):
+def mlp(
+    input_shape: tuple[int, ...] = (8, 8, 1),
+    classes: int = 10,
+    *,
+    hidden: Sequence[int] = (64, 64),
+    activation: str = "relu",
+):
     """Build a multilayer perceptron, also known as a feedforward network (FNN).
 
     8,970 parameters for 8×8 images, two hidden layers of 64 units and 10 classes.
@@ -43,7 +51,9 @@ def mlp(input_shape=(8, 8, 1), classes=10, *, hidden=(64, 64), activation="relu"
     return _dense(input_shape, classes, hidden, activation, "mlp")
 
 
-def _dense(input_shape, classes, hidden, activation, name):
+def _dense(
+    input_shape: tuple[int, ...], classes: int, hidden: Sequence[int], activation: str, name: str
+):
     inputs = keras.Input(input_shape, name="input")
     x = layers.Flatten(name="flatten")(inputs)
     for number, width in enumerate(hidden, start=1):

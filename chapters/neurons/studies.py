@@ -5,11 +5,13 @@ patients. In some of its examples the target's decimal point has slipped: it is 
 in the training and the validation split alike, as in life. The test split is clean.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 
 from chapters.neurons.scratch import (
+    Array,
     absolute_error,
     absolute_error_slope,
     squared_error,
@@ -34,7 +36,7 @@ def patients():
     return load_diabetes(return_X_y=True, scaled=False)
 
 
-def fit(X, y, slope, rate):
+def fit(X: Array, y: Array, slope: Callable[[Array, Array], Array], rate: float):
     """Return weights and bias after so many steps, the rate falling in a line to 0.
 
     This one loop stands written out because it is the subject: a step is η times the loss's slope.
@@ -47,7 +49,7 @@ def fit(X, y, slope, rate):
     return weights, bias
 
 
-def loss_outliers_row(level, seed, *, quick):
+def loss_outliers_row(level: tuple[str, float], seed: int, *, quick: bool):
     """Fit one neuron with one loss; the rate is the one with the least such loss on validation."""
     name, share = level
     loss, slope = LOSSES[name]

@@ -1,5 +1,8 @@
 """Perceptrons with batch normalization, without it, and with noise behind it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -23,14 +26,14 @@ class ShiftingNoise(layers.Layer):
         UserError: If the strength is negative.
     """
 
-    def __init__(self, strength, seed=None, **kwargs):
+    def __init__(self, strength: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if strength < 0:
             raise UserError(f"strength is a size, 0 or more. Received: strength={strength}.")
         self.strength, self.seed = strength, seed
         self.draws = keras.random.SeedGenerator(seed)
 
-    def call(self, x, training=False):
+    def call(self, x: keras.KerasTensor, training: bool = False):
         """Return x, changed only while training."""
         if not training or not self.strength:
             return x
@@ -42,7 +45,7 @@ class ShiftingNoise(layers.Layer):
         own = keras.random.normal(ops.shape(x), 0, 0.1, dtype=self.compute_dtype, seed=self.draws)
         return x + self.strength * (stretch * x + shift + own)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int, ...]):
         """Return the shape of the input."""
         return input_shape
 
@@ -52,13 +55,13 @@ class ShiftingNoise(layers.Layer):
 
 
 def normalized_mlp(
-    input_shape=(8, 8, 1),
-    classes=10,
+    input_shape: tuple[int, ...] = (8, 8, 1),
+    classes: int = 10,
     *,
-    hidden=(64,) * 8,
-    normalization=True,
-    noise=0.0,
-    seed=None,
+    hidden: Sequence[int] = (64,) * 8,
+    normalization: bool = True,
+    noise: float = 0.0,
+    seed: int | None = None,
 ):
     """Build a perceptron whose weighted sums are normalized over the batch before each ReLU.
 

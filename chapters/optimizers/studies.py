@@ -5,13 +5,16 @@ The validation split of the digits chooses; the test split is looked at once, by
 
 import math
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import companion
 from companion.studies.study import Study
 from companion.training.seeding import fresh_start
+
+if TYPE_CHECKING:
+    import keras
 
 BATCH = 32
 EPOCHS = 10
@@ -23,7 +26,7 @@ def digits():
     return companion.load("digits")
 
 
-def train(model, *, seed, **recipe):
+def train(model: "keras.Model", *, seed: int, **recipe: Any):
     """Train the model at a rate that stays, for the whole budget, and keep what it ends with.
 
     Args:
@@ -75,7 +78,7 @@ OPTIMIZERS = {
 }
 
 
-def optimizer_row(level, seed, *, quick):
+def optimizer_row(level: str, seed: int, *, quick: bool):
     """Try every rate, choose one on the validation digits, and show that network the test digits.
 
     All tries of a seed begin with the same weights and see the same batches.
@@ -123,7 +126,7 @@ optimizers_on_one_budget = Study(
 
 # ---- batch normalization across learning rates --------------------------------------------------
 
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "plain": {"normalization": False},
     "batch norm": {},
     "noisy batch norm": {"noise": 0.5},
@@ -131,7 +134,7 @@ NETWORKS = {
 RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
-def batch_norm_row(level, seed, *, quick):
+def batch_norm_row(level: tuple[str, float], seed: int, *, quick: bool):
     """Train eight hidden layers by plain SGD at one rate, as they are, normalized, or disturbed."""
     from chapters.optimizers.models import normalized_mlp
 

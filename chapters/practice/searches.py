@@ -124,7 +124,7 @@ def recipe_search(search: str, seed: int, trials: int) -> list[Trial]:
     return made
 
 
-def search_row(level, seed, *, quick):
+def search_row(level: tuple[str, int], seed: int, *, quick: bool):
     """Search among so many recipes, choose one by validation, and show it the test digits."""
     search, count = level
     trials = recipe_search(search, seed, count if quick else max(TRIALS))[:count]

@@ -107,7 +107,7 @@ def rare_digits(seed: int) -> dict[str, Split]:
     return {name: Split(x[part], eight[part]) for name, part in parts.items()}
 
 
-def rare_class_row(level, seed, *, quick):
+def rare_class_row(level: str, seed: int, *, quick: bool):
     """Train on few eights with one remedy, and judge what is found of the test eights."""
     from sklearn.metrics import average_precision_score
 
@@ -219,7 +219,7 @@ def finding(share: float, seed: int) -> Finding:
     return found
 
 
-def wrong_labels_row(level, seed, *, quick):
+def wrong_labels_row(level: tuple[str, float], seed: int, *, quick: bool):
     """Find wrong labels among the training digits, repair them in one way, and train again."""
     repair, share = level
     found, train = finding(share, seed), digits().train
@@ -276,7 +276,7 @@ STRETCH = 300
 COLLECTIONS = ("few writers", "few writers, augmented", "many writers", "many writers, augmented")
 
 
-def writers_row(level, seed, *, quick):
+def writers_row(level: str, seed: int, *, quick: bool):
     """Train on 200 digits by few or by many, and judge on their own kind and on others'."""
     rng, everything = np.random.default_rng(seed), in_file_order()
     first = int(rng.integers(len(everything) - STRETCH))
@@ -326,7 +326,7 @@ LEAKS = (
 EXAMPLES, MEASURED, SELECTED = 200, 500, 30
 
 
-def leak_row(level, seed, *, quick):
+def leak_row(level: str, seed: int, *, quick: bool):
     """Report the error on labels that nobody can predict, with one leak in the experiment.
 
     An example is 500 random numbers, and its label is tossed with a coin that shows 1 once in five

@@ -1,12 +1,14 @@
 """Recurrent networks: one cell, used at every step of a sequence."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
 from companion.layers import class_probabilities, recurrent_cell, recurrent_classifier
 
 
-def simple_rnn(input_shape=(8, 8), classes=10, **options):
+def simple_rnn(input_shape: tuple[int | None, int] = (8, 8), classes: int = 10, **options: Any):
     """Build a vanilla recurrent network (Elman, 1990; COMP7015 lecture 8, "Vanilla RNN").
 
     One layer of 64 units reads 8×8 digits row by row: 64·(8 + 64 + 1) = 4,672 parameters, and
@@ -26,7 +28,13 @@ def simple_rnn(input_shape=(8, 8), classes=10, **options):
     )
 
 
-def bidirectional(input_shape=(8, 8), classes=10, *, cell="SimpleRNN", **options):
+def bidirectional(
+    input_shape: tuple[int | None, int] = (8, 8),
+    classes: int = 10,
+    *,
+    cell: str = "SimpleRNN",
+    **options: Any,
+):
     """Build a network that reads the sequence from both ends (Schuster and Paliwal, 1997).
 
     Each layer has two cells of the same kind, one for each direction; their states are laid side
@@ -51,14 +59,14 @@ def bidirectional(input_shape=(8, 8), classes=10, *, cell="SimpleRNN", **options
 
 
 def sentence_classifier(
-    vocabulary=2_000,
-    classes=2,
+    vocabulary: int = 2_000,
+    classes: int = 2,
     *,
-    input_shape=(None,),
-    cell="GRU",
-    embedding=32,
-    units=32,
-    dropout=0.5,
+    input_shape: tuple[int | None] = (None,),
+    cell: str = "GRU",
+    embedding: int = 32,
+    units: int = 32,
+    dropout: float = 0.5,
 ):
     """Build a network that reads a sentence word by word and names its class after the last.
 
@@ -87,7 +95,9 @@ def sentence_classifier(
     return keras.Model(words, class_probabilities(x, classes, dropout), name="sentence_classifier")
 
 
-def forecaster(input_shape=(48, 1), horizon=24, *, cell="GRU", units=32):
+def forecaster(
+    input_shape: tuple[int, ...] = (48, 1), horizon: int = 24, *, cell: str = "GRU", units: int = 32
+):
     """Build a network that reads a stretch of a series and says what comes next.
 
     Args:

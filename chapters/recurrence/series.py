@@ -3,13 +3,14 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from companion.datasets.dataset import Split
 
 DAY, PAST, DAYS = 24, 48, 80
 
 
-def seasonal_series(rng, days=DAYS):
+def seasonal_series(rng: np.random.Generator, days: int = DAYS):
     """Return an hourly series: a daily shape of changing height, a wandering level, and noise.
 
     Args:
@@ -28,7 +29,7 @@ def seasonal_series(rng, days=DAYS):
     return np.exp(height) * shape + level + 0.15 * rng.normal(size=len(hours))
 
 
-def stretches(series, horizon):
+def stretches(series: NDArray[Any], horizon: int):
     """Cut a series into all its windows: the past, and the hours that follow it.
 
     Returns:
@@ -38,7 +39,7 @@ def stretches(series, horizon):
     return windows[:, :PAST], windows[:, PAST:]
 
 
-def standardized(series):
+def standardized(series: NDArray[Any]):
     """Return the first 70 %, the next 15 % and the last 15 %, in units of the first part."""
     ends = [int(0.7 * len(series)), int(0.85 * len(series))]
     series = (series - series[: ends[0]].mean()) / series[: ends[0]].std()

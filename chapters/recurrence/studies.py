@@ -5,12 +5,15 @@ any training, and each row looks at them once.
 """
 
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import companion
 from chapters.recurrence.series import DAY, PAST, seasonal_series, standardized, windows
 from companion.catalogue import find_model
+from companion.datasets import Dataset, Split
 from companion.studies.study import Study
 from companion.training.seeding import fresh_start
 
@@ -19,7 +22,7 @@ from companion.training.seeding import fresh_start
 ROW_READERS = {"one way": "simple_rnn", "both ways": "bidirectional"}
 
 
-def digits_by_rows_row(level, seed, *, quick):
+def digits_by_rows_row(level: str, seed: int, *, quick: bool):
     """Run `companion train simple_rnn --seed N`, or the same of `bidirectional`."""
     from companion import training
 
@@ -50,7 +53,7 @@ digits_by_rows = Study(
 # ---- sentiment ----------------------------------------------------------------------------------
 
 
-def bag_of_words(data):
+def bag_of_words(data: Dataset):
     """Return validation and test accuracy of logistic regression on the counts of words.
 
     The strength of its penalty is the one that reads the validation sentences best.
@@ -77,7 +80,7 @@ def bag_of_words(data):
     )
 
 
-def recurrent_reader(data, cell, seed=0):
+def recurrent_reader(data: Dataset, cell: str, seed: int = 0):
     """Return validation and test accuracy of a network that reads word by word.
 
     The vocabulary comes from the training texts; the weights kept are those of the epoch with the
@@ -96,13 +99,13 @@ def recurrent_reader(data, cell, seed=0):
     return run.history["val_accuracy"][run.metrics["best_epoch"]], run.metrics["accuracy"]
 
 
-def sentiment_errors(data, level, seed=0):
+def sentiment_errors(data: Dataset, level: str, seed: int = 0):
     """Return the errors of one reader, a cell's name or ``"bag of words"``, on a data set."""
     read = bag_of_words(data) if level == "bag of words" else recurrent_reader(data, level, seed)
     return dict(zip(("validation_error", "test_error"), (1 - share for share in read), strict=True))
 
 
-def sentence_sentiment_row(level, seed, *, quick):
+def sentence_sentiment_row(level: str, seed: int, *, quick: bool):
     """Split the sentences by the seed, and learn to tell praise from blame."""
     fresh_start(seed)
     return sentiment_errors(companion.load("sentiment_sentences", seed=seed), level, seed)
@@ -126,7 +129,7 @@ sentence_sentiment = Study(
 # ---- forecasting --------------------------------------------------------------------------------
 
 
-def predictor(level, train, validation, seed):
+def predictor(level: str, train: Split, validation: Split, seed: int):
     """Return a function from pasts to futures: one of the simple rules, or a fitted model.
 
     Args:
@@ -154,7 +157,7 @@ def predictor(level, train, validation, seed):
     ).predict
 
 
-def seasonal_forecast_row(level, seed, *, quick):
+def seasonal_forecast_row(level: str, seed: int, *, quick: bool):
     """Forecast the next 24 hours from the last 48, on a series of the seed's own."""
     fresh_start(seed)
     data = companion.load("seasonal_series", seed=seed)
@@ -185,7 +188,7 @@ seasonal_forecast = Study(
 FAULT = 0.8
 
 
-def with_faults(series, rng, share=0.08):
+def with_faults(series: NDArray[Any], rng: np.random.Generator, share: float = 0.08):
     """Return the series with some hours moved up or down, and which ones they are.
 
     A faulty hour lies 0.8 standard deviations off: well within what is usual at another hour.
@@ -200,7 +203,7 @@ def with_faults(series, rng, share=0.08):
     return series + FAULT * faulty * rng.choice([-1.0, 1.0], len(series)), faulty
 
 
-def anomaly_scores(level, seed):
+def anomaly_scores(level: str, seed: int):
     """Return how suspicious each hour of the test part is, and whether it is faulty.
 
     Args:
@@ -219,7 +222,7 @@ def anomaly_scores(level, seed):
     return np.abs(predicted - test.y)[:, 0], faulty[PAST:]
 
 
-def anomaly_detection_row(level, seed, *, quick):
+def anomaly_detection_row(level: str, seed: int, *, quick: bool):
     """Rank the hours of a test stretch by prediction error, and see how high the faults come."""
     from sklearn.metrics import roc_auc_score
 

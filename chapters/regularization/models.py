@@ -1,5 +1,8 @@
 """Regularized networks: a penalty, dropout or fresh data, each one argument away."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -33,7 +36,12 @@ AUGMENTATIONS = {
 }
 
 
-def augmentation(input_shape=(8, 8, 1), transforms=("translation", "rotation"), *, seed=None):
+def augmentation(
+    input_shape: tuple[int, ...] = (8, 8, 1),
+    transforms: Sequence[str] = ("translation", "rotation"),
+    *,
+    seed: int | None = None,
+):
     """Build a pipeline that changes its images at random while training, and never otherwise.
 
     Args:
@@ -57,15 +65,15 @@ def augmentation(input_shape=(8, 8, 1), transforms=("translation", "rotation"), 
 
 
 def regularized_mlp(
-    input_shape=(8, 8, 1),
-    classes=10,
+    input_shape: tuple[int, ...] = (8, 8, 1),
+    classes: int = 10,
     *,
-    hidden=(128, 128),
-    l1=0.0,
-    l2=0.0,
-    dropout=0.0,
-    input_dropout=0.0,
-    seed=None,
+    hidden: Sequence[int] = (128, 128),
+    l1: float = 0.0,
+    l2: float = 0.0,
+    dropout: float = 0.0,
+    input_dropout: float = 0.0,
+    seed: int | None = None,
 ):
     """Build a multilayer perceptron with norm penalties on its kernels and dropout between them.
 
@@ -112,14 +120,14 @@ def regularized_mlp(
 
 
 def regularized_cnn(
-    input_shape=(8, 8, 1),
-    classes=10,
+    input_shape: tuple[int, ...] = (8, 8, 1),
+    classes: int = 10,
     *,
-    filters=(16, 32),
-    spatial_dropout=0.0,
-    dropout=0.0,
-    transforms=(),
-    seed=None,
+    filters: Sequence[int] = (16, 32),
+    spatial_dropout: float = 0.0,
+    dropout: float = 0.0,
+    transforms: Sequence[str] = (),
+    seed: int | None = None,
 ):
     """Build a small convolutional network with spatial dropout and augmentation inside.
 
@@ -169,7 +177,7 @@ SVHN_SUB_POLICIES = (
 )
 
 
-def _operation(name, magnitude, seed):
+def _operation(name: str, magnitude: float, seed: int | None):
     """Return the Keras layer of one operation; it draws its strength up to the magnitude."""
     share = magnitude / 9
     fill = {"fill_mode": "constant", "seed": seed}
@@ -200,7 +208,7 @@ class AutoAugment(layers.Layer):
         seed: Makes the draws repeatable.
     """
 
-    def __init__(self, seed=None, **kwargs):
+    def __init__(self, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.seed = seed
         self.draws = keras.random.SeedGenerator(seed)
@@ -209,13 +217,13 @@ class AutoAugment(layers.Layer):
             for sub_policy in SVHN_SUB_POLICIES
         ]
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, ...]):
         """Build the operations: they have draws to keep, and no weights."""
         for operation in (layer for pair in self.operations for layer in pair):
             operation.build(input_shape)
         super().build(input_shape)
 
-    def call(self, images, training=False):
+    def call(self, images: keras.KerasTensor, training: bool = False):
         """Return the images, changed only while training."""
         if not training:
             return images
@@ -232,7 +240,7 @@ class AutoAugment(layers.Layer):
         chosen = ops.one_hot(choice, len(candidates), dtype=images.dtype)
         return ops.einsum("nk,knhwc->nhwc", chosen, ops.stack(candidates))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int, ...]):
         """Return the shape of the input: nothing is cut off."""
         return input_shape
 
@@ -241,7 +249,7 @@ class AutoAugment(layers.Layer):
         return {**super().get_config(), "seed": self.seed}
 
 
-def _check_penalties(l1, l2):
+def _check_penalties(l1: float, l2: float):
     for name, strength in (("l1", l1), ("l2", l2)):
         if strength < 0:
             raise UserError(
@@ -250,7 +258,7 @@ def _check_penalties(l1, l2):
             )
 
 
-def _check_rates(**rates):
+def _check_rates(**rates: float):
     for name, rate in rates.items():
         if not 0 <= rate < 1:
             hint = f" Did you mean {rate / 100:g}?" if 1 < rate < 100 else ""

@@ -6,14 +6,21 @@ validation split steers early stopping and nothing else.
 """
 
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import companion
 from companion.datasets import Split
 from companion.studies.study import Study
 from companion.training.batches import passes
 from companion.training.seeding import fresh_start
+
+if TYPE_CHECKING:
+    import keras
+
+    from companion.training.run import Run
 
 BATCH = 50
 EPOCHS = 100
@@ -26,7 +33,7 @@ def digits():
     return companion.load("digits")
 
 
-def few_digits(seed, examples=300, mislabelled=0.2):
+def few_digits(seed: int, examples: int = 300, mislabelled: float = 0.2):
     """Return few training digits, some with a wrong label: something to learn by heart.
 
     Args:
@@ -46,7 +53,15 @@ def few_digits(seed, examples=300, mislabelled=0.2):
     return train.x[chosen], labels
 
 
-def fit(model, images, labels, *, seed, epochs=EPOCHS, **recipe):
+def fit(
+    model: "keras.Model",
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    seed: int,
+    epochs: int = EPOCHS,
+    **recipe: Any,
+):
     """Train the model for so many epochs, laid end to end in one: Keras starts up only once.
 
     Args:
@@ -75,7 +90,7 @@ def fit(model, images, labels, *, seed, epochs=EPOCHS, **recipe):
     return run, errors(run, split)
 
 
-def errors(run, split):
+def errors(run: "Run", split: Split):
     """Return a run's error on every split, that on the training labels as they were given."""
     return {
         "test_error": run.error(digits().test),
@@ -97,7 +112,7 @@ LAMBDAS = {
 }
 
 
-def weight_decay_row(level, seed, *, quick):
+def weight_decay_row(level: tuple[str, str, float], seed: int, *, quick: bool):
     """Train an MLP with one penalty; decoupled, λ is matched: Keras' weight_decay is 2λ."""
     from chapters.regularization.models import regularized_mlp
 
@@ -167,7 +182,7 @@ weight_decay = Study(
 # ---- early stopping -----------------------------------------------------------------------------
 
 
-def validated(seed, *, epochs=EPOCHS, **recipe):
+def validated(seed: int, *, epochs: int = EPOCHS, **recipe: Any):
     """Train an MLP that is validated after every epoch; return the run and what it learned from."""
     from chapters.regularization.models import regularized_mlp
 
@@ -187,7 +202,7 @@ def validated(seed, *, epochs=EPOCHS, **recipe):
     return run, split
 
 
-def early_stopping_row(level, seed, *, quick):
+def early_stopping_row(level: int | str, seed: int, *, quick: bool):
     """Train an MLP until its validation loss has not fallen for `level` epochs, or for all."""
     stops = {"keep": "last"} if level == "no stopping" else {"patience": level}
     run, split = validated(seed, **stops)
@@ -219,7 +234,7 @@ early_stopping = Study(
 # ---- dropout ------------------------------------------------------------------------------------
 
 
-def dropout_row(level, seed, *, quick):
+def dropout_row(level: float, seed: int, *, quick: bool):
     """Train an MLP whose hidden units are silenced at the rate `level`."""
     from chapters.regularization.models import regularized_mlp
 
@@ -246,7 +261,7 @@ dropout_rate = Study(
 # ---- augmentation -------------------------------------------------------------------------------
 
 
-def augmentation_row(level, seed, *, quick):
+def augmentation_row(level: str, seed: int, *, quick: bool):
     """Train a CNN on 100 digits, all rightly labelled, changed anew in every epoch."""
     from chapters.regularization.models import regularized_cnn
 
@@ -286,7 +301,7 @@ augmentation = Study(
 # ---- all switches at once -----------------------------------------------------------------------
 
 
-def filmed(level, seed):
+def filmed(level: str, seed: int):
     """Return the film of a training on few digits with what `level` switches on."""
     from chapters.regularization.film import film
 
@@ -296,7 +311,7 @@ def filmed(level, seed):
     return film(level, split, labels != true, digits().validation, seed=seed)
 
 
-def switched_training_row(level, seed, *, quick):
+def switched_training_row(level: str, seed: int, *, quick: bool):
     """Train with L2, with dropout, with both or neither, as the page's films do."""
     from chapters.regularization.film import in_short
 

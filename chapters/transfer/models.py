@@ -6,7 +6,7 @@ from keras import layers
 STAGES = (16, 32, 64)
 
 
-def transfer_cnn(input_shape=(8, 8, 1), classes=5, *, hidden=64):
+def transfer_cnn(input_shape: tuple[int, ...] = (8, 8, 1), classes: int = 5, *, hidden: int = 64):
     """Build a small convnet whose stages are named ``conv1`` to ``conv3``, dense on top.
 
     What a base is cut from: everything up to the layer ``features``.

@@ -1,10 +1,13 @@
 """Classes that a base has not seen: some of a data set's own, and letters that a font draws."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from companion.datasets.dataset import Card, Dataset, Split
 from companion.datasets.pictures import uci_digit
@@ -34,7 +37,7 @@ def of_classes(data: Dataset, classes: slice | list[int]) -> Dataset:
     return replace(data, card=card, train=train, validation=validation, test=test)
 
 
-def block_means(images, side):
+def block_means(images: NDArray[Any], side: int):
     """Make each image smaller by the means of square blocks, as the embedded digits were made.
 
     Args:
@@ -58,7 +61,7 @@ def fonts():
     return sorted(file for file in folder.glob("DejaVu*.ttf") if "Display" not in file.name)
 
 
-def draw_letters(letters=LETTERS, each=EACH, seed=0):
+def draw_letters(letters: Sequence[str] = LETTERS, each: int = EACH, seed: int = 0):
     """Draw letters in many fonts, turned, slanted, stretched and moved at random.
 
     Args:

@@ -8,14 +8,20 @@ or less.
 
 from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import companion
 from chapters.transfer.sources import of_classes
+from companion.datasets import Split
 from companion.datasets.dataset import SPLITS
 from companion.studies.study import Study
 from companion.training.batches import passes
+
+if TYPE_CHECKING:
+    import keras
 
 CLASSES = 5
 BATCH = 16
@@ -35,7 +41,7 @@ NOISE = 0.3  # standard deviation, where ink is at most 1
 # ---- tasks, from similar to different -----------------------------------------------------------
 
 
-def noisy(x):
+def noisy(x: NDArray[Any]):
     """Return images with normal noise, the same at every call."""
     noise = np.random.default_rng(0).normal(0, NOISE, x.shape)
     return np.clip(x + noise, 0, 1).astype("float32")
@@ -51,7 +57,7 @@ TASKS = (*CHANGES, "letters")
 
 
 @cache
-def material(task):
+def material(task: str):
     """Return the data of a task: five classes that the base has not seen."""
     if task == "letters":
         return companion.load("letters")
@@ -60,7 +66,7 @@ def material(task):
     return replace(data, **{name: replace(one, x=change(one.x)) for name, one in parts.items()})
 
 
-def few(split, each, seed):
+def few(split: Split, each: int, seed: int):
     """Return so many examples of each class, drawn by the seed."""
     order = np.random.default_rng(seed).permutation(len(split))
     chosen = [order[split.y[order] == label][:each] for label in range(CLASSES)]
@@ -79,7 +85,7 @@ def base():
 
 
 @cache
-def network(strategy):
+def network(strategy: str):
     """Return a compiled network of a strategy; each row gives it first weights of its own.
 
     The head alone is a network from features, which are extracted once.
@@ -102,7 +108,7 @@ def network(strategy):
     return model
 
 
-def first_weights(strategy, seed):
+def first_weights(strategy: str, seed: int):
     """Return a network's first weights: drawn by the seed, or the base under a head of zeros."""
     import keras
 
@@ -116,7 +122,9 @@ def first_weights(strategy, seed):
     return weights[-2:] if strategy == "head" else weights
 
 
-def trained(strategy, weights, examples, rate, steps, seed):
+def trained(
+    strategy: str, weights: list[NDArray[Any]], examples: Split, rate: float, steps: int, seed: int
+):
     """Return a strategy's network after so many steps of Adam from the given weights."""
     model = network(strategy)
     model.set_weights(weights)
@@ -128,7 +136,7 @@ def trained(strategy, weights, examples, rate, steps, seed):
     return model
 
 
-def error(model, split):
+def error(model: "keras.Model", split: Split):
     """Return the share of a split that is misread."""
     import keras
 
@@ -137,14 +145,14 @@ def error(model, split):
 
 
 @cache
-def features(task):
+def features(task: str):
     """Return the data of a task as the base sees them."""
     from chapters.transfer.fine_tuning import extracted
 
     return extracted(base(), material(task))
 
 
-def row(level, seed, *, quick):
+def row(level: tuple[str, str, int], seed: int, *, quick: bool):
     """Train a network by a strategy at each rate; the one that validates best is judged."""
     task, strategy, each = level
     data = features(task) if strategy == "head" else material(task)
@@ -161,7 +169,7 @@ def row(level, seed, *, quick):
     return {"test_error": test_error, "validation_error": validation_error, "rate": rate}
 
 
-def from_nothing(level):
+def from_nothing(level: tuple[str, str, int]):
     """Return the level of a network that begins from nothing, with the same task and amount."""
     return level[0], NOTHING, level[2]
 

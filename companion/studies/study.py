@@ -98,20 +98,27 @@ class Study:
         if "<" in getattr(self.measure, "__qualname__", "<"):
             self._refuse("measure must be a function at the top of a module", self.measure)
         for quick in (False, True):
-            levels, seeds = self.levels_of(quick), self.seeds_of(quick)
-            if not levels:
-                self._refuse("it needs at least one level", levels)
-            for level in levels:
-                self._check(level)
-            if twice := _twice(levels) or _twice([self.name_of(level) for level in levels]):
-                self._refuse("every level comes once", f"{twice[0]!r} more than once")
+            self._check_levels(quick)
+            seeds = self.seeds_of(quick)
             whole = all(type(seed) is int and seed >= 0 for seed in seeds)
             if not seeds or not whole or _twice(seeds):
                 self._refuse("seeds are different whole numbers from 0", list(seeds))
-            for level in levels:
-                if self.baseline_of(level, quick) not in levels:
-                    wrong = self.baseline_of(level, quick)
-                    self._refuse(f"the baseline of {level!r} must be one of its levels", wrong)
+            self._check_baselines(quick)
+
+    def _check_levels(self, quick: bool) -> None:
+        levels = self.levels_of(quick)
+        if not levels:
+            self._refuse("it needs at least one level", levels)
+        for level in levels:
+            self._check(level)
+        if twice := _twice(levels) or _twice([self.name_of(level) for level in levels]):
+            self._refuse("every level comes once", f"{twice[0]!r} more than once")
+
+    def _check_baselines(self, quick: bool) -> None:
+        levels = self.levels_of(quick)
+        for level in levels:
+            if (baseline := self.baseline_of(level, quick)) not in levels:
+                self._refuse(f"the baseline of {level!r} must be one of its levels", baseline)
 
     def _check(self, level: Level) -> None:
         one_factor = not isinstance(self.factor, tuple)

@@ -148,17 +148,26 @@ def _address(coordinator: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _call_the_roll(
-    host: str, port: int, processes: int, call: dict[str, Any], patience: float
-) -> tuple[int, list[socket.socket]]:
-    """Wait for processes 1 to N−1 at a port; return the port for JAX, and a line to each."""
+def _listen(port: int) -> socket.socket:
+    """Return the socket at which process 0 waits.
+
+    Raises:
+        UserError: If the port is taken.
+    """
     try:
-        server = socket.create_server(("", port))
+        return socket.create_server(("", port))
     except OSError as error:
         raise UserError(
             f"Process 0 cannot wait at port {port}: {error.strerror}. Does another process run "
             "with --process 0? Give each its own number, or each run a port of its own."
         ) from error
+
+
+def _call_the_roll(
+    host: str, port: int, processes: int, call: dict[str, Any], patience: float
+) -> tuple[int, list[socket.socket]]:
+    """Wait for processes 1 to N−1 at a port; return the port for JAX, and a line to each."""
+    server = _listen(port)
     with socket.create_server(("", 0)) as probe:
         meeting = int(probe.getsockname()[1])
     present: dict[int, socket.socket] = {}

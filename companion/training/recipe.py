@@ -99,6 +99,16 @@ class Recipe:
     jit_compile: bool | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
+        self._check_counts()
+        self._check_numbers()
+        self._check_optimizer()
+        if self.keep not in ("best", "last"):
+            raise UserError(f"keep is 'best' or 'last'. Received: keep={self.keep!r}.")
+        for name in ("order", "class_weights", "example_weights"):
+            if (values := getattr(self, name)) is not None and not isinstance(values, str):
+                object.__setattr__(self, name, tuple(np.asarray(values).tolist()))
+
+    def _check_counts(self) -> None:
         for name in ("epochs", "batch_size", "patience", "steps", "steps_per_execution"):
             if (value := getattr(self, name)) is None and name == "steps":
                 continue
@@ -108,14 +118,16 @@ class Recipe:
             if value < 1:
                 raise UserError(f"{name} is 1 or more. Received: {name}={value}.")
             object.__setattr__(self, name, int(value))
-        for name in ("learning_rate", "warmup", "averaging", "label_smoothing"):
-            if not isinstance(value := getattr(self, name), Real):
-                raise UserError(f"{name} is a number. Received: {name}={value!r}.")
         if self.steps and self.steps % self.epochs:
             raise UserError(
                 f"steps is a multiple of epochs. Received: steps={self.steps}, "
                 f"epochs={self.epochs}."
             )
+
+    def _check_numbers(self) -> None:
+        for name in ("learning_rate", "warmup", "averaging", "label_smoothing"):
+            if not isinstance(value := getattr(self, name), Real):
+                raise UserError(f"{name} is a number. Received: {name}={value!r}.")
         if not 0 < self.learning_rate < 10:
             raise UserError(
                 "learning_rate is above 0, and 0.005 is usual for Adam here. "
@@ -126,6 +138,8 @@ class Recipe:
                 raise UserError(
                     f"{name} is a share, in [0, 1). Received: {name}={getattr(self, name)}."
                 )
+
+    def _check_optimizer(self) -> None:
         if isinstance(self.optimizer, keras.Optimizer):
             raise UserError(
                 "optimizer is a name, and optimizer_options what else it takes. To train with an "
@@ -142,11 +156,6 @@ class Recipe:
                 "schedule is 'cosine', None or one of keras.optimizers.schedules. "
                 f"Received: schedule={self.schedule!r}."
             )
-        if self.keep not in ("best", "last"):
-            raise UserError(f"keep is 'best' or 'last'. Received: keep={self.keep!r}.")
-        for name in ("order", "class_weights", "example_weights"):
-            if (values := getattr(self, name)) is not None and not isinstance(values, str):
-                object.__setattr__(self, name, tuple(np.asarray(values).tolist()))
 
     @classmethod
     def suited_to(cls, data: Dataset, effort: float = 1.0, **changes: Any) -> "Recipe":

@@ -98,24 +98,16 @@ def train(
     plan = hardware.plan(precision, devices)
     folder = _new_folder(output) if plan.process == 0 else None
     keras.utils.set_random_seed(seed)
+    effort = 1.0
     if isinstance(model, keras.Model):
         plan = replace(plan, precision=_precision_of(model, precision), reason="the model has it")
-    effort = 1.0
-    if isinstance(model, str):
-        entry, card = catalogue.find_model(model)
-        usual = dict(card.recipe)
-        if "epochs" in changes and "steps" not in changes:
-            usual.pop("steps", None)  # so many passes are asked for
-        effort, changes, batches = card.effort, usual | changes, batches or _draw(entry, card)
+    elif isinstance(model, str):
+        effort, changes, batches = _as_its_card_says(model, changes, batches)
     with hardware.following(plan):
         built = _build(model, loaded, plan)
         fitted = loaded.fitted_to(built.input_shape[1:])
         if show_progress and plan.process == 0 and fitted.shape != loaded.shape:
-            err.print(
-                f"{loaded.card.name}: {_sized(loaded.shape)} becomes {_sized(fitted.shape)}, as "
-                f"{built.name} reads it; run.predict(x) does the same.",
-                soft_wrap=True,
-            )
+            _say_resized(loaded, fitted, built)
         chosen = find_task(task) if task else task_for(built, fitted)
         chosen.check(built, fitted)
         if svm:
@@ -123,15 +115,11 @@ def train(
         recipe = recipe or _suited(fitted, plan, effort, changes)
         session = _Session(built, loaded, fitted, chosen, recipe, plan, seed, batches)
         compiled = built.compiled
-        if not compiled:
-            session.compile()
-        else:
+        if compiled:
             _check_loss(built, fitted.train.x, session.targets(fitted.train.y))
-        if compiled and (refused := [name for name in changes if name in OPTIMIZER_FIELDS]):
-            raise UserError(
-                "A compiled model keeps its loss and its optimizer. Give an uncompiled one, or "
-                f"leave out {', '.join(refused)}."
-            )
+            _check_unchanged(changes)
+        else:
+            session.compile()
         asked = {
             "model": model if isinstance(model, str) else built.name,
             "data": loaded.card.name,
@@ -195,6 +183,34 @@ def resume(
         task = find_task(asked["task"])
         session = _Session(model, loaded, fitted, task, recipe, plan, seed, batches)
         return session.fit(recorder, callbacks, show_progress)
+
+
+def _as_its_card_says(
+    name: str, changes: dict[str, Any], batches: Draw | None
+) -> tuple[float, dict[str, Any], Draw | None]:
+    """Return a model's effort, its recipe's fields with the changes, and what draws its batches."""
+    entry, card = catalogue.find_model(name)
+    usual = dict(card.recipe)
+    if "epochs" in changes and "steps" not in changes:
+        usual.pop("steps", None)  # so many passes are asked for
+    return card.effort, usual | changes, batches or _draw(entry, card)
+
+
+def _say_resized(loaded: Dataset, fitted: Dataset, model: keras.Model) -> None:
+    err.print(
+        f"{loaded.card.name}: {_sized(loaded.shape)} becomes {_sized(fitted.shape)}, as "
+        f"{model.name} reads it; run.predict(x) does the same.",
+        soft_wrap=True,
+    )
+
+
+def _check_unchanged(changes: dict[str, Any]) -> None:
+    """Refuse what a compiled model has already."""
+    if refused := [name for name in changes if name in OPTIMIZER_FIELDS]:
+        raise UserError(
+            "A compiled model keeps its loss and its optimizer. Give an uncompiled one, or "
+            f"leave out {', '.join(refused)}."
+        )
 
 
 def _dataset(data: Data) -> Dataset:
