@@ -207,7 +207,7 @@ def growing() -> Figure:
         axes.set_title(one["what"])
         axes.set(xlabel=name, ylabel="seconds")
         axes.legend(frameon=False)
-        ends = _ends(name, n, one["seconds"])
+        ends = _ends(name, one["n"], one["seconds"])
         said.append(f"{one['what']}: {ends}, power {one['exponent']:.2f}")
     for axes in np.ravel(panels)[len(kinds) :]:
         axes.set_visible(False)

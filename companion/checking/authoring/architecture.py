@@ -469,15 +469,7 @@ def _pair(
     told = [key for key in {**wanted.config, **came.config} if _differ(wanted, came, key)]
     if AT_MASKED in told:
         told.remove(AT_MASKED)
-        text = (
-            f"{came.name} ({came.own}) repeats its last output at a masked step; expected zeros "
-            "there, as layers.Bidirectional writes them (zero_output_for_mask)."
-            if wanted.config.get(AT_MASKED)
-            else f"{came.name} ({came.own}) writes zeros at a masked step (zero_output_for_mask); "
-            "expected its last output."
-        )
-        if came.reached is not False:
-            found.append(Reason(text, in_training=False, rank=2))
+        found += _at_masked_steps(wanted, came)
     for in_training in (False, True):
         if keys := [key for key in told if _in_training(key) is in_training]:
             in_use = not in_training or keys[0] == "training"
@@ -489,6 +481,21 @@ def _pair(
         )
         found.append(Reason(text, rank=2))
     return found
+
+
+def _at_masked_steps(wanted: Row, came: Row) -> list[Reason]:
+    """Return what two recurrent layers do otherwise where steps are masked, if any can be."""
+    if came.reached is False:
+        return []
+    layer = f"{came.name} ({came.own})"
+    text = (
+        f"{layer} repeats its last output at a masked step; expected zeros there, as "
+        "layers.Bidirectional writes them (zero_output_for_mask)."
+        if wanted.config.get(AT_MASKED)
+        else f"{layer} writes zeros at a masked step (zero_output_for_mask); expected its last "
+        "output."
+    )
+    return [Reason(text, in_training=False, rank=2)]
 
 
 def _in_training(key: str) -> bool:

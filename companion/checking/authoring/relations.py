@@ -131,10 +131,7 @@ def _candidates(
     rights = [right for right, _ in cases]
     first = rights[0]
     if isinstance(first, tuple) or (isinstance(first, list) and any(map(np.ndim, first))):
-        count = min(map(len, rights))
-        for part in range(count):
-            alone = f"Your result is part {part + 1} alone: {count} parts are asked for."
-            yield alone, [right[part] for right in rights]
+        yield from _alone(rights)
     if not isinstance(first, (list, tuple)) or all(np.ndim(part) == 0 for part in first):
         yield from _of_arrays("the result", rights, cases)
         return
@@ -167,6 +164,14 @@ def _candidates(
                 for values in zip(*filter(None, others), strict=True)
             ]
             yield _named(sentence, "all parts of the result"), together
+
+
+def _alone(rights: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield one part of what is right in the place of all of them."""
+    count = min(map(len, rights))
+    for part in range(count):
+        alone = f"Your result is part {part + 1} alone: {count} parts are asked for."
+        yield alone, [right[part] for right in rights]
 
 
 def _named(sentence: str, what: str) -> str:
