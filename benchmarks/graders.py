@@ -158,12 +158,14 @@ class Grader:
 
     Args:
         environments: Where it is installed.
+        limit: Seconds after which a hand-in is given up, where only that can be set.
     """
 
     name = ""
     packages: tuple[str, ...] = ()
 
-    def __init__(self, environments: Path) -> None:
+    def __init__(self, environments: Path, limit: float = HAND_IN_SECONDS) -> None:
+        self.limit = limit
         self.python, self.versions = Path(sys.executable), {}
         if self.packages:
             self.python, self.versions = environment(environments, self.name, self.packages)
@@ -206,7 +208,7 @@ class Companion(Grader):
     def grade(self, folder: Path, learners: Iterable[str]) -> tuple[list[Ran], dict[str, Marks]]:
         command = [self.python, "-m", "companion", "grade", "class", "--exercises", "ten.py"]
         command += ["--output", "grades.json", *self.workers]
-        ran = self.run(command, folder, HAND_IN_SECONDS * len(list(learners)))
+        ran = self.run(command, folder, self.limit * len(list(learners)))
         try:
             rows = json.loads((folder / "grades.json").read_text())["learners"]
         except (OSError, ValueError):
@@ -221,7 +223,7 @@ class Companion(Grader):
         self.prepare(folder)
         self.hand_in(folder, "right", HandIn())
         command = [self.python, "-m", "companion", "check", "class/right.py"]
-        return self.run([*command, "--exercises", "ten.py"], folder, HAND_IN_SECONDS).seconds
+        return self.run([*command, "--exercises", "ten.py"], folder, self.limit).seconds
 
 
 class CompanionAlone(Companion):
@@ -259,9 +261,7 @@ class Pytest(Grader):
             command = [self.python, "-m", "pytest", "-q", "--junitxml", "report.xml"]
             command += ["--timeout", str(FUNCTION_SECONDS), "-p", "no:cacheprovider"]
             # A shell between, as in the loop that an instructor writes.
-            ran.append(
-                self.run(["sh", "-c", '"$@"; exit $?', "sh", *command], own, HAND_IN_SECONDS)
-            )
+            ran.append(self.run(["sh", "-c", '"$@"; exit $?', "sh", *command], own, self.limit))
             if (own / "report.xml").exists() and ran[-1].code in (0, 1):
                 cases = ElementTree.parse(own / "report.xml").getroot().iter("testcase")
                 marks[learner] = {
@@ -306,7 +306,7 @@ class Otter(Grader):
             shutil.copy(folder / "class" / f"{learner}.py", own / "answers.py")
             command = [self.python.with_name("otter"), "run", "answers.py"]
             command += ["-a", folder / "autograder.zip", "-o", own]
-            ran.append(self.run(command, own, HAND_IN_SECONDS))
+            ran.append(self.run(command, own, self.limit))
             try:
                 found = json.loads((own / "results.json").read_text())["tests"]
             except (OSError, ValueError, KeyError):
@@ -368,7 +368,7 @@ class Nbgrader(Grader):
     def grade(self, folder: Path, learners: Iterable[str]) -> tuple[list[Ran], dict[str, Marks]]:
         learners = list(learners)
         command = [self.python, "-m", "nbgrader", "autograde", "ten"]
-        ran = self.run(command, folder, HAND_IN_SECONDS * len(learners))
+        ran = self.run(command, folder, self.limit * len(learners))
         read = self.run(
             [self.python, "-c", GRADEBOOK, json.dumps(learners)], folder, PREPARING_SECONDS
         )
@@ -418,7 +418,7 @@ def survives(grader: Grader, attack: str, folder: Path) -> str:
     mark = 3_000 + time.monotonic_ns() % 1_000_000
     called = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as line:
-        line.settimeout(HAND_IN_SECONDS * 3)
+        line.settimeout(grader.limit * 3)
 
         def wait() -> None:
             try:
@@ -466,7 +466,7 @@ def measure(size: str, environments: Path) -> dict:
     found: dict = {"hand_ins": len(hand_ins), "functions": len(EXERCISES), "hostile": len(attacks)}
     found["graders"], versions = {}, {}
     for kind in kinds:
-        grader = kind(environments)
+        grader = kind(environments, PREPARING_SECONDS if size == "small" else HAND_IN_SECONDS)
         versions |= grader.versions
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
