@@ -88,7 +88,7 @@ def chosen(leads: Any, name: str | None = None):
     raise UserError(f"{asked}. It has {', '.join(names)}: choose with --lead {first}.")
 
 
-def in_millivolts(unit: str):
+def in_millivolts(unit: str | None):
     """Return how many mV a unit is; mV where it is None.
 
     Raises:
