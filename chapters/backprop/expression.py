@@ -84,3 +84,43 @@ def _row(part: ast.expr, table: Table) -> tuple[str, ...]:
             return (FUNCTIONS[function], *(_node(one, table) for one in args))
     known = ", ".join((*SIGNS.values(), "²", *FUNCTIONS))
     raise UserError(f"{ast.unparse(part)!r} is none of {known}, and has no block here.")
+
+
+HINGE = "margin = Σ(w · φ) · y; loss = max(1 − margin, 0)"
+"""COMP7015's hinge loss."""
+
+COMP7015_NETWORK = """
+h1 = σ(Σ(v1 · φ))
+h2 = σ(Σ(v2 · φ))
+prediction = w1 · h1 + w2 · h2
+residual = prediction − y
+loss = residual²
+"""
+COMP7015_NUMBERS = {
+    "φ": [1.5, -0.7, 0.6],
+    "y": 1.8,
+    "v1": [1.1, -1.0, -0.5],
+    "v2": [2.0, 1.0, 1.2],
+    "w1": 2.0,
+    "w2": 0.6,
+}
+"""COMP7015's exercise: a network of two sigmoid units, and the numbers to put in."""
+
+CS826_EXPRESSION = """
+y3 = σ(Σ(w3 · x))
+y4 = σ(Σ(w4 · x))
+a5 = w05 + w35 · y3 + w45 · y4
+y5 = σ(a5)
+error = target − y5
+loss = 0.5 · error²
+"""
+CS826_NUMBERS = {
+    "x": [1.0, 1.0, 0.0],
+    "target": 1.0,
+    "w3": [1.0, 3.0, 4.0],
+    "w4": [-6.0, 6.0, 5.0],
+    "w05": -3.92,
+    "w35": 2.0,
+    "w45": 4.0,
+}
+"""CS826's network: x begins with the 1 that meets the biases w03 and w04."""
