@@ -505,26 +505,29 @@ def _(rng):
     yield rng.uniform(20, 60, 5000).astype(np.float16)
     yield rng.exponential(1e-4, 5000).astype(np.float16)
     yield rng.exponential(10, 3000).astype(np.float16)
+    yield rng.uniform(1, 2, 70_000).astype(np.float16)  # more than float16 can count
+
+
+def _short_count(values):
+    with np.errstate(over="ignore"):
+        return np.float16(len(values))
 
 
 def _added_one_by_one(values):
-    total = np.float16(0)
     with np.errstate(over="ignore"):
-        for value in values:
-            total = np.float16(total + value)
-    return total
+        return np.add.accumulate(values, dtype=np.float16)[-1]
 
 
 def _running_mean(values):
     mean = np.float16(0)
-    for count, value in enumerate(values, start=1):
+    for count, value in enumerate(values[:8192], start=1):  # no later one moves it
         mean = np.float16(mean + (value - mean) / np.float16(count))
     return mean
 
 
-def _short_sum(values):
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32).sum().astype(np.float16)
+def _short_mean(values):
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large for both is NaN
+        return values.astype(np.float32).sum().astype(np.float16) / _short_count(values)
 
 
 half_mean.hints(
@@ -534,13 +537,15 @@ half_mean.hints(
 half_mean.mistakes(
     "You added up in float16: soon the sum is so large that what is added is lost in rounding, or "
     "it overflows. Add in float32.",
-    lambda values: np.float16(_added_one_by_one(values) / np.float16(len(values))),
+    lambda values: np.float16(_added_one_by_one(values) / _short_count(values)),
     "You returned the sum: divide by how many there are.",
     lambda values: values.astype(np.float32).sum(),
     "You turned the sum into float16 before you divided: it ends at 65,504.",
-    lambda values: _short_sum(values) / np.float16(len(values)),
+    _short_mean,
     "You divided each number in float16 and added up: the last bits are lost one by one.",
-    lambda values: _added_one_by_one(values / np.float16(len(values))),
+    lambda values: _added_one_by_one(values / _short_count(values)),
+    "You turned the count into float16: that has no room for so many.",
+    lambda values: np.float16(values.astype(np.float32).sum() / np.float32(_short_count(values))),
     "You kept a running mean in float16: soon what is added is lost in rounding.",
     _running_mean,
     "You took the median: the mean is asked for.",
@@ -548,7 +553,7 @@ half_mean.mistakes(
     "You took the middle between the least and the largest number: the mean is asked for.",
     lambda values: np.float16((float(values.min()) + float(values.max())) / 2),
     "You divided each number in float16: what is small becomes 0, or loses its last bits.",
-    lambda values: np.float16((values / np.float16(len(values))).astype(np.float32).sum()),
+    lambda values: np.float16((values / _short_count(values)).astype(np.float32).sum()),
 )
 
 
