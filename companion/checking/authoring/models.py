@@ -8,19 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from companion.checking.authoring.architecture import (
-    Graph,
-    layers_of,
-    model_difference,
-    order_remark,
-    parameters_of,
-    read_graph,
-    table,
-)
+from companion.checking.authoring.architecture import model_difference, order_remark, table
 from companion.checking.authoring.cases import Array, Case
 from companion.checking.authoring.codec import copied
 from companion.checking.authoring.description import described
 from companion.checking.authoring.exercise import Exercise
+from companion.checking.authoring.graph import Graph, layers_of, parameters_of, read_graph
 from companion.checking.authoring.mistakes import Function
 from companion.checking.authoring.rebuilding import MAX_ORDERS, measured
 
