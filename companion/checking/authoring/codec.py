@@ -147,8 +147,7 @@ def decode(tree: Tree, payload: bytes) -> Any:
 
 
 def _decode(tree: Tree, payload: memoryview, depth: int) -> tuple[Any, memoryview]:
-    import numpy as np
-
+    """Return a value and the bytes behind its own."""
     kind, content, *shape = tree
     if depth > MAX_DEPTH + 1:
         raise FrameError("Nested too deeply.")
@@ -159,16 +158,8 @@ def _decode(tree: Tree, payload: memoryview, depth: int) -> tuple[Any, memoryvie
     if kind == "opaque":
         return Opaque(str(content)[:100]), payload
     if kind in ("array", "scalar") and PLAIN_DTYPE.fullmatch(content):
-        dtype, sizes = np.dtype(content), shape[0]
-        if any(type(size) is not int or size < 0 for size in sizes) or len(sizes) > MAX_DIMENSIONS:
-            raise FrameError("No shape.")
-        count = dtype.itemsize
-        for size in sizes:
-            count *= size
-        if count > len(payload):
-            raise FrameError("There are fewer bytes than values.")
-        array = np.frombuffer(payload[:count], dtype).reshape(sizes).copy()
-        return (array[()] if kind == "scalar" else array), payload[count:]
+        array, payload = _decode_array(content, shape[0], payload)
+        return (array[()] if kind == "scalar" else array), payload
     if kind == "dict":
         items = {}
         for name, one in content:
@@ -181,6 +172,20 @@ def _decode(tree: Tree, payload: memoryview, depth: int) -> tuple[Any, memoryvie
             values.append(value)
         return (tuple(values) if kind == "tuple" else values), payload
     raise FrameError(f"No kind of value: {kind!r:.40}")
+
+
+def _decode_array(dtype: str, sizes: Any, payload: memoryview) -> tuple[Any, memoryview]:
+    """Return an array of a shape, and the bytes behind its own."""
+    import numpy as np
+
+    if any(type(size) is not int or size < 0 for size in sizes) or len(sizes) > MAX_DIMENSIONS:
+        raise FrameError("No shape.")
+    count = np.dtype(dtype).itemsize
+    for size in sizes:
+        count *= size
+    if count > len(payload):
+        raise FrameError("There are fewer bytes than values.")
+    return np.frombuffer(payload[:count], dtype).reshape(sizes).copy(), payload[count:]
 
 
 def nbytes(value: Any) -> int:

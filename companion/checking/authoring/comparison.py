@@ -8,6 +8,8 @@ import numpy as np
 
 from companion.checking.authoring.codec import Opaque
 
+Array = np.ndarray[Any, Any]
+
 KINDS = {
     "b": "a bool",
     "i": "an integer",
@@ -51,37 +53,50 @@ def difference(
             structure of `expected`.
         what: How the sentence calls the result.
     """
-    if isinstance(expected, (list, tuple)):
-        several = received.ndim > 0 if isinstance(received, np.ndarray) else None
-        if not (several or isinstance(received, (list, tuple))):
-            return f"{what} is {name(received)}; expected {name(expected)}."
-        if len(expected) != len(received):
-            return f"{what} has {len(received)} parts; expected {len(expected)}."
-        parts: list[tuple[str, Any, Any, Any]] = [
-            (f"part {index + 1} of {lower(what)}", one, received[index], _part(allowed, index))
-            for index, one in enumerate(expected)
-        ]
-    elif isinstance(expected, dict):
+    if isinstance(expected, (np.ndarray, *NUMBER)):
+        return _numbers(expected, received, rtol, atol, allowed, what)
+    if not isinstance(expected, (list, tuple, dict)):
+        if type(expected) is not type(received) or expected != received:
+            return f"{what} is {show(received)}; expected {show(expected)}."
+        return None
+    if fault := _structure(expected, received, what):
+        return fault
+    for label, key in _parts(expected):
+        fault = difference(
+            expected[key],
+            received[key],
+            rtol=rtol,
+            atol=atol,
+            allowed=_part(allowed, key),
+            what=upper(f"{label} of {lower(what)}"),
+        )
+        if fault:
+            return fault
+    return None
+
+
+def _structure(expected: Any, received: Any, what: str) -> str | None:
+    """Return how the parts differ that a list, a tuple or a dict has, whatever they are."""
+    if isinstance(expected, dict):
         if not isinstance(received, dict):
             return f"{what} is {name(received)}; expected {name(expected)}."
         if expected.keys() != received.keys():
             keys = [key[:100] for key in sorted(received)[:SHOWN_PARTS]]
             return f"{what} has the keys {keys}; expected {sorted(expected)}."
-        parts = [
-            (f"[{key!r}] of {lower(what)}", one, received[key], _part(allowed, key))
-            for key, one in expected.items()
-        ]
-    elif isinstance(expected, (np.ndarray, *NUMBER)):
-        return _numbers(expected, received, rtol, atol, allowed, what)
-    elif type(expected) is not type(received) or expected != received:
-        return f"{what} is {show(received)}; expected {show(expected)}."
-    else:
         return None
-    for label, one, other, room in parts:
-        fault = difference(one, other, rtol=rtol, atol=atol, allowed=room, what=upper(label))
-        if fault:
-            return fault
+    several = received.ndim > 0 if isinstance(received, np.ndarray) else None
+    if not (several or isinstance(received, (list, tuple))):
+        return f"{what} is {name(received)}; expected {name(expected)}."
+    if len(expected) != len(received):
+        return f"{what} has {len(received)} parts; expected {len(expected)}."
     return None
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    """Return how each part of a value is called, and its key or index."""
+    if isinstance(value, dict):
+        return [(f"[{key!r}]", key) for key in value]
+    return [(f"part {index + 1}", index) for index in range(len(value))]
 
 
 def _part(allowed: Any, key: Any) -> Any:
@@ -124,17 +139,27 @@ def _numbers(
         allowed = _largest(allowed)
     close = _close(wanted, came, rtol, atol, allowed)
     if not close.all():
-        single = came.dtype in (np.float16, np.float32) and wanted.dtype == np.float64
-        rounding = 100 * float(np.finfo(came.dtype).eps) if single else 0.0
-        if single and _close(wanted, came, rounding, rounding * float(abs(wanted).max()), 0).all():
-            return f"{what} is right as far as {came.dtype} goes: compute in float64."
-        index = first(~close)
-        share = f"{np.count_nonzero(~close)} of {close.size} values differ" if close.ndim else ""
-        where = f"; the first{at(index)} is" if share else f"{what} is"
-        pair = show(came[index]), show(wanted[index])
-        if pair[0] == pair[1]:  # they differ beyond the digits that are shown
-            pair = str(came[index]), str(wanted[index])
-        return f"{_of(share, what)}{where} {pair[0]}, expected {pair[1]}."
+        return _values_text(wanted, came, close, what)
+    return _kind_text(wanted, came, what)
+
+
+def _values_text(wanted: Array, came: Array, close: Array, what: str) -> str:
+    """Return which numbers differ, `close` being true where they do not."""
+    single = came.dtype in (np.float16, np.float32) and wanted.dtype == np.float64
+    rounding = 100 * float(np.finfo(came.dtype).eps) if single else 0.0
+    if single and _close(wanted, came, rounding, rounding * float(abs(wanted).max()), 0).all():
+        return f"{what} is right as far as {came.dtype} goes: compute in float64."
+    index = first(~close)
+    share = f"{np.count_nonzero(~close)} of {close.size} values differ" if close.ndim else ""
+    where = f"; the first{at(index)} is" if share else f"{what} is"
+    pair = show(came[index]), show(wanted[index])
+    if pair[0] == pair[1]:  # they differ beyond the digits that are shown
+        pair = str(came[index]), str(wanted[index])
+    return f"{_of(share, what)}{where} {pair[0]}, expected {pair[1]}."
+
+
+def _kind_text(wanted: Array, came: Array, what: str) -> str | None:
+    """Return that right values are of another kind than they should be, or None if they are not."""
     right = f"The values are right, but {lower(what)} is "
     if wanted.dtype == np.float16 and came.dtype.kind == "f" and came.dtype != wanted.dtype:
         return f"{right}{came.dtype}; expected float16."
@@ -205,7 +230,7 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
     return (len(value), *inner)
 
 
-def as_array(value: Any) -> np.ndarray[Any, Any] | None:
+def as_array(value: Any) -> Array | None:
     """Return numbers, or nested lists of them, as an array; None for anything else."""
     if shape_of(value) is None:
         return None
@@ -217,12 +242,12 @@ def as_array(value: Any) -> np.ndarray[Any, Any] | None:
 
 
 def _close(
-    wanted: np.ndarray[Any, Any],
-    came: np.ndarray[Any, Any],
+    wanted: Array,
+    came: Array,
     rtol: float,
     atol: float,
     allowed: Any,
-) -> np.ndarray[Any, Any]:
+) -> Array:
     if wanted.dtype.kind not in "fc":
         # As Python's own numbers, which are compared exactly whatever their sizes.
         return np.asarray(wanted.astype(object) == came.astype(object), bool)
@@ -232,7 +257,7 @@ def _close(
         return np.asarray(abs(came - wanted) <= atol + rtol * abs(wanted) + allowed)
 
 
-def _kind(array: np.ndarray[Any, Any]) -> str:
+def _kind(array: Array) -> str:
     return KINDS[array.dtype.kind]
 
 
@@ -240,7 +265,7 @@ def _of(share: str, what: str) -> str:
     return share if not share or what == "The result" else f"{what}: {share}"
 
 
-def first(mask: np.ndarray[Any, Any]) -> tuple[int, ...]:
+def first(mask: Array) -> tuple[int, ...]:
     """Return the first index at which `mask` is true."""
     return tuple(int(index) for index in np.argwhere(mask)[0])
 
@@ -286,14 +311,7 @@ def dtype_name(dtype: "np.dtype[Any]") -> str:
 def show(value: Any, room: int = 600) -> str:
     """Return a value as text that fits into `room` characters, made of no more than is shown."""
     if isinstance(value, np.ndarray):
-        printed = math.prod(min(length, 5) for length in value.shape)
-        if value.size > 81 and printed > SHOWN_NUMBERS:
-            body = f"{', '.join(show(one) for one in value.flat[:8])}, …"
-        else:
-            body = np.array2string(
-                value, precision=4, suppress_small=True, threshold=81, edgeitems=2, separator=", "
-            )
-        text = f"{dtype_name(value.dtype)} array of shape {value.shape}\n{body}"
+        text = _show_array(value)
     elif isinstance(value, (float, np.floating)):
         text = f"{value:.7g}"
     elif isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
@@ -301,20 +319,34 @@ def show(value: Any, room: int = 600) -> str:
     elif isinstance(value, np.generic):
         text = str(value)
     elif isinstance(value, (list, tuple)):
-        shown = value[:SHOWN_PARTS] if room > 20 else ()
-        more = "…" if len(shown) < len(value) else ""
-        if all(isinstance(one, NUMBER) for one in shown):
-            text = ", ".join([*map(show, shown), *filter(None, [more])])
-            text = f"[{text}]" if isinstance(value, list) else f"({text}{',' * (len(value) == 1)})"
-        else:
-            lines = [f"({index}) {show(one, room // 2)}" for index, one in enumerate(shown, 1)]
-            text = "\n".join([*lines, *filter(None, [more])])
+        text = _show_sequence(value, room)
     elif isinstance(value, dict):
         items = list(value.items())[: SHOWN_PARTS if room > 20 else 0]
         text = "\n".join(f"{str(key)[:100]!r}: {show(one, room // 2)}" for key, one in items)
     else:
         text = repr(value[:room] if isinstance(value, str) else value)
     return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
+def _show_array(value: Array) -> str:
+    printed = math.prod(min(length, 5) for length in value.shape)
+    if value.size > 81 and printed > SHOWN_NUMBERS:
+        body = f"{', '.join(show(one) for one in value.flat[:8])}, …"
+    else:
+        body = np.array2string(
+            value, precision=4, suppress_small=True, threshold=81, edgeitems=2, separator=", "
+        )
+    return f"{dtype_name(value.dtype)} array of shape {value.shape}\n{body}"
+
+
+def _show_sequence(value: Any, room: int) -> str:
+    shown = value[:SHOWN_PARTS] if room > 20 else ()
+    more = ["…"] if len(shown) < len(value) else []
+    if not all(isinstance(one, NUMBER) for one in shown):
+        lines = [f"({index}) {show(one, room // 2)}" for index, one in enumerate(shown, 1)]
+        return "\n".join([*lines, *more])
+    text = ", ".join([*map(show, shown), *more])
+    return f"[{text}]" if isinstance(value, list) else f"({text}{',' * (len(value) == 1)})"
 
 
 def size(value: Any) -> int:
