@@ -53,6 +53,11 @@ MASKS: tuple[tuple[str, Change], ...] = (
     ("True everywhere in place of {}: did you leave it out?", np.ones_like),
     ("{} turned round: True for False.", np.logical_not),
 )
+LISTS: tuple[tuple[str, Change], ...] = (
+    ("{} in reverse order.", lambda value: value[::-1]),
+    ("{} without its last.", lambda value: value[:-1]),
+    ("{} without its first.", lambda value: value[1:]),
+)
 FLOATS: tuple[tuple[str, Change], ...] = (
     ("{} = 0: did you leave it out?", lambda number: 0.0),
     ("{} = 1: did you leave it out?", lambda number: 1.0),
@@ -180,18 +185,9 @@ def _with(given: Given, place: Place, value: Any) -> Given:
 def _fitting(values: Sequence[Any], careful: bool) -> Iterator[tuple[str, Change]]:
     """Yield the changes that make sense of values of this kind."""
     if all(isinstance(value, np.ndarray) and value.ndim for value in values):
-        kinds = {value.dtype.kind for value in values}
-        ranks = min(value.ndim for value in values)
-        if kinds == {"b"}:
-            yield from MASKS
-        if kinds <= {"i", "u", "f"}:
-            yield from ((words, change) for words, change, rank in ARRAYS if rank <= ranks)
-            if all(np.isin(value, (-1, 0, 1)).all() for value in values):
-                yield from CLASSES
+        yield from _of_arrays(values)
     elif all(isinstance(value, list) for value in values):
-        yield "{} in reverse order.", lambda value: value[::-1]
-        yield "{} without its last.", lambda value: value[:-1]
-        yield "{} without its first.", lambda value: value[1:]
+        yield from LISTS
         if all(type(one) is int for value in values for one in value):
             yield "ones in place of {}: did you leave it out?", lambda value: [1] * len(value)
     elif all(type(value) is bool for value in values):
@@ -199,16 +195,31 @@ def _fitting(values: Sequence[Any], careful: bool) -> Iterator[tuple[str, Change
     elif careful:
         return
     elif all(type(value) is int for value in values):
-        # A number that no case gives might be one that the reference cannot end with.
-        low, high = min(values), max(values)
-        for words, change in INTEGERS:
-            made = [change(value) for value in values]
-            # Constants are tried where some case gives them.
-            known = words.startswith(("a ", "twice")) or low <= made[0] <= high
-            if known and min(made) >= min(low, 0):
-                yield words, change
+        yield from _of_integers(values)
     elif all(isinstance(value, (float, np.floating)) for value in values):
         yield from FLOATS
+
+
+def _of_arrays(values: Sequence[Array]) -> Iterator[tuple[str, Change]]:
+    kinds = {value.dtype.kind for value in values}
+    ranks = min(value.ndim for value in values)
+    if kinds == {"b"}:
+        yield from MASKS
+    if kinds <= {"i", "u", "f"}:
+        yield from ((words, change) for words, change, rank in ARRAYS if rank <= ranks)
+        if all(np.isin(value, (-1, 0, 1)).all() for value in values):
+            yield from CLASSES
+
+
+def _of_integers(values: Sequence[int]) -> Iterator[tuple[str, Change]]:
+    # A number that no case gives might be one that the reference cannot end with.
+    low, high = min(values), max(values)
+    for words, change in INTEGERS:
+        made = [change(value) for value in values]
+        # Constants are tried where some case gives them.
+        known = words.startswith(("a ", "twice")) or low <= made[0] <= high
+        if known and min(made) >= min(low, 0):
+            yield words, change
 
 
 def _alike(one: Any, other: Any) -> bool:

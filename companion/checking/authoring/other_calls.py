@@ -1,0 +1,141 @@
+"""What may be taken for a call: another function, another reduction, another axis."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+AXES: tuple[Any, ...] = (None, 0, 1, 2, -1, (0, 1), (1, 2), (2, 3), (0, 1, 2), (1, 2, 3))
+# A function, and the expressions that may stand in the place of its call; {} is the argument.
+CALLS: dict[str, tuple[tuple[str, str], ...]] = {
+    "tanh": (
+        ("the sigmoid in place of tanh", "1 / (1 + np.exp(-({})))"),
+        ("a ReLU in place of tanh", "np.maximum({}, 0)"),
+        ("tanh left out", "({})"),
+    ),
+    "softmax": (
+        ("the sigmoid in place of the softmax", "1 / (1 + np.exp(-({0})))"),
+        ("the softmax over axis 0", "np.exp({0}) / np.exp({0}).sum(axis=0)"),
+        ("the softmax left out", "({0})"),
+    ),
+    "sigmoid": (
+        ("tanh in place of the sigmoid", "np.tanh({})"),
+        ("the sigmoid left out", "({})"),
+    ),
+    "sqrt": (("the root left out", "({})"),),
+    "exp": (("exp left out", "({})"),),
+    "log": (
+        ("the logarithm to the base 2", "np.log2({})"),
+        ("the logarithm to the base 10", "np.log10({})"),
+        ("the logarithm left out", "({})"),
+    ),
+    "abs": (
+        ("the absolute value left out", "({})"),
+        ("a square for the absolute value", "({})**2"),
+    ),
+    "sign": (("the sign left out", "1.0"),),
+    "ceil": (("rounding down in place of up", "np.floor({})"),),
+    "floor": (("rounding up in place of down", "np.ceil({})"),),
+}
+# A reduction, and those that may be taken for it.
+REDUCTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "mean": (
+        ("a sum in place of a mean", "sum"),
+        ("the maximum in place of the mean", "max"),
+        ("the median in place of the mean", "median"),
+    ),
+    "sum": (
+        ("a mean in place of a sum", "mean"),
+        ("the maximum in place of the sum", "max"),
+        ("a product in place of a sum", "prod"),
+    ),
+    "max": (
+        ("the smallest in place of the largest", "min"),
+        ("a mean in place of the maximum", "mean"),
+        ("a sum in place of the maximum", "sum"),
+    ),
+    "min": (("the largest in place of the smallest", "max"),),
+    "var": (("the standard deviation in place of the variance", "std"),),
+    "std": (("the variance in place of the standard deviation", "var"),),
+    "argmax": (("the smallest in place of the largest", "argmin"),),
+    "argmin": (("the largest in place of the smallest", "argmax"),),
+    "zeros": (("ones in place of zeros", "ones"),),
+    "ones": (("zeros in place of ones", "zeros"),),
+    "zeros_like": (("ones in place of zeros", "ones_like"),),
+    "ones_like": (("zeros in place of ones", "zeros_like"),),
+    "maximum": (("the smaller in place of the larger", "minimum"),),
+    "minimum": (("the larger in place of the smaller", "maximum"),),
+}
+
+
+def of_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """Yield what may stand in the place of a call, and how to say so."""
+    called = node.func
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    if node.args and (first := ast.unparse(node.args[0])):
+        for words, text in CALLS.get(name, ()):
+            yield words, ast.parse(text.format(first), mode="eval").body
+    if isinstance(called, ast.Attribute):
+        yield from _of_reduction(node, called)
+    yield from _of_two(node, name)
+    yield from _of_conversion(node, name)
+    for keyword in node.keywords:
+        if keyword.arg == "axis":
+            yield from _of_axis(node, keyword)
+
+
+def _of_reduction(node: ast.Call, called: ast.Attribute) -> Iterator[tuple[str, ast.expr]]:
+    """Yield what may be taken for a sum, a mean, the largest, or another of NumPy's own."""
+    name, of_numpy = called.attr, isinstance(called.value, ast.Name) and called.value.id == "np"
+    for words, other in REDUCTIONS.get(name, ()):
+        if other == "median" and not of_numpy:  # arrays have no such method
+            function = ast.parse("np.median", mode="eval").body
+            yield words, ast.Call(function, [called.value, *node.args], node.keywords)
+        else:
+            function = ast.Attribute(called.value, other, ast.Load())
+            yield words, ast.Call(function, node.args, node.keywords)
+    if name in ("mean", "sum", "max", "cumsum") and (node.args or not of_numpy):
+        yield f"the {name} left out", node.args[0] if of_numpy else called.value
+    if name in ("var", "std"):
+        keywords = [*node.keywords, ast.keyword("ddof", ast.Constant(1))]
+        yield "n − 1 in place of n", ast.Call(called, node.args, keywords)
+
+
+def _of_two(node: ast.Call, name: str) -> Iterator[tuple[str, ast.expr]]:
+    """Yield one of the two values of which a call takes the larger or the smaller."""
+    if len(node.args) != 2:
+        return
+    if name in ("maximum", "minimum"):
+        for kept, dropped in (node.args, node.args[::-1]):
+            if isinstance(dropped, ast.Constant):
+                yield f"the bound {dropped.value!r} left out", kept
+    if name in ("max", "min") and isinstance(node.func, ast.Name):
+        larger = "larger" if name == "max" else "smaller"
+        for place, kept in zip(("first", "second"), node.args, strict=True):
+            yield f"the {place} in place of the {larger} of the two", kept
+
+
+def _of_conversion(node: ast.Call, name: str) -> Iterator[tuple[str, ast.expr]]:
+    """Yield what is left where a number is not made one, or not rounded."""
+    if len(node.args) != 1:
+        return
+    inner = node.args[0]
+    if name == "float" and isinstance(inner, ast.Call):
+        for words, whole in of_call(inner):
+            if words in ("the mean left out", "the sum left out"):
+                yield f"{words}: one number is asked for", whole
+    if name == "int":
+        yield "rounding left out", inner
+
+
+def _of_axis(node: ast.Call, keyword: ast.keyword) -> Iterator[tuple[str, ast.expr]]:
+    try:
+        given = ast.literal_eval(keyword.value)
+    except ValueError:
+        return
+    rest = [one for one in node.keywords if one is not keyword]
+    for axis in AXES:
+        if axis != given:
+            value = ast.parse(repr(axis), mode="eval").body
+            words = "all axes" if axis is None else f"axis {axis}"
+            changed = ast.Call(node.func, node.args, [*rest, ast.keyword("axis", value)])
+            yield f"{words} in place of axis {given}", changed
