@@ -28,7 +28,8 @@ from companion.checking.authoring.codec import Opaque, copied
 from companion.checking.authoring.exercise import known_key
 from companion.checking.classroom import autograder, grading, hand_ins, journal, reports
 from companion.checking.classroom.discovery import all_exercises
-from companion.checking.judging import isolation, judge
+from companion.checking.judging import isolation, judge, scratch
+from companion.checking.judging.clock import clock
 from companion.checking.verdict import Report, Status
 from companion.errors import UserError
 
@@ -41,7 +42,7 @@ def no_deep_folder_left():
     """Remove what pytest cannot."""
     yield
     while DEEP:
-        assert isolation.remove(DEEP.pop(), 120)
+        assert scratch.remove(DEEP.pop(), 120)
 
 
 def deep(folder, depth=1_100):
@@ -414,7 +415,7 @@ def test_an_answer_does_not_outlive_a_judge_that_is_killed_and_its_folder_is_swe
     assert marked(mark) == []
     assert list(tmp_path.glob("companion-*"))
     subprocess.run(
-        [sys.executable, "-c", "from companion.checking.judging import isolation as i; i.sweep()"],
+        [sys.executable, "-c", "from companion.checking.judging import scratch; scratch.sweep()"],
         env=environment,
         check=True,
     )
@@ -428,7 +429,7 @@ def test_a_folder_in_use_is_not_swept_nor_one_of_somebody_elses_name(tmp_path, m
     (tmp_path / "companion-link").symlink_to(tmp_path / "other")
     with isolation.Worker(BOXES["seccomp"]()) as worker:
         worker.ready()
-        isolation.sweep()
+        scratch.sweep()
         assert len(list(tmp_path.glob("companion-*"))) == 2
     assert (tmp_path / "other").exists()
 
@@ -438,7 +439,7 @@ def test_a_machine_that_lets_no_thread_start_costs_no_verdict(monkeypatch):
     def none_left(*_):
         raise RuntimeError("can't start new thread")
 
-    isolation.clock()
+    clock()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", none_left)
         with judge.Judge(spare=False) as here:

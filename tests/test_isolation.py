@@ -25,7 +25,7 @@ from hostile_answers import (
 )
 
 import chapters
-from companion.checking.judging import isolation
+from companion.checking.judging import file_system, isolation
 from companion.checking.judging.isolation import LostError, Sandbox, Worker
 from companion.checking.judging.judge import Judge
 from companion.checking.verdict import Status
@@ -297,8 +297,8 @@ def test_an_installed_book_is_hidden_among_the_libraries(monkeypatch, tmp_path, 
     secret = folder / "chapters" / "convolution" / "exercises.py"
     secret.write_text("answer = 42\n")
     (folder / "library.py").write_text("factor = 2\n")
-    libraries = [*isolation._packages(), str(folder)]
-    monkeypatch.setattr(isolation, "_packages", lambda: libraries)
+    libraries = [*file_system.package_folders(), str(folder)]
+    monkeypatch.setattr(file_system, "package_folders", lambda: libraries)
     honest = b"import library\ndef double(x):\n    return library.factor * x\n"
     with Judge(box, spare=False) as judge:
         assert judge.check(honest, [double]).verdicts[0].status is Status.PASS
@@ -323,8 +323,8 @@ def test_a_teachers_own_chapters_are_hidden_wherever_they_lie(monkeypatch, tmp_p
         (folder / "smoothing" / "exercises.py").write_text("answer = 42\n")
     (library / "shown.txt").write_text("2")
     monkeypatch.setattr(chapters, "__path__", [*chapters.__path__, str(link), str(elsewhere)])
-    system = [*isolation._system(), str(tmp_path / "lib")]
-    monkeypatch.setattr(isolation, "_system", lambda: system)
+    system = [*file_system.system_paths(), str(tmp_path / "lib")]
+    monkeypatch.setattr(file_system, "system_paths", lambda: system)
     honest = f"""
 factor = int(open({str(library / "shown.txt")!r}).read())
 def double(x):
@@ -354,8 +354,8 @@ def test_libraries_of_the_bare_python_are_hidden_and_its_own_modules_are_not(
     secret.parent.mkdir(parents=True)
     secret.write_text("answer = 42\n")
     (modules / "own.py").write_text("factor = 2\n")
-    system = [*isolation._system(), str(tmp_path / "lib")]
-    monkeypatch.setattr(isolation, "_system", lambda: system)
+    system = [*file_system.system_paths(), str(tmp_path / "lib")]
+    monkeypatch.setattr(file_system, "system_paths", lambda: system)
     honest = f"""
 import sys
 sys.path.insert(0, {str(modules)!r})

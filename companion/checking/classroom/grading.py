@@ -14,7 +14,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import (
     Executor,
     Future,
@@ -35,7 +35,7 @@ from companion.checking.classroom.hand_ins import Submission
 from companion.checking.classroom.one_file import judge_of_thread
 from companion.checking.classroom.progress import state_file
 from companion.checking.classroom.reports import cleaned, printable
-from companion.checking.judging import isolation, lockdown
+from companion.checking.judging import lockdown, scratch
 from companion.checking.verdict import Report, Status, Verdict
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def grade(
         exercises = str(Path(exercises).resolve())
     # A wrong name is better found before anything is started.
     keras = any(one.builds_model for one in exercises_named(exercises))
-    isolation.sweep()
+    scratch.sweep()
     digest, seal = _digest(exercises), _seal()
     known = {
         str(entry.get("key")): entry.get("report") for entry in journal.read(journal_file, seal)
@@ -117,15 +117,8 @@ def grade(
 
     pool = executor or Graders(min(workers or os.cpu_count() or 1, len(keys)), keras)
     try:
-        indices = {
-            pool.submit(grade_one, handed_in[index], exercises, seed): index for index in keys
-        }
-        for future in as_completed(indices):
-            index = indices[future]
-            try:
-                report = future.result()
-            except Exception as error:
-                report = _lost(handed_in[index], exercises, seed, error)
+        left = {index: handed_in[index] for index in keys}
+        for index, report in _graded(pool, left, exercises, seed):
             reports[index] = report
             try:
                 journal.append(journal_file, [{"key": keys[index], "report": asdict(report)}], seal)
@@ -136,6 +129,23 @@ def grade(
         if executor is None:
             pool.shutdown(cancel_futures=True)
     return [reports[index] for index in range(len(handed_in))]
+
+
+def _graded(
+    pool: Executor, handed_in: Mapping[int, Submission], exercises: str, seed: int
+) -> Iterator[tuple[int, Report]]:
+    """Yield the report on each submission with its index, in the order in which they are known."""
+    indices = {
+        pool.submit(grade_one, submission, exercises, seed): index
+        for index, submission in handed_in.items()
+    }
+    for future in as_completed(indices):
+        index = indices[future]
+        try:
+            report = future.result()
+        except Exception as error:
+            report = _lost(handed_in[index], exercises, seed, error)
+        yield index, report
 
 
 class Graders(Executor):

@@ -14,55 +14,29 @@ the judge from its clock.
 """
 
 import contextlib
-import errno
 import functools
-import glob
 import importlib.util
-import itertools
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
-import chapters
 from companion.checking.authoring.codec import FrameError, Header, receive, send
+from companion.checking.judging import file_system, scratch, users
+from companion.checking.judging.clock import clock
 from companion.checking.judging.lockdown import THREADS
 from companion.checking.judging.runner import LostError
 
-if sys.platform != "win32":
-    import fcntl
-
-NOBODY = 65534
-# Users above this one have no files; every worker that root starts is another one of them.
-STRANGERS = 1 << 30
-SCRATCH_PREFIX = "companion-"
 START_PAUSES = (0.2, 1.0, 3.0)
-SCRATCH_BYTES = 64 << 20
-SCRATCH_FILES = 10_000
-LOOK = 0.1  # seconds from one look at a scratch folder on disk to the next
 MEMORY = 1 << 30
 KERAS_MEMORY = 4 << 30
 START_LIMIT = 120.0
-HERE = Path(__file__).resolve().parent
-# The program first, then the modules that it speaks through: nothing of these holds an answer.
-PROGRAM = (
-    HERE / "worker.py",
-    HERE / "lockdown.py",
-    HERE.with_name("authoring") / "codec.py",
-    HERE.with_name("authoring") / "description.py",
-    HERE.with_name("authoring") / "rebuilding.py",
-)
-SECRET = ("companion", "chapters")
-LIBRARIES = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +59,7 @@ def best() -> Sandbox:
     """Return the strongest sandbox that works on this machine."""
     bubblewrap = shutil.which("bwrap") if sys.platform == "linux" else None
     if bubblewrap:
-        trial = [*_bubblewrap(bubblewrap, ()), _python(), "-s", "-S", "-c", ""]
+        trial = [*_bubblewrap(bubblewrap, ()), file_system.interpreter(), "-s", "-S", "-c", ""]
         done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         if done.returncode != 0:
             bubblewrap = None
@@ -140,41 +114,44 @@ class Worker:
 
     def _start(self) -> None:
         clock()  # its thread runs before any answer does
-        command = [_python(), "-s", "-S", "-B", "-P"]
-        user = _stranger() if _is_root() else None
-        packages = _packages()
-        readable: list[str] = []
-        scratch = "/scratch"
+        packages = file_system.package_folders()
+        user = users.stranger() if users.is_root() else None
+        folder, readable = "/scratch", []
         if self.sandbox.bubblewrap:
             shell = _bubblewrap(self.sandbox.bubblewrap, packages)
-            command = [*shell, *command, "/worker/worker.py", "/worker"]
+            command = [*shell, *_python_command(), "/worker/worker.py", "/worker"]
         else:
-            self._scratch, self._held = _scratch_folder()
-            scratch = self._scratch
-            program = [str(file) for file in PROGRAM]
-            readable = [
-                *(
-                    part
-                    for shown, hidden in _shown(packages)
-                    for part in _open_parts(shown, hidden)
-                ),
-                *program,
-                "/dev/urandom",
-            ]
-            command += [program[0], *dict.fromkeys(map(os.path.dirname, program))]
+            self._scratch, self._held = scratch.make()
+            folder, readable = self._scratch, _readable(packages)
+            program = [str(file) for file in file_system.PROGRAM]
+            folders = dict.fromkeys(map(os.path.dirname, program))
+            command = [*_python_command(), program[0], *folders]
             if user is not None:
-                if all(_is_open_to_all(path) for path in (*_system(), *packages, *program)):
-                    os.chown(scratch, user, user)
-                else:
-                    user = None
-        setup: Header = {
+                user = _given(folder, user, (*file_system.system_paths(), *packages, *program))
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self._scratch or "/",
+            env=_environment(folder),
+            start_new_session=True,
+        )
+        with contextlib.suppress(OSError):  # it died at once: `ready` says of what
+            send(self._pipe("stdin"), self._setup(packages, readable, folder, user))
+
+    def _setup(
+        self, packages: list[str], readable: list[str], folder: str, user: int | None
+    ) -> Header:
+        """Return what the worker is told first: what to load, and how to lock itself in."""
+        return {
             "packages": packages,
             "keras": self.keras,
             "memory": KERAS_MEMORY if self.keras else MEMORY,
             "lock": {
-                "listed": [*_system(), *packages],
+                "listed": [*file_system.system_paths(), *packages],
                 "readable": readable,
-                "writable": [scratch, os.devnull],
+                "writable": [folder, os.devnull],
                 "user": user,
                 "landlock": self.sandbox.landlock and not self.sandbox.bubblewrap,
                 "seccomp": self.sandbox.seccomp,
@@ -182,17 +159,6 @@ class Worker:
                 "parent": None if self.sandbox.bubblewrap else os.getpid(),
             },
         }
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self._scratch or "/",
-            env=_environment(scratch),
-            start_new_session=True,
-        )
-        with contextlib.suppress(OSError):  # it died at once: `ready` says of what
-            send(self._pipe("stdin"), setup)
 
     def __enter__(self) -> Self:
         return self
@@ -261,7 +227,7 @@ class Worker:
         if self._late:
             return LostError("timeout", f"No answer within {limit:.3g} seconds.")
         if self._full:
-            most = f"{SCRATCH_BYTES >> 20} MB or {SCRATCH_FILES:,} files"
+            most = f"{scratch.MAX_BYTES >> 20} MB or {scratch.MAX_FILES:,} files"
             return LostError("crash", f"It wrote more than {most} to the disk.")
         if killed == getattr(signal, "SIGXCPU", -1):
             return LostError("timeout", "The processor time was used up.")
@@ -291,7 +257,7 @@ class Worker:
 
     def _look(self) -> None:
         """End a worker that has filled its scratch folder: a limit holds for each file alone."""
-        if self._scratch and is_over_full(self._scratch, self._process.pid):
+        if self._scratch and scratch.is_over_full(self._scratch, self._process.pid):
             self._full = True
             self._kill()
 
@@ -317,9 +283,9 @@ class Worker:
         self._clear()
 
     def _clear(self) -> None:
-        """Remove the scratch folder, or leave it to `sweep` where that takes too long."""
+        """Remove the scratch folder, or leave it to `scratch.sweep` where that takes too long."""
         if self._scratch:
-            remove(self._scratch, 20)
+            scratch.remove(self._scratch, 20)
             self._scratch = None
         if self._held is not None:
             os.close(self._held)
@@ -331,284 +297,32 @@ class Worker:
         return cast(BinaryIO, pipe)
 
 
-class Clock(threading.Thread):
-    """One thread that calls off whatever takes too long."""
-
-    def __init__(self) -> None:
-        super().__init__(name="clock", daemon=True)
-        self._changed = threading.Condition()
-        self._ends: dict[object, tuple[float, Callable[[], None]]] = {}
-        self._looks: dict[object, Callable[[], None]] = {}
-        self.start()
-
-    @contextlib.contextmanager
-    def until(
-        self, limit: float, expire: Callable[[], None], look: Callable[[], None] | None = None
-    ) -> Iterator[None]:
-        """Call `expire` unless the context is left within `limit` seconds, and `look` meanwhile."""
-        here = object()
-        with self._changed:
-            if look:
-                self._looks[here] = look
-            self._ends[here] = time.monotonic() + max(limit, 0.0), expire
-            self._changed.notify()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._ends.pop(here, None)
-                self._looks.pop(here, None)
-
-    def run(self) -> None:
-        """Wait for the nearest end, for ever."""
-        with self._changed:
-            while True:
-                now = time.monotonic()
-                for here, (end, expire) in list(self._ends.items()):
-                    if end <= now:
-                        del self._ends[here]
-                        expire()
-                for look in self._looks.values():
-                    look()
-                ends = [end for end, _ in self._ends.values()]
-                ends += [now + LOOK] if self._looks else []
-                self._changed.wait(max(min(ends) - time.monotonic(), 0) if ends else None)
+def _python_command() -> list[str]:
+    return [file_system.interpreter(), "-s", "-S", "-B", "-P"]
 
 
-@functools.cache
-def clock() -> Clock:
-    """Return this process's clock."""
-    return Clock()
-
-
-def _scratch_folder() -> tuple[str, int | None]:
-    """Make a scratch folder; return it with the file that holds it against `sweep`."""
-    while True:
-        path = tempfile.mkdtemp(prefix=SCRATCH_PREFIX)
-        if sys.platform == "win32":
-            return path, None
-        with contextlib.suppress(OSError):  # swept before it was held
-            held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            if _hold(held) and os.path.exists(path):
-                return path, held
-            os.close(held)
-
-
-def _hold(file: int) -> bool:
-    """Lock an open folder for as long as this process lives, unless another one has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def sweep(limit: float = 30.0) -> None:
-    """Remove the scratch folders of processes that were killed: nobody holds these any more.
-
-    Args:
-        limit: Seconds after which the rest is left to the next one who sweeps.
-    """
-    if sys.platform == "win32":
-        return
-    end = time.monotonic() + limit
-    for path in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{SCRATCH_PREFIX}*")):
-        with contextlib.suppress(OSError):
-            held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                if (_is_root() or os.fstat(held).st_uid == os.geteuid()) and _hold(held):
-                    remove(path, end - time.monotonic())
-            finally:
-                os.close(held)
-
-
-def remove(folder: str, limit: float) -> bool:
-    """Remove a folder, however deep and closed what is in it, and say whether it is gone.
-
-    It goes down and up again one step at a time: no path grows longer, and no call calls itself.
-    Links are removed, never followed.
-
-    Args:
-        folder: The folder.
-        limit: Seconds after which the rest is left.
-    """
-    if sys.platform == "win32":
-        shutil.rmtree(folder, ignore_errors=True)
-        return not os.path.exists(folder)
-    end = time.monotonic() + limit
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    with contextlib.suppress(OSError):
-        here = os.open(folder, flags)
-        try:
-            above: list[str] = []
-            left = [_emptied(here)]
-            while time.monotonic() < end and (above or left[-1]):
-                if left[-1]:
-                    above.append(left[-1].pop())
-                    os.chmod(above[-1], 0o700, dir_fd=here)
-                    below = os.open(above[-1], flags, dir_fd=here)
-                    os.close(here)
-                    here = below
-                    left.append(_emptied(here))
-                else:
-                    left.pop()
-                    up = os.open("..", flags, dir_fd=here)
-                    os.close(here)
-                    here = up
-                    os.rmdir(above.pop(), dir_fd=here)
-        finally:
-            os.close(here)
-        os.rmdir(folder)
-    return not os.path.lexists(folder)
-
-
-def _emptied(folder: int) -> list[str]:
-    """Remove the files in an open folder and return the names of the folders in it."""
-    with os.scandir(folder) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for name, is_folder in found:
-        if not is_folder:
-            os.unlink(name, dir_fd=folder)
-    return [name for name, is_folder in found if is_folder]
-
-
-def is_over_full(folder: str, process: int) -> bool:
-    """Say whether more lies in a scratch folder than an answer may leave there.
-
-    What was unlinked and is still open takes room, too; on Linux it is seen.
-    """
-    room, files = SCRATCH_BYTES, SCRATCH_FILES
-    with contextlib.suppress(OSError):
-        for one in os.scandir(f"/proc/{process}/fd"):
-            with contextlib.suppress(OSError):
-                about = one.stat()
-                if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
-                    room -= about.st_blocks * 512
-    waiting = [folder]
-    while waiting and room >= 0 and files >= 0:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    files -= 1
-                    if files < 0:
-                        break
-                    with contextlib.suppress(FileNotFoundError):  # it comes and goes
-                        room -= getattr(entry.stat(follow_symlinks=False), "st_blocks", 0) * 512
-                        if entry.is_dir(follow_symlinks=False):
-                            waiting.append(entry.path)
-        except OSError as error:
-            # Folders too deep for a path: nobody looks behind them.
-            if error.errno == errno.ENAMETOOLONG:
-                return True
-    return room < 0 or files < 0
-
-
-def _stranger() -> int:
-    """Return a user whom no other worker runs as, so that their limits and signals stay apart."""
-    return STRANGERS + next(_numbers) % STRANGERS if _has_strangers() else NOBODY
-
-
-_numbers = itertools.count(os.getpid() << 10)
-
-
-@functools.cache
-def _has_strangers() -> bool:
-    """Say whether this system knows users of any number: containers of ordinary users do not."""
-    try:
-        lines = Path("/proc/self/uid_map").read_text().splitlines()
-    except OSError:
-        return False
-    spans = [tuple(map(int, line.split())) for line in lines]
-    return any(first <= STRANGERS and first + count >= 2 * STRANGERS for first, _, count in spans)
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-def _python() -> str:
-    """Return the interpreter itself: a virtual environment's is a link that needs its folder."""
-    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-
-
-def _packages() -> list[str]:
-    """Return the folders that libraries are imported from, without the book's own."""
-    folders = [path for path in sys.path if Path(path).name in LIBRARIES]
-    for name in ("numpy", "keras", "tensorflow"):
-        spec = importlib.util.find_spec(name)
-        if spec and spec.origin:
-            folders.append(str(Path(spec.origin).parents[1]))
-    return list(dict.fromkeys(path for path in folders if os.path.isdir(path)))
-
-
-def _system() -> list[str]:
-    """Return what the interpreter needs of the machine to start."""
-    libraries = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/nix/store")
-    own = (_python(), os.path.join(sys.base_prefix, "lib"))
-    return [path for path in dict.fromkeys((*libraries, *own)) if os.path.exists(path)]
-
-
-@functools.cache
-def _libraries(system: tuple[str, ...]) -> list[str]:
-    """Return the folders within `system` where libraries, and so the book, may be installed."""
-    return [
-        path
-        for folder in system
-        for name in LIBRARIES
-        for path in glob.glob(os.path.join(glob.escape(folder), "*", name))
+def _readable(packages: Sequence[str]) -> list[str]:
+    """Return what a worker may read where Landlock, not bubblewrap, closes the file system."""
+    parts = [
+        part
+        for shown, hidden in file_system.shown(packages)
+        for part in file_system.open_parts(shown, hidden)
     ]
+    return [*parts, *map(str, file_system.PROGRAM), "/dev/urandom"]
 
 
-@functools.cache
-def _secrets(shown: tuple[str, ...], books: tuple[str, ...]) -> list[str]:
-    """Return where answers lie in the folders `shown`: the book, and a teacher's own chapters.
-
-    Args:
-        shown: Folders that the worker sees.
-        books: The folders that hold chapters.
-    """
-    book = [os.path.join(folder, name) for folder in shown for name in SECRET]
-    cards = [card for folder in books for card in Path(folder).glob("*/__init__.py")]
-    own = [
-        os.path.join(folder, card.resolve().parent.relative_to(real))
-        for folder in shown
-        for card in cards
-        if card.resolve().parent.is_relative_to(real := os.path.realpath(folder))
-    ]
-    return [path for path in (*book, *own) if os.path.isdir(path)]
-
-
-def _shown(packages: Sequence[str]) -> Iterator[tuple[Sequence[str], list[str]]]:
-    """Yield folders that the worker sees, with what is hidden of them; later ones lie on top."""
-    system, books = tuple(_system()), tuple(chapters.__path__)
-    yield system, [*_libraries(system), *_secrets(system, books)]
-    yield packages, _secrets(tuple(packages), books)
-
-
-def _open_parts(paths: Iterable[str], hidden: Collection[str]) -> list[str]:
-    """Return the files and folders that make up `paths`, but for those in `hidden`."""
-    parts = []
-    for path in paths:
-        if any(Path(one).is_relative_to(path) for one in hidden):
-            inner = (os.path.join(path, name) for name in os.listdir(path))
-            parts += _open_parts((one for one in inner if one not in hidden), hidden)
-        else:
-            parts.append(path)
-    return parts
-
-
-def _is_open_to_all(path: str) -> bool:
-    """Return whether any user can read `path`."""
-    real = Path(os.path.realpath(path))
-    return bool(real.stat().st_mode & stat.S_IROTH) and all(
-        parent.stat().st_mode & stat.S_IXOTH for parent in real.parents
-    )
+def _given(folder: str, user: int, needed: Sequence[str]) -> int | None:
+    """Give a scratch folder to a user who can read what is needed; return that user, or None."""
+    if not all(map(file_system.is_open_to_all, needed)):
+        return None
+    os.chown(folder, user, user)
+    return user
 
 
 def _namespaces() -> list[str]:
-    spaces = ["pid", "net", "ipc", "uts", "cgroup-try"] + ([] if _is_root() else ["user"])
+    spaces = ["pid", "net", "ipc", "uts", "cgroup-try"] + ([] if users.is_root() else ["user"])
     options = [f"--unshare-{space}" for space in spaces]
-    if _is_root():
+    if users.is_root():
         # Root needs no user namespace; it keeps only what the worker needs to become nobody.
         options += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     return [*options, "--die-with-parent"]
@@ -616,36 +330,37 @@ def _namespaces() -> list[str]:
 
 def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
     """Return the command that shuts the one after it in, with `packages` and nothing of ours."""
-    bound = [*_system(), *packages]
+    bound = [*file_system.system_paths(), *packages]
     options = [command, *_namespaces()]
     # Folders on the way are made by bubblewrap, for its own user alone unless told otherwise.
     on_the_way = {str(parent) for path in bound for parent in Path(path).parents}
     for folder in sorted(on_the_way - {"/"} - set(bound), key=len):
         options += ["--perms", "0755", "--dir", folder]
-    for shown, hidden in _shown(packages):
+    for shown, hidden in file_system.shown(packages):
         for path in shown:
             options += ["--ro-bind", path, path]
         for path in hidden:
             options += ["--tmpfs", path]
     options += ["--perms", "0755", "--dir", "/worker"]
-    for file in PROGRAM:
+    for file in file_system.PROGRAM:
         options += ["--ro-bind", str(file), f"/worker/{file.name}"]
     options += ["--perms", "0755", "--dir", "/worker/__pycache__"]
-    for file in PROGRAM[1:]:  # what is compiled of a module already, the worker need not compile
+    # What is compiled of a module already, the worker need not compile.
+    for file in file_system.PROGRAM[1:]:
         compiled = importlib.util.cache_from_source(file)
         options += ["--ro-bind-try", compiled, f"/worker/__pycache__/{Path(compiled).name}"]
     options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-    options += ["--perms", "0777", "--size", str(SCRATCH_BYTES), "--tmpfs", "/scratch"]
+    options += ["--perms", "0777", "--size", str(scratch.MAX_BYTES), "--tmpfs", "/scratch"]
     return [*options, "--remount-ro", "/", "--chdir", "/scratch", "--"]
 
 
-def _environment(scratch: str) -> dict[str, str]:
+def _environment(folder: str) -> dict[str, str]:
     threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     kept = ("SYSTEMROOT", "KERAS_BACKEND")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
         **dict.fromkeys(threads, "1"),
-        **dict.fromkeys(("HOME", "TMPDIR", "TEMP", "KERAS_HOME"), scratch),
+        **dict.fromkeys(("HOME", "TMPDIR", "TEMP", "KERAS_HOME"), folder),
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "CUDA_VISIBLE_DEVICES": "-1",

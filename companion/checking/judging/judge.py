@@ -221,7 +221,10 @@ class _Session:
             return exercise.verdict(Status.NOT_ATTEMPTED, missing)
         if failure := self._own_failure(exercise, seed):
             return failure
-        key = known_key(exercise, seed)
+        return self._verdict_of_run(exercise, known_key(exercise, seed))
+
+    def _verdict_of_run(self, exercise: Exercise, key: AnswerKey) -> Verdict:
+        """Run the answer on every case, and return the verdict on what comes out."""
         started = time.perf_counter()
         try:
             outcomes = self._outcomes(exercise, key)

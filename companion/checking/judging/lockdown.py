@@ -123,8 +123,8 @@ def lock(
     """
     reached = []
     running = _threads_of(os.getuid() if user is None else user)
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
+    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+    if libc:
         libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
         if landlock and _close_files(libc, listed, readable, writable):
             reached.append("Landlock closes all other files")
@@ -133,16 +133,11 @@ def lock(
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
         reached.append("runs as an unprivileged user")
-    if sys.platform == "linux":
-        # Whoever becomes another user loses the signal, so it is asked for afterwards.
-        libc.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-        if parent is not None and os.getppid() != parent:
-            os._exit(1)  # it ended meanwhile
-    if sys.platform == "linux" and platform.machine() in MACHINES:
-        # Version 3 of the capability sets, of this process, all empty (uapi/linux/capability.h).
-        capset = DROP_CAPABILITIES[MACHINES.index(platform.machine())]
-        libc.syscall(capset, struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", *[0] * 6))
-    if sys.platform == "linux" and seccomp and _filter_calls(libc):
+    if libc:
+        # Whoever becomes another user loses the parent's signal, so it is asked for afterwards.
+        _end_with(libc, parent)
+        _drop_capabilities(libc)
+    if libc and seccomp and _filter_calls(libc):
         reached.append("seccomp refuses new processes and the network")
         if running is not None and _limit("RLIMIT_NPROC", running + threads):
             reached.append("threads are limited")
@@ -154,6 +149,20 @@ def lock(
     if _limit("RLIMIT_NOFILE", 256):
         reached.append("processor time and files are limited")
     return reached
+
+
+def _end_with(libc: ctypes.CDLL, parent: int | None) -> None:
+    """Let this process end with its parent, and now if that has ended."""
+    libc.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    """Empty version 3 of this process's capability sets (uapi/linux/capability.h)."""
+    if platform.machine() in MACHINES:
+        capset = DROP_CAPABILITIES[MACHINES.index(platform.machine())]
+        libc.syscall(capset, struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", *[0] * 6))
 
 
 def _threads_of(user: int) -> int | None:
