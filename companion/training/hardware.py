@@ -266,6 +266,13 @@ def plan_for(machine: Machine, precision: str = "auto", devices: str = "auto") -
     )  # fmt: skip
 
 
+def devices_text(plan: dict[str, Any]) -> str:
+    """Say on what a plan trains."""
+    joined = f" of {plan['processes']} processes" if plan["processes"] > 1 else ""
+    names = ", ".join(plan["devices"])
+    return f"{plan['strategy']}: {names}{joined}" if len(plan["devices"]) > 1 else names
+
+
 def _chosen(machine: Machine, devices: str) -> tuple[Accelerator, ...]:
     """Return the accelerators to use, none of them for CPUs."""
     found = machine.accelerators
