@@ -54,3 +54,15 @@ def _draft(path: Path, content: Content) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
+
+
+def free(folder: Path) -> Path:
+    """Return `folder`, or the first of `folder-2`, `folder-3` … that does not exist.
+
+    The same goes for a file, whose ending stays.
+    """
+    taken, number = folder, 1
+    while taken.exists():
+        number += 1
+        taken = folder.with_name(f"{folder.stem}-{number}{folder.suffix}")
+    return taken

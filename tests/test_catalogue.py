@@ -149,7 +149,7 @@ def test_an_unknown_name_gets_the_nearest(find, name, said):
 @pytest.mark.parametrize(
     "statement",
     [
-        "import companion.cli.book, companion.cli.training",
+        "import companion.cli.book, companion.cli.training, companion.cli.machine",
         "from companion import catalogue; catalogue.discover()",
         "import chapters.convnets; dir(chapters.convnets)",
         "from chapters.convolution import output_size; output_size(16, 3)",

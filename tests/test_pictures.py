@@ -11,7 +11,7 @@ import rendered_digits
 from PIL import Image
 
 import companion
-from companion.cli import training as cli
+from companion.cli import prediction as cli
 from companion.datasets import pictures
 from companion.datasets.dataset import Dataset
 from companion.datasets.source import Source

@@ -478,7 +478,7 @@ def test_calls_go_on_beside_others_in_their_order_and_no_more_than_are_asked_for
 
 def test_reading_loads_no_plots():
     code = (
-        "import sys, companion.cli.training, chapters.ecg.reading\n"
+        "import sys, companion.cli.prediction, chapters.ecg.reading\n"
         "import companion.training.seeing, wfdb\n"
         "assert 'matplotlib' not in sys.modules"
     )
@@ -488,7 +488,7 @@ def test_reading_loads_no_plots():
 
 def test_predict_draws_few_files_and_many_on_request_and_loses_no_answer(tmp_path, monkeypatch):
     """The command as it is, with a quick detector in the place of the shipped one."""
-    from companion.cli import training
+    from companion.cli import prediction
 
     class Read(reading.Reading):
         def figure(self, again=None):
@@ -500,14 +500,14 @@ def test_predict_draws_few_files_and_many_on_request_and_loses_no_answer(tmp_pat
         for one in reading.readings(Asked(), files, rate=300):
             yield one if isinstance(one, UserError) else Read(one.name, one.signal, one.data, None)
 
-    monkeypatch.setattr(training, "_reader", lambda run, options: (read, "a notice"))
+    monkeypatch.setattr(prediction, "_reader", lambda run, options: (read, "a notice"))
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", beating())
-    verb = training.predict
+    verb = prediction.predict
     few = verb("ecg", [Path("x.npy"), Path("nowhere.npy")], json=True)
     assert few.code == 1
     assert Path(few.data["predictions"][0]["drawing"]).is_file()
-    many = [Path("x.npy")] * (training.FEW + 1)
+    many = [Path("x.npy")] * (prediction.FEW + 1)
     assert "drawing" not in verb("ecg", many, json=True).data["predictions"][0]
     drawn = verb("ecg", many, output=Path("here"), json=True)
     assert len(list(Path("here").iterdir())) == len(many)

@@ -24,7 +24,9 @@ MODULES = {
     "progress": ("progress",),
     "classroom": ("grade", "autograder"),
     "studies": ("study", "verify"),
-    "training": ("train", "examine", "predict", "data", "doctor"),
+    "training": ("train", "examine"),
+    "prediction": ("predict",),
+    "machine": ("data", "doctor"),
 }
 CHECKING = ("exercises", "classroom")
 VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}

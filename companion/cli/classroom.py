@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -18,22 +18,25 @@ from companion import catalogue, lesson
 from companion.checking.classroom import autograder as gradescope
 from companion.checking.classroom import grading, hand_ins, reports
 from companion.checking.classroom.discovery import exercises_named, is_path
+from companion.checking.classroom.hand_ins import Submission
 from companion.checking.classroom.marks import marked, read_marks
-from companion.checking.verdict import Status
+from companion.checking.verdict import Report, Status
 from companion.cli import Exercises, Json, Seed, command
 from companion.console import Answer, err, table
 from companion.errors import UserError
 
+ClassFolder = Annotated[
+    Path,
+    typer.Argument(
+        help="The class: one .py file, notebook, folder or .zip for each learner; or what "
+        "Moodle, Canvas, Blackboard, Brightspace or Gradescope packs, unzipped."
+    ),
+]
+
 
 @command
 def grade(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="The class: one .py file, notebook, folder or .zip for each learner; or what "
-            "Moodle, Canvas, Blackboard, Brightspace or Gradescope packs, unzipped."
-        ),
-    ],
+    folder: ClassFolder,
     output: Annotated[
         Path,
         typer.Option(help="The file to write; for gradescope and html, a folder with one each."),
@@ -66,6 +69,42 @@ def grade(
     handed_in = found.submissions
     exercises = exercises or hand_ins.chapter_of(handed_in)
     own = read_marks(marks) if marks else []  # what is wrong in it is better found before
+    graded, unkept = _graded(handed_in, exercises, output, seed, workers, scheduler)
+    # What an exercise is worth, and what an instructor wrote, needs no answer to be run again.
+    graded = marked(reports.repointed(graded, exercises_named(exercises)), own)
+    sources = {one.learner: one.source or b"" for one in handed_in}
+    _write(output, graded, format, sources, exercises)
+    summaries = reports.by_exercise(graded, sources)
+    problems = {report.learner: list(report.notes) for report in graded if report.notes}
+    isolation = sorted({report.isolation for report in graded if report.isolation})
+    data = {
+        "output": str(output),
+        "format": str(format),
+        "learners": len(graded),
+        "exercises": list(map(_summary, summaries)),
+        "problems": problems,
+        "passed_over": found.passed_over,
+        "not_kept": unkept,
+        "isolation": isolation,
+    }
+    notes = _notes(problems, unkept, found.passed_over)
+    done = Text(f"{len(graded)} learners in {output}. Isolation: {' / '.join(isolation)}")
+    return Answer(data, Group(_class_table(summaries), *_without_name(summaries), *notes, done))
+
+
+def _graded(
+    handed_in: list[Submission],
+    exercises: str,
+    output: Path,
+    seed: int,
+    workers: int | None,
+    scheduler: str | None,
+) -> tuple[list[Report], dict[str, str]]:
+    """Grade a class under a progress bar; return the reports, and why no journal was kept.
+
+    Raises:
+        UserError: If the disk or the system stops it.
+    """
     journal, unkept = hand_ins.journal_of(output), dict[str, str]()
     try:
         with (
@@ -87,37 +126,44 @@ def grade(
         raise UserError(
             f"The grading stopped: {error}. What was graded is kept: run the same command again."
         ) from error
-    # What an exercise is worth, and what an instructor wrote, needs no answer to be run again.
-    graded = marked(reports.repointed(graded, exercises_named(exercises)), own)
-    sources = {one.learner: one.source or b"" for one in handed_in}
+    return graded, unkept
+
+
+def _write(
+    output: Path,
+    graded: list[Report],
+    format: reports.Format,
+    sources: dict[str, bytes],
+    exercises: str,
+) -> None:
+    """Write the reports on a class.
+
+    Raises:
+        UserError: If they cannot be written.
+    """
     reading = _reading(exercises) if format is reports.Format.HTML else {}
     try:
         reports.write_class(output, graded, format, sources=sources, reading=reading)
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
-    summaries = reports.by_exercise(graded, sources)
-    problems = {report.learner: list(report.notes) for report in graded if report.notes}
-    isolation = sorted({report.isolation for report in graded if report.isolation})
-    data = {
-        "output": str(output),
-        "format": str(format),
-        "learners": len(graded),
-        "exercises": [
-            {
-                "exercise": row.exercise,
-                "statuses": row.counts,
-                "mistakes": dict(row.mistakes),
-                "wrong": row.wrong,
-                "named": row.named,
-                "unnamed": [asdict(group) for group in row.unnamed],
-            }
-            for row in summaries
-        ],
-        "problems": problems,
-        "passed_over": found.passed_over,
-        "not_kept": unkept,
-        "isolation": isolation,
+
+
+def _summary(row: reports.ExerciseSummary) -> dict[str, Any]:
+    """Return how a class did at one exercise, as plain values."""
+    return {
+        "exercise": row.exercise,
+        "statuses": row.counts,
+        "mistakes": dict(row.mistakes),
+        "wrong": row.wrong,
+        "named": row.named,
+        "unnamed": [asdict(group) for group in row.unnamed],
     }
+
+
+def _notes(
+    problems: dict[str, list[str]], unkept: dict[str, str], passed_over: Sequence[str]
+) -> list[Text]:
+    """Return what an instructor should know of hand-ins, of the journal and of other files."""
     notes = [Text(f"{name}: {' '.join(said)}", style="yellow") for name, said in problems.items()]
     notes += [
         Text(
@@ -126,12 +172,11 @@ def grade(
         )
         for file, why in unkept.items()
     ]
-    if found.passed_over:
-        some = ", ".join(found.passed_over[:10])
-        more = f" and {len(found.passed_over) - 10} more" if len(found.passed_over) > 10 else ""
+    if passed_over:
+        some = ", ".join(passed_over[:10])
+        more = f" and {len(passed_over) - 10} more" if len(passed_over) > 10 else ""
         notes.append(Text(f"Passed over, as nobody's work: {some}{more}.", style="dim"))
-    done = Text(f"{len(graded)} learners in {output}. Isolation: {' / '.join(isolation)}")
-    return Answer(data, Group(_class_table(summaries), *_without_name(summaries), *notes, done))
+    return notes
 
 
 @contextlib.contextmanager

@@ -1,0 +1,142 @@
+"""The machine: which data sets lie on it and what it can do, `companion data` and `doctor`."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+
+from companion.cli import Json, command, surroundings
+from companion.console import Answer, facts, table
+from companion.datasets import source
+from companion.datasets.sources import find, known
+from companion.errors import UserError
+from companion.training import hardware, measuring
+from companion.training.run import versions
+
+
+@command
+def data(
+    action: Annotated[str, typer.Argument(help="`list`, or `get` to download.")] = "list",
+    name: Annotated[str | None, typer.Argument(help="The data set to get.")] = None,
+    json: Json = False,
+) -> Answer:
+    """List the data sets and where they are, or get one."""
+    if action == "get":
+        if name is None:
+            raise UserError("Name the data set to get: companion data get mnist.")
+        folder = find(name).ensure()
+        where = f"is in {folder}" if folder else "needs no download: there is nothing to get"
+        return Answer({"name": name, "folder": str(folder) if folder else None}, f"{name} {where}.")
+    if action != "list":
+        raise UserError(f"Expected `list` or `get`. Received: {action!r}.")
+    shown = table("data", "what it is", "licence", "where")
+    rows = []
+    for entry in known().values():
+        card, folder = entry.card, entry.locate()
+        where = str(folder) if folder else "embedded" if not card.host else "not here"
+        rows.append(
+            {
+                "name": card.name,
+                "title": card.title,
+                "kind": card.kind,
+                "shape": list(card.shape),
+                "classes": list(card.class_names),
+                "licence": card.licence,
+                "source": card.source,
+                "megabytes": card.megabytes,
+                "folder": str(folder) if folder else None,
+                "available": entry.is_here(),
+            }
+        )
+        shown.add_row(card.name, card.title, card.licence, where)
+    looked = f"Looked in {source.root()} (TFDS_DATA_DIR). `companion data get NAME` downloads one."
+    return Answer({"root": str(source.root()), "data": rows}, Group(shown, looked))
+
+
+@command
+def doctor(
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Time matrix products, memory and steps of training."),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="With --measure: draw the roofline into this file (.png, .svg, .pdf)."),
+    ] = None,
+    json: Json = False,
+) -> Answer:
+    """Say what this machine can do, and what to do about what it cannot."""
+    if output and not measure:
+        raise UserError("--output draws what --measure finds. Give both.")
+    if output and output.suffix not in (".png", ".svg", ".pdf"):
+        raise UserError(f"--output is a .png, .svg or .pdf file. Received: {output}.")
+    hardware.backend_name()
+    plan = hardware.plan()
+    found = _looked_at(plan)
+    shown = facts(
+        python=found["python"],
+        system=found["system"],
+        packages=", ".join(f"{name} {version}" for name, version in found["versions"].items()),
+        backend=f"{plan.backend} (KERAS_BACKEND: {', '.join(hardware.BACKENDS)})",
+        training=f"{plan.precision} on {hardware.devices_text(plan.to_json())}: {plan.reason}",
+        batch_size=plan.batch,
+        data=", ".join(found["data"]),
+        free_disk=f"{found['free_gigabytes']} GB",
+    )
+    advice = found["advice"]
+    if not measure:
+        return Answer(found, Group(shown, *advice))
+    measured = measuring.measure()
+    found["measured"] = measured.to_json()
+    if output:
+        from companion.plots.roofline import draw_roofline
+
+        draw_roofline(found["measured"]).savefig(output, dpi=120)
+    return Answer(found, Group(shown, *_measured(measured), *advice))
+
+
+def _looked_at(plan: hardware.Plan) -> dict[str, Any]:
+    """Return what this machine has, with advice on what it has not."""
+    gpu = "" if plan.kind != "cpu" else hardware.gpu_advice(plan.backend, **hardware.nvidia())
+    sources = known()
+    settings = surroundings.settings()
+    root = None if "home" in settings and not os.environ.get("TFDS_DATA_DIR") else source.root()
+    here = [name for name, one in sources.items() if not one.card.host or (root and one.is_here())]
+    advice = [*settings.values()]
+    if gpu:
+        advice.append(gpu)
+    if len(here) < len(sources):
+        advice.append("`companion data` lists the data sets that are not here yet.")
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+        "versions": versions(),
+        "plan": plan.to_json(),
+        "settings": settings,
+        "data_root": str(root) if root else None,
+        "data": here,
+        "free_gigabytes": round(shutil.disk_usage(".").free / 1e9, 1),
+        "advice": advice,
+    }
+
+
+def _measured(found: measuring.Measurement) -> Iterator[Any]:
+    """Say what a machine reached."""
+    rates = (f"{name} {rate / 1e9:,.0f}" for name, rate in found.matrix_rates.items())
+    yield facts(
+        measured=f"{found.device} in {found.seconds:.0f} s",
+        matrix_product=f"10⁹ operations/s: {', '.join(rates)}",
+        memory=f"{found.bandwidth / 1e9:,.1f} GB/s read",
+    )
+    rows = table("step of 128", "ms", "10⁹ operations/s", "share of float32", "roof")
+    for one in found.steps:
+        share, roof = f"{100 * found.share(one):.1f} %", found.bound(one.intensity) / 1e9
+        rows.add_row(
+            one.model, f"{1e3 * one.seconds:.2f}", f"{one.rate / 1e9:,.1f}", share, f"{roof:,.1f}"
+        )
+    yield rows
