@@ -245,36 +245,49 @@ class Fused(Before):
         if not (self.fits and kernels_mask) or (backend == "tensorflow" and mask is None):
             return keras_reads(sequences, initial_state, mask, training=training)
 
-        x, backwards = sequences, self.go_backwards
-        where: Any = None
-        if backwards and backend != "tensorflow":
+        x, where = sequences, None
+        if self.go_backwards and backend != "tensorflow":
             x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
         if mask is not None:
             where = places(mask)
             x = moved(x, where.order)
-        if backend == "tensorflow":  # its kernel asks for nothing but padding on the right
+        y, last = self._kernel_outputs(x, initial_state, where, training, keras_reads)
+        if where is None:
+            return last[0], y if self.return_sequences else last[0][:, None], last
+        return self._as_masked(y, last, initial_state, where)
+
+    def _kernel_outputs(
+        self, x: Any, initial_state: Any, where: Any, training: bool, keras_reads: Any
+    ) -> tuple[Any, Any]:
+        """Run the kernel over steps of which those that count come first.
+
+        Returns:
+            The outputs ``(batch, steps, units)``, and the last states.
+        """
+        if keras.config.backend() == "tensorflow":  # its kernel asks for padding on the right alone
             steps = ops.arange(ops.shape(x)[1], dtype="int32")
             mask = steps < where.lengths[:, None]
             _, y, last = keras_reads(x, initial_state, mask, training=training)
-        else:
-            if training and self.dropout:
-                x = x * self.cell.get_dropout_mask(x[:, 0])[:, None]
-            states = [one[None] for one in initial_state]
-            lengths = None if where is None else where.lengths
-            y, last = run_kernel(type(self).__name__, x, states, [kernel_arrays(self)], lengths)
-            last = [one[0] for one in last]
-        if where is None:
-            return last[0], y if self.return_sequences else last[0][:, None], last
+            return y, last
+        if training and self.dropout:
+            x = x * self.cell.get_dropout_mask(x[:, 0])[:, None]
+        states = [one[None] for one in initial_state]
+        lengths = None if where is None else where.lengths
+        y, last = run_kernel(type(self).__name__, x, states, [kernel_arrays(self)], lengths)
+        return y, [one[0] for one in last]
 
+    def _as_masked(self, y: Any, last: Any, initial_state: Any, where: Any) -> Any:
+        """Return what the kernel made of the steps that count, as `inner_loop` does of all."""
         last = [
             ops.where(where.empty, first, one)
             for first, one in zip(initial_state, last, strict=True)
         ]
         counts, rank, offset = where.counts, where.rank, 0
-        if backwards and backend == "tensorflow":  # there its states stand at the end
+        if self.go_backwards and keras.config.backend() == "tensorflow":
+            # There its states stand at the end.
             counts = ops.flip(counts, axis=1)
             rank = ops.cumsum(ops.cast(counts, "int32"), axis=1)
-            offset = ops.shape(x)[1] - where.lengths[:, None]
+            offset = ops.shape(y)[1] - where.lengths[:, None]
         if self.zero_output_for_mask:
             rest, output = ops.zeros_like(last[0]), ops.where(counts[:, -1:], last[0], 0)
         else:
