@@ -94,7 +94,7 @@ def in_millivolts(unit: str | None) -> float:
     Raises:
         UserError: If it is no voltage.
     """
-    from chapters.ecg.formats import VOLTS, plural
+    from chapters.ecg.contents import VOLTS, plural
 
     if unit is not None and plural(unit) not in VOLTS:
         raise UserError(f"A unit is mV, µV (or uV) or V. Received: {unit!r}.")
@@ -123,18 +123,11 @@ def usable(x: NDArray[Any], rate: float):
     Raises:
         UserError: If the recording is too short, flat, saturated, or mostly missing.
     """
-    remarks = []
     if len(x) == 0:
         raise UserError("There is not one sample in it.")
     if not 50 <= rate <= 10_000:
         raise UserError(f"An ECG has 50 to 10,000 samples a second. Received: {rate:g} Hz.")
-    missing = ~np.isfinite(x)
-    if missing.mean() > 0.1:
-        raise UserError(f"{missing.mean():.0%} of the samples are no numbers; 10 % can be bridged.")
-    if missing.any():
-        x = x.copy()
-        x[missing] = np.interp(np.flatnonzero(missing), np.flatnonzero(~missing), x[~missing])
-        remarks.append(f"{missing.sum()} samples were no numbers and were bridged by a line")
+    x, remarks = bridged(x)
     if rate != RATE:
         from scipy.signal import resample_poly
 
@@ -166,3 +159,19 @@ def usable(x: NDArray[Any], rate: float):
     if flat.mean() > 0.5:
         remarks.append(f"{flat.mean():.0%} of it is flat")
     return x.astype("float32"), remarks
+
+
+def bridged(x: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
+    """Return samples with a line in the place of those that are missing, and a remark on these.
+
+    Raises:
+        UserError: If more than a tenth is missing.
+    """
+    missing = ~np.isfinite(x)
+    if missing.mean() > 0.1:
+        raise UserError(f"{missing.mean():.0%} of the samples are no numbers; 10 % can be bridged.")
+    if not missing.any():
+        return x, []
+    x = x.copy()
+    x[missing] = np.interp(np.flatnonzero(missing), np.flatnonzero(~missing), x[~missing])
+    return x, [f"{missing.sum()} samples were no numbers and were bridged by a line"]
