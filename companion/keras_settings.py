@@ -77,11 +77,11 @@ def settle() -> None:
     if config.dtype_policy().name == odd.get("floatx"):
         config.set_dtype_policy(WRITTEN_FOR["floatx"])
     _set({name: WRITTEN_FOR[name] for name in odd})
-    said = ", ".join(
+    settings = ", ".join(
         f"{name} {value!r} (here {WRITTEN_FOR[name]!r})" for name, value in odd.items()
     )
     logging.getLogger(__name__).warning(
-        "The companion's models do without these settings of %s: %s.", path(), said
+        "The companion's models do without these settings of %s: %s.", path(), settings
     )
 
 

@@ -300,16 +300,16 @@ def slides() -> str:
     Raises:
         ValueError: If no section names one of them.
     """
-    places: dict[str, list[str]] = {}
+    links: dict[str, list[str]] = {}
     for entry in catalogue.discover():
         for section in sections(entry.name):
             page = section.file.with_suffix(".html").name.replace("README", "index")
             link = f"[{section.title}]({entry.name}/{page}#{section.anchor})"
             for row in section.slides:
-                places.setdefault(row, []).append(link)
+                links.setdefault(row, []).append(link)
     with (data_files.data_folder() / "slides.csv").open(encoding="utf-8", newline="") as opened:
         _, *titles = csv.reader(opened)
-    if missing := [number for number, _ in titles if number not in places]:
+    if missing := [number for number, _ in titles if number not in links]:
         raise ValueError(f"No section says <!-- slide: {' '.join(missing)} --> under its heading.")
     lines: list[str] = []
     for deck, name in LECTURES.items():
@@ -321,7 +321,7 @@ def slides() -> str:
         ]
         for number, title in titles:
             if number.startswith(deck):
-                lines.append(f"| {number} | {title} | {'<br>'.join(places[number])} |")
+                lines.append(f"| {number} | {title} | {'<br>'.join(links[number])} |")
         lines.append("")
     return "\n".join(lines)
 

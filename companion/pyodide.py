@@ -85,10 +85,10 @@ def _checked(release: Path, lock: dict[str, Any]) -> Iterator[Path]:
     """Yield the files of a release that are needed, each of them the one that it was made with."""
     core: list[Path] = []
     for pattern in CORE:
-        found = sorted(release.glob(pattern))
-        if not found:
+        matches = sorted(release.glob(pattern))
+        if not matches:
             raise UserError(f"Pyodide is not whole: {release} has no {pattern}.")
-        core += found
+        core += matches
     # The lock has no sums of the core, but the core names the release, or the ABI, that it is of.
     mark = lock["info"].get("version", lock["info"]["abi_version"])
     if not any(mark in file.read_text("utf-8") for file in core if file.suffix in (".js", ".mjs")):

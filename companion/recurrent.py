@@ -282,8 +282,8 @@ class Fused(Before):
         if not self.return_sequences:
             return output, output[:, None], last
         y = moved(y, offset + ops.maximum(rank - 1, 0))
-        said = counts if self.zero_output_for_mask else rank > 0
-        return output, ops.where(said[..., None], y, rest[:, None]), last
+        visible = counts if self.zero_output_for_mask else rank > 0
+        return output, ops.where(visible[..., None], y, rest[:, None]), last
 
 
 @keras.saving.register_keras_serializable("companion")
@@ -337,14 +337,14 @@ class Bidirectional(layers.Bidirectional):
         states = [first] * len(forward.state_size)
         y, last = run_kernel(kind, x, states, [kernel_arrays(one) for one in both], lengths)
         if self.return_sequences and where is None:
-            found = y
+            output = y
         elif self.return_sequences:
             y = moved(y, ops.maximum(where.rank - 1, 0))
-            found = ops.where(where.counts[..., None], y, 0)
+            output = ops.where(where.counts[..., None], y, 0)
         else:
-            found = ops.concatenate([last[0][0], last[0][1]], axis=-1)
-            found = found if where is None else ops.where(where.empty, 0, found)
-        return ops.cast(found, self.compute_dtype)
+            output = ops.concatenate([last[0][0], last[0][1]], axis=-1)
+            output = output if where is None else ops.where(where.empty, 0, output)
+        return ops.cast(output, self.compute_dtype)
 
 
 def keep_off_kernels(model: Any) -> None:

@@ -45,14 +45,14 @@ def glossary() -> dict[str, tuple[str, str]]:
     'equivariant'
     """
     page = (Path(chapters.__path__[0]) / "glossary.md").read_text(encoding="utf-8")
-    found: dict[str, tuple[str, str]] = {}
+    entries: dict[str, tuple[str, str]] = {}
     for entry in ENTRY.findall(page):
         names = [name.lower() for name in re.findall(r"\*\*(.+?)\*\*", entry)]
         short = re.findall(r"^\*\*.+?\*\*, ([A-Z]{3,}):", entry)
         text = re.sub(r" \(\[[^()]*\]\)|\*\*", "", " ".join(entry.split()))
         for name in [*names, *(one.lower() for one in short)]:
-            found.setdefault(name, (slug(names[0]), text))
-    return found
+            entries.setdefault(name, (slug(names[0]), text))
+    return entries
 
 
 def slug(name: str) -> str:
@@ -99,8 +99,8 @@ def _explain(element: Element, unseen: dict[str, tuple[str, str]]) -> None:
         elif child.tag not in APART | PARAGRAPHS and child.get("class") != "arithmatex":
             _explain(child, unseen)
         child.tail, marks = _marked(child.tail, unseen)
-        place = list(element).index(child) + 1
-        element[place:place] = marks
+        position = list(element).index(child) + 1
+        element[position:position] = marks
 
 
 def _marked(text: str | None, unseen: dict[str, tuple[str, str]]) -> tuple[str, list[Element]]:
@@ -108,8 +108,8 @@ def _marked(text: str | None, unseen: dict[str, tuple[str, str]]) -> tuple[str, 
     marks: list[Element] = []
     head, rest = "", text or ""
     while rest and (match := _pattern(tuple(unseen)).search(rest)):
-        name, said = unseen[_singular(match[0].lower(), unseen)]
-        mark = Element("abbr", {"class": "term", "title": said, "data-term": name})
+        name, definition = unseen[_singular(match[0].lower(), unseen)]
+        mark = Element("abbr", {"class": "term", "title": definition, "data-term": name})
         mark.text = match[0]
         if marks:
             marks[-1].tail = rest[: match.start()]

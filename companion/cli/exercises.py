@@ -39,8 +39,8 @@ def start(
     if is_path(chapter):
         check += f" --exercises {_quoted(chapter)}"
     # A comment takes any path; in a string, the backslashes of C:\\Users would mean something else.
-    said = printable(f"Exercises on {asked[0].chapter}. To check them: {check}.")
-    head = f"# {' '.join(said.splitlines())}\n\nimport numpy as np\n"
+    header = printable(f"Exercises on {asked[0].chapter}. To check them: {check}.")
+    head = f"# {' '.join(header.splitlines())}\n\nimport numpy as np\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as opened:
@@ -87,8 +87,8 @@ def check(
         asked.update({one.name: one for one in exercises_named(chapter)})
         before.clear()
         before.update(progress.standings())
-        told = str(Path(chapter).resolve()) if is_path(chapter) else chapter
-        if not (progress.record(report) and progress.checked(told)):
+        target = str(Path(chapter).resolve()) if is_path(chapter) else chapter
+        if not (progress.record(report) and progress.checked(target)):
             err.print(learning.UNWRITTEN, style="yellow")
         return report
 

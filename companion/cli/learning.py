@@ -56,8 +56,8 @@ def next_shown(report: Report, name: str | None) -> Group:
     one_fault = _one_fault(report)
     for verdict in report.verdicts:
         if verdict.exercise == name:
-            said = f"all {len(report.verdicts)} exercises" if one_fault else verdict.exercise
-            lines += [*_verdict(verdict, said), Text()]
+            heading = f"all {len(report.verdicts)} exercises" if one_fault else verdict.exercise
+            lines += [*_verdict(verdict, heading), Text()]
     for status in Status if not one_fault else ():
         others = [
             one.exercise for one in report.verdicts if one.status is status and one.exercise != name
@@ -70,10 +70,10 @@ def next_shown(report: Report, name: str | None) -> Group:
 
 def _one_fault(report: Report) -> Verdict | None:
     """Return the one thing that is wrong with the whole file, told once; None otherwise."""
-    told = {(one.status, one.message, one.details) for one in report.verdicts}
+    faults = {(one.status, one.message, one.details) for one in report.verdicts}
     first = report.verdicts[0] if report.verdicts else None
     broken = first and first.status not in (Status.PASS, Status.FAIL, Status.NOT_ATTEMPTED)
-    return first if broken and len(told) == 1 and len(report.verdicts) > 1 else None
+    return first if broken and len(faults) == 1 and len(report.verdicts) > 1 else None
 
 
 def _verdict(verdict: Verdict, name: str, seen: bool = False) -> list[RenderableType]:

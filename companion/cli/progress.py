@@ -42,13 +42,13 @@ def progress(
     content = progress_file.content(known)
     passed = [name for name, entry in content["exercises"].items() if "passed" in entry]
     fresh = [name for name in passed if name in brought and not _passed(before, name)]
-    said = [_chapters(passed)]
+    blocks = [_chapters(passed)]
     if load:
-        said.append(Text(f"Loaded {load}: {len(fresh)} more passed. {', '.join(fresh)}".strip()))
+        blocks.append(Text(f"Loaded {load}: {len(fresh)} more passed. {', '.join(fresh)}".strip()))
     if save:
         files.write_json(save, content)
-        said.append(Text(f"Saved {save}: {len(passed)} passed. A chapter's page loads it."))
-    return Answer({**content, "passed_now": fresh}, Group(*said))
+        blocks.append(Text(f"Saved {save}: {len(passed)} passed. A chapter's page loads it."))
+    return Answer({**content, "passed_now": fresh}, Group(*blocks))
 
 
 def _passed(standings: Mapping[str, journal.Standing], name: str) -> bool:

@@ -36,8 +36,8 @@ def site(
         build = ("mkdocs", "build", "--strict", "-f", settings, "-d", output.resolve())
         where = {**os.environ, SITE: str(output.resolve())}
         done = subprocess.run([sys.executable, "-m", *build], stdout=sys.stderr, env=where)
-    said = f"The site lies in {output}." if done.returncode == 0 else "The site has faults."
-    return Answer({"output": str(output)}, said, int(done.returncode != 0))
+    message = f"The site lies in {output}." if done.returncode == 0 else "The site has faults."
+    return Answer({"output": str(output)}, message, int(done.returncode != 0))
 
 
 def lay_out(folder: Path, release: str | None = None) -> Path:

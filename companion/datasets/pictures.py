@@ -46,8 +46,8 @@ def opened(path: Path) -> "Image":
         warnings.simplefilter("ignore")  # of its many formats' oddities
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(path) as found:
-                image = ImageOps.exif_transpose(found)
+            with Image.open(path) as file:
+                image = ImageOps.exif_transpose(file)
                 image.load()
                 return opaque(image)
         except UnidentifiedImageError as error:
@@ -215,12 +215,12 @@ def figures(mask: NDArray[np.bool_]) -> int:
     """Return how many figures stand side by side: tall ones, with a clear gap in between."""
     from scipy import ndimage
 
-    places, _ = ndimage.label(mask, np.ones((3, 3)))
-    found = [(columns.start, columns.stop, rows.stop - rows.start)
-             for rows, columns in ndimage.find_objects(places)]  # fmt: skip
-    height = max(tall for *_, tall in found)
+    components, _ = ndimage.label(mask, np.ones((3, 3)))
+    extents = [(columns.start, columns.stop, rows.stop - rows.start)
+             for rows, columns in ndimage.find_objects(components)]  # fmt: skip
+    height = max(tall for *_, tall in extents)
     count, end = 0, -height
-    for start, stop, tall in sorted(found):
+    for start, stop, tall in sorted(extents):
         if tall >= TALL * height:
             count += start - end > GAP * height
             end = max(end, stop)
@@ -286,9 +286,9 @@ def standing_out(pixels: Floats) -> NDArray[np.bool_]:
     plane = terms[..., :3]
     contrast = plane @ np.linalg.lstsq(plane[strong], apart[strong], rcond=None)[0]
     mask = apart > np.maximum(noise, HALF * contrast)
-    places, _ = ndimage.label(mask, np.ones((3, 3)))
-    areas = np.bincount(places.ravel())[1:]
-    return np.isin(places, 1 + np.flatnonzero(areas >= SPECK * areas.max(initial=1)))
+    components, _ = ndimage.label(mask, np.ones((3, 3)))
+    areas = np.bincount(components.ravel())[1:]
+    return np.isin(components, 1 + np.flatnonzero(areas >= SPECK * areas.max(initial=1)))
 
 
 def ground(pixels: Floats, terms: Floats) -> Floats:

@@ -50,8 +50,8 @@ def svg(figure: Figure, name: str, box: Bbox | Literal["tight"] = "tight") -> st
         "path.simplify_threshold": 0.2,  # points that a line may miss by less are left out
     }
     with rc_context(settings):
-        told: Any = {"metadata": {"Date": None}, "bbox_inches": box, "pad_inches": 0.04}
-        figure.savefig(buffer, format="svg", transparent=True, **told)
+        options: Any = {"metadata": {"Date": None}, "bbox_inches": box, "pad_inches": 0.04}
+        figure.savefig(buffer, format="svg", transparent=True, **options)
     return lean(buffer.getvalue(), name)
 
 
@@ -173,8 +173,12 @@ def _by_scheme(light: str, dark: str) -> str:
 
 def _is_unseen(element: Element) -> bool:
     """Tell whether a shape has neither a surface nor a line."""
-    said = element.attrib
-    return element.tag == "path" and said.get("fill") == "none" and not {"stroke", "id"} & set(said)
+    attributes = element.attrib
+    return (
+        element.tag == "path"
+        and attributes.get("fill") == "none"
+        and not {"stroke", "id"} & set(attributes)
+    )
 
 
 def _shorten_ids(root: Element, name: str) -> None:
@@ -191,8 +195,8 @@ def _shorten_ids(root: Element, name: str) -> None:
             element.set(key, value.replace(old, short[old]))
             if element.tag == "use":
                 # What the target says of itself, it need not be told.
-                for said in STYLES & set(targets[old].keys()) & set(element.keys()):
-                    del element.attrib[said]
+                for attribute in STYLES & set(targets[old].keys()) & set(element.keys()):
+                    del element.attrib[attribute]
     for old, element in targets.items():
         del element.attrib["id"]
         if old in short:
@@ -232,9 +236,9 @@ def _steps(path: str, parts: int) -> str:
         if command == "z":
             written, last, here = written + "z", "z", start
             continue
-        places = [round(parts * float(number)) for number in numbers.split()]
-        steps = [place - here[i % 2] for i, place in enumerate(places)]
-        here = (places[-2], places[-1])
+        coordinates = [round(parts * float(number)) for number in numbers.split()]
+        steps = [coordinate - here[i % 2] for i, coordinate in enumerate(coordinates)]
+        here = (coordinates[-2], coordinates[-1])
         if command == "M":
             start = here
         # Without a letter, the last is repeated; after a move, lines follow.

@@ -217,9 +217,9 @@ class GradientNorms(LayerWatch):
         """Return the gradients' sizes."""
         rows = []
         variables = self.model.trainable_variables
-        found = dict(zip(map(id, variables), map(_array, self._gradients()), strict=True))
+        by_variable = dict(zip(map(id, variables), map(_array, self._gradients()), strict=True))
         for layer, kernels in kernels_of(self.model):
-            gradient = np.concatenate([found[id(kernel)].ravel() for kernel in kernels])
+            gradient = np.concatenate([by_variable[id(kernel)].ravel() for kernel in kernels])
             rows.append(
                 {
                     "epoch": epoch,
@@ -338,10 +338,10 @@ def _gradients(model: keras.Model, x: ArrayLike, y: ArrayLike) -> Callable[[], l
 
         values = [variable.value for variable in variables]
         with torch.enable_grad():
-            found = torch.autograd.grad(_loss(model, x, y), values, allow_unused=True)
+            computed = torch.autograd.grad(_loss(model, x, y), values, allow_unused=True)
         return [
             torch.zeros_like(value) if gradient is None else gradient
-            for value, gradient in zip(values, found, strict=True)
+            for value, gradient in zip(values, computed, strict=True)
         ]
 
     def on_jax() -> list[Any]:

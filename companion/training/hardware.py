@@ -134,12 +134,12 @@ def accelerators() -> list[Accelerator]:
         case "tensorflow":
             import tensorflow as tf
 
-            found = []
+            accelerators_seen = []
             for device in tf.config.list_physical_devices("GPU"):
                 details = tf.config.experimental.get_device_details(device)
                 name = details.get("device_name", device.name)
-                found.append(Accelerator(name, details.get("compute_capability")))
-            return found
+                accelerators_seen.append(Accelerator(name, details.get("compute_capability")))
+            return accelerators_seen
         case "jax":
             import jax
 
@@ -268,7 +268,7 @@ def plan_for(machine: Machine, precision: str = "auto", devices: str = "auto") -
 
 def _chosen(machine: Machine, devices: str) -> tuple[Accelerator, ...]:
     """Return the accelerators to use, none of them for CPUs."""
-    found = machine.accelerators
+    available = machine.accelerators
     if machine.processes > 1 and machine.backend != "jax":
         raise UserError(
             "Several machines train together on JAX alone, since Keras's fit() does not run under "
@@ -282,14 +282,14 @@ def _chosen(machine: Machine, devices: str) -> tuple[Accelerator, ...]:
                 "hide some with CUDA_VISIBLE_DEVICES. "
                 f"Received: devices={devices}."
             )
-        have = len(found) or machine.cpus
+        have = len(available) or machine.cpus
         if int(devices) > have:
-            listed = ", ".join(one.name for one in found) or "the CPU"
+            listed = ", ".join(one.name for one in available) or "the CPU"
             raise UserError(
                 f"{machine.backend} sees {have} device{'s' * (have > 1)} here ({listed}). "
                 f"Received: devices={devices}. `companion doctor` says what a GPU would need."
             )
-        found = found[: int(devices)]
+        available = available[: int(devices)]
         if int(devices) > 1 and machine.backend == "torch":
             raise UserError(
                 "Keras trains on one device under PyTorch. Set KERAS_BACKEND=tensorflow or jax to "
@@ -297,7 +297,7 @@ def _chosen(machine: Machine, devices: str) -> tuple[Accelerator, ...]:
             )
     if devices == "cpu":
         return ()
-    return found[:1] if machine.backend == "torch" else found
+    return available[:1] if machine.backend == "torch" else available
 
 
 def _cpu_names(machine: Machine, devices: str) -> tuple[str, ...]:
@@ -335,17 +335,19 @@ def _precision(machine: Machine, used: tuple[Accelerator, ...], asked: str) -> t
 
 
 def _batch_advice(kind: str, precision: str, count: int) -> str:
-    said = []
+    advice = []
     if count > 1:
-        said.append(
+        advice.append(
             f"a multiple of {count}, and {count} times as large as for one device keeps each as "
             "busy (raise the learning rate with it: Goyal et al., 2017)"
         )
     if kind == "tpu":
-        said.append("a multiple of 8 for each core")
+        advice.append("a multiple of 8 for each core")
     elif kind == "gpu" and precision != "float32":
-        said.append("a multiple of 8, as large as memory allows: tensor cores work in such blocks")
-    return "; ".join(said) or "as the recipe has it"
+        advice.append(
+            "a multiple of 8, as large as memory allows: tensor cores work in such blocks"
+        )
+    return "; ".join(advice) or "as the recipe has it"
 
 
 def keep_programs() -> Path | None:

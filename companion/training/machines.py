@@ -236,7 +236,7 @@ def _answer_the_roll(
     host: str, port: int, hello: dict[str, Any], patience: float
 ) -> tuple[int, socket.socket]:
     """Report to process 0; return the port at which JAX is to join all, and the line to it."""
-    limit, told = time.monotonic() + patience, False
+    limit, reported = time.monotonic() + patience, False
     while True:
         try:
             line = socket.create_connection((host, port), timeout=5)
@@ -253,9 +253,9 @@ def _answer_the_roll(
                 raise UserError(
                     f"Process 0 did not answer at {host}:{port} in {patience:.0f} s ({error})."
                 ) from error
-            if not told:
+            if not reported:
                 err.print(f"Process {hello['process']} waits for process 0 at {host}:{port}.")
-                told = True
+                reported = True
             time.sleep(0.5)
     if "refused" in reply:
         line.close()

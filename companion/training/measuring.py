@@ -240,7 +240,7 @@ def operations(model: "keras.Model") -> int:
     Of the layers that multiply matrices, a multiply-add as two; the backward pass multiplies twice
     as often again.
     """
-    return sum(2 * places * weights for places, weights in _products(model))
+    return sum(2 * positions * weights for positions, weights in _products(model))
 
 
 def _products(model: "keras.Model") -> Iterator[tuple[int, int]]:
@@ -255,8 +255,8 @@ def _products(model: "keras.Model") -> Iterator[tuple[int, int]]:
             steps = (given[0] if isinstance(given, list) else given).shape[1]
             yield steps, sum(int(np.prod(w.shape)) for w in layer.weights if len(w.shape) > 1)
         elif hasattr(layer, "kernel") and hasattr(layer, "output"):
-            places = int(np.prod(layer.output.shape[1:-1], initial=1))
-            yield places, int(np.prod(layer.kernel.shape))
+            positions = int(np.prod(layer.output.shape[1:-1], initial=1))
+            yield positions, int(np.prod(layer.kernel.shape))
 
 
 def least_traffic(model: "keras.Model", batch: int) -> float:

@@ -199,29 +199,29 @@ def gradient_difference(
         return f"The result is {name(received)}; expected {wanted}."
     rooms = _parts(expected, allowed) or [allowed] * len(expected)
     for one, part, room in zip(expected, parts, rooms, strict=True):
-        came = as_array(part) if shape_of(part) == one.value.shape else None
-        if came is not None:
+        array = as_array(part) if shape_of(part) == one.value.shape else None
+        if array is not None:
             # At a kink every slope between the two sides is right, and none is asked for.
-            part = np.where(one.smooth | ~np.isfinite(came), came, one.value)
+            part = np.where(one.smooth | ~np.isfinite(array), array, one.value)
         what = f"The gradient of `{one.tensor}`"
         value = one.value if one.value.ndim else float(one.value)
         wrong = difference(value, part, rtol=rtol, atol=atol, allowed=room, what=what)
         if wrong is None:
             continue
-        if came is None or came.dtype.kind not in "iuf":
+        if array is None or array.dtype.kind not in "iuf":
             return wrong
-        if not np.isfinite(came).all():
+        if not np.isfinite(array).all():
             return wrong
-        times = factor(one, came, rtol=rtol, atol=atol)
+        times = factor(one, array, rtol=rtol, atol=atol)
         if times is not None:
             kind = "has the wrong sign" if times == -1 else f"is wrong by the factor {ratio(times)}"
             return f"{what} {kind}: every value is {ratio(times)} times what it should be."
-        if not came.ndim:
+        if not array.ndim:
             return wrong
-        off = abs(came - one.value) > atol + rtol * abs(one.value) + room
+        off = abs(array - one.value) > atol + rtol * abs(one.value) + room
         index = first(one.smooth & off)
         return (
-            f"{what} has a wrong term{at(index)}: {show(float(came[index]))}, "
+            f"{what} has a wrong term{at(index)}: {show(float(array[index]))}, "
             f"expected {show(float(one.value[index]))}."
         )
     return None

@@ -66,14 +66,14 @@ class ModelCase(Case):
         first = None
         for order in range(MAX_ORDERS if self.inputs else 0):
             try:
-                found = copied(measure(only["graph"], self.inputs, self.seed, order))
+                measured = copied(measure(only["graph"], self.inputs, self.seed, order))
             except ValueError as error:
                 return {**only, "refused": str(error)[:300]}
-            result = {**only, "measured": found}
+            result = {**only, "measured": measured}
             if not self.expected or self.difference(self.expected, result) is None:
                 return result
             first = first or result
-            if order + 1 >= found["orders"]:
+            if order + 1 >= measured["orders"]:
                 break
         return first or only
 

@@ -191,10 +191,10 @@ class Network:
                 parts[weight.path.rpartition("/")[0]].append(weight)
             units[index] = [Unit(index, weights) for weights in parts.values()]
         # Of every call: how many layers with weights lie before its output, and which.
-        found: list[tuple[int, frozenset[str]]] = []
+        visited: list[tuple[int, frozenset[str]]] = []
         for call in self.calls:
             given = [*call["args"], *call["kwargs"].values()]
-            before = [found[one["call"][0]] for one in _sources(given, "call")]
+            before = [visited[one["call"][0]] for one in _sources(given, "call")]
             depth = max((one for one, _ in before), default=0)
             marks = frozenset().union(*(mark for _, mark in before))
             marks |= {f"input {one['input']}" for one in _sources(given, "input")}
@@ -203,7 +203,7 @@ class Network:
                     unit.place = (depth + 1, _hash(unit.signature, *sorted(marks)))
             if own := units[call["layer"]]:
                 depth, marks = depth + 1, frozenset(unit.place[1] for unit in own)
-            found.append((depth, marks))
+            visited.append((depth, marks))
         return [unit for index in self._called() for unit in units[index]]
 
     def _called(self) -> list[int]:

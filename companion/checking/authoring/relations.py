@@ -116,12 +116,12 @@ def relation(
         cases: For each case, what is right, and the values that were given, by name.
         agrees: Says whether a value is what came in the case of that number.
     """
-    found = {
+    sentences = {
         sentence
         for sentence, values in _candidates(cases)
         if all(value is not None and agrees(index, value) for index, value in enumerate(values))
     }
-    return found.pop() if len(found) == 1 else None
+    return sentences.pop() if len(sentences) == 1 else None
 
 
 def _candidates(
@@ -145,8 +145,8 @@ def _candidates(
     parts = [
         list(_of_arrays(WHAT, [right[part] for right in rights], cases)) for part in range(count)
     ]
-    for part, found in enumerate(parts):
-        for sentence, values in found:
+    for part, relations in enumerate(parts):
+        for sentence, values in relations:
             named = _named(sentence, f"part {part + 1} of the result")
             yield (
                 f"{named} The rest is right.",
@@ -157,7 +157,7 @@ def _candidates(
             )
     # The same in every part at once.
     for sentence, values in parts[0]:
-        others = [dict(found).get(sentence) for found in parts]
+        others = [dict(relations).get(sentence) for relations in parts]
         if all(others):
             together = [
                 None if any(value is None for value in values) else list(values)

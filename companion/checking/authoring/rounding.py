@@ -102,9 +102,9 @@ def _spread(exact: Any, samples: Sequence[Any], length: float) -> Allowance:
     largest = float(values.max())
     moved = np.zeros(wanted.shape)
     for sample in samples:
-        came = as_array(sample)
-        if came is not None and came.shape == wanted.shape:
+        array = as_array(sample)
+        if array is not None and array.shape == wanted.shape:
             with np.errstate(all="ignore"):
-                off = abs(came - wanted).astype(float)
+                off = abs(array - wanted).astype(float)
             moved = np.maximum(moved, np.where(off <= JUMP * largest, off, 0.0))
     return length * (SPREAD * moved + EPSILON * values) + 4 * EPSILON * largest

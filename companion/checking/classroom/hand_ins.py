@@ -294,12 +294,12 @@ def class_in(folder: Path, wanted: Collection[str] = (), output: Path | None = N
             f"{folder} holds no submission: no .py file, notebook, folder or .zip, one for each "
             "learner."
         )
-    found, read = [], set()
+    handed_in, read = [], set()
     for learner, entries in sorted(learners.items()):
         counted = _counted(entries)
         read |= {entry.path for entry in counted}
-        found.append(_collected(learner, counted, wanted))
-    return Class(found, [_written(path.name) for path in there if path not in read])
+        handed_in.append(_collected(learner, counted, wanted))
+    return Class(handed_in, [_written(path.name) for path in there if path not in read])
 
 
 def _entries(folder: Path, output: Path | None) -> list[Path]:
@@ -480,10 +480,10 @@ def chapter_of(handed_in: Sequence[Submission]) -> str:
     best, most = votes.most_common(1)[0] if votes.total() else ("", 0)
     if 2 * most <= votes.total():
         offered = ", ".join(name for name, known in names.items() if known) or "none yet"
-        said = ", ".join(f"{name}: {n}" for name, n in votes.most_common(5) if n)
+        tally = ", ".join(f"{name}: {n}" for name, n in votes.most_common(5) if n)
         raise UserError(
             "Which exercises are answered here? Say so with --exercises, and a chapter's name "
             f"({offered}) or the path of exercises of your own."
-            + (f" The hand-ins do not agree ({said})." if said else "")
+            + (f" The hand-ins do not agree ({tally})." if tally else "")
         )
     return best

@@ -85,15 +85,15 @@ def marked(reports: Sequence[Report], marks: Sequence[Mark]) -> list[Report]:
             raise UserError(
                 f"The marks name {mark.learner}, {mark.exercise}: there is no such {what}."
             )
-    found = {(mark.learner, mark.exercise): mark for mark in marks}
+    by_key = {(mark.learner, mark.exercise): mark for mark in marks}
     return [
         replace(
             report,
             verdicts=tuple(
                 _marked(
                     verdict,
-                    found.get((EVERYBODY, verdict.exercise)),
-                    found.get((report.learner, verdict.exercise)),
+                    by_key.get((EVERYBODY, verdict.exercise)),
+                    by_key.get((report.learner, verdict.exercise)),
                 )
                 for verdict in report.verdicts
             ),

@@ -57,8 +57,8 @@ def source_of(notebook: bytes) -> bytes:
         ) from error
     if language not in ("", "python"):
         raise UserError(f"The notebook is written in {language[:40]!r}: Python is expected.")
-    found = (CELL.format(number=number) + _python(cell) for number, cell in enumerate(cells, 1))
-    return "\n".join(found).encode("utf-8", errors="replace")
+    sources = (CELL.format(number=number) + _python(cell) for number, cell in enumerate(cells, 1))
+    return "\n".join(sources).encode("utf-8", errors="replace")
 
 
 def _cells(held: Any) -> Iterator[str]:

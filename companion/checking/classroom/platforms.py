@@ -93,10 +93,10 @@ def recognised(paths: Sequence[Path]) -> list[Entry]:
     """Return those entries of a class folder that a platform named, with whose they are."""
     folders = {path for path in paths if path.is_dir()}
     submitters = _submitters(paths)
-    found = [
+    entries = [
         entry for path in paths if (entry := _entry(path, path in folders, submitters)) is not None
     ]
-    return _told_apart(_without_assignment(found))
+    return _told_apart(_without_assignment(entries))
 
 
 def _entry(path: Path, folder: bool, submitters: dict[str, str]) -> Entry | None:
@@ -143,7 +143,7 @@ def _submitters(paths: Sequence[Path]) -> dict[str, str]:
                 # Results name things, too: tests, questions.
                 if fits.group(3) and key == "submitters":
                     names.setdefault(number, []).append(fits.group(3).strip("'\""))
-    return {number: ", ".join(dict.fromkeys(found)) for number, found in names.items()}
+    return {number: ", ".join(dict.fromkeys(learners)) for number, learners in names.items()}
 
 
 def _without_assignment(entries: list[Entry]) -> list[Entry]:
@@ -156,7 +156,7 @@ def _without_assignment(entries: list[Entry]) -> list[Entry]:
     parts = [head.split("_") for head in heads]
     columns = enumerate(zip(*parts, strict=False))
     least = min(map(len, parts), default=1) - 1
-    shared = next((place for place, column in columns if len(set(column)) > 1), least)
+    shared = next((index for index, column in columns if len(set(column)) > 1), least)
     return [
         replace(entry, learner="_".join(entry.number.split("_")[shared:]) or entry.number)
         if entry.platform == "Blackboard"

@@ -48,25 +48,25 @@ def read(path: Path) -> dict[str, Standing]:
     """
     try:
         with path.open("rb") as file:
-            found = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        return parsed(found)
+        return parsed(data)
     except ValueError as error:
         raise UserError(f"{path}: {error} Nothing was changed.") from error
 
 
-def parsed(found: bytes) -> dict[str, Standing]:
+def parsed(data: bytes) -> dict[str, Standing]:
     """Return the standings in the bytes of a file.
 
     Raises:
         ValueError: If it is too large, no such file, of another version, or damaged.
     """
-    if len(found) > MAX_BYTES:
+    if len(data) > MAX_BYTES:
         raise ValueError("It has more than 1 MB, which no progress file has.")
     try:
-        held = json.loads(found.decode("utf-8-sig"))
+        held = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         held = None
     if not isinstance(held, dict) or held.get("format") != FORMAT:

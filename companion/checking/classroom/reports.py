@@ -177,13 +177,13 @@ def _unnamed(
         for verdict in report.verdicts:
             if verdict.exercise == exercise and verdict.computed:
                 groups.setdefault(verdict.computed, []).append((report.learner, verdict))
-    found = []
+    summaries = []
     for group in groups.values():
         learner, verdict = group[0]
         answer = answer_in(sources.get(learner, b""), exercise)
         who = tuple(name for name, _ in group)
-        found.append(Unnamed(who, verdict.message, verdict.details, answer))
-    return tuple(sorted(found, key=lambda one: (-len(one.learners), one.learners)))
+        summaries.append(Unnamed(who, verdict.message, verdict.details, answer))
+    return tuple(sorted(summaries, key=lambda one: (-len(one.learners), one.learners)))
 
 
 def answer_in(source: bytes, exercise: str, lines: int = 30, width: int = 100) -> str:

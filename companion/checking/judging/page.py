@@ -135,8 +135,8 @@ def checked(name: str, source: str, seed: int = 0, began: Callable[..., None] | 
 
 
 def _json(report: Report) -> str:
-    told: dict[str, Any] = report.to_json()
-    return json.dumps(told)
+    values: dict[str, Any] = report.to_json()
+    return json.dumps(values)
 
 
 def solution(name: str) -> str:

@@ -161,7 +161,7 @@ class Answers:
 
 def _cells(source: bytes) -> list[bytes]:
     """Return the cells of a notebook's Python, each behind so many empty lines as stood before."""
-    edges = [*(found.start() for found in CELL.finditer(source)), len(source)]
+    edges = [*(match.start() for match in CELL.finditer(source)), len(source)]
     return [
         b"\n" * source.count(b"\n", 0, begin) + source[begin:end]
         for begin, end in itertools.pairwise(edges)
