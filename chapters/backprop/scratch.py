@@ -138,9 +138,9 @@ def initial_layers(
         Layer(
             rng.normal(0, np.sqrt(spread / inputs), (inputs, outputs)),
             np.zeros(outputs),
-            output if place == len(sizes) - 2 else activation,
+            output if index == len(sizes) - 2 else activation,
         )
-        for place, (inputs, outputs) in enumerate(pairwise(sizes))
+        for index, (inputs, outputs) in enumerate(pairwise(sizes))
     ]
 
 
@@ -383,10 +383,10 @@ def check_gradient(
     worst = np.unravel_index(np.argmax(np.abs(gradient - measured)), np.shape(x))
     return GradientCheck(
         relative_error(gradient, measured),
-        tuple(int(place) for place in worst),
+        tuple(int(index) for index in worst),
         float(gradient[worst]),
         float(measured[worst]),
-        [tuple(map(int, place)) for place in np.argwhere(kinked)],
+        [tuple(map(int, index)) for index in np.argwhere(kinked)],
     )
 
 

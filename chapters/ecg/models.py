@@ -212,7 +212,7 @@ def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5, edges=(0.5, 50.
     segments = samples // segment
     inputs = keras.Input(input_shape)
     channels = FrequencyBands(edges)(Standardize()(inputs))
-    found, power = [], []
+    features, power = [], []
     for number in range(4):
         channel = ops.reshape(channels[:, number], (-1, segments, segment, 1))
         flat = ops.reshape(channel, (-1, segment, 1))
@@ -227,10 +227,10 @@ def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5, edges=(0.5, 50.
         variation = ops.std(channel, axis=2)
         x = knowing_attention(x, variation, 8, f"rhythm_{number}")
         x = layers.Dropout(dropout)(layers.Dense(8, activation="relu")(x))
-        found.append(x)
+        features.append(x)
         power.append(ops.mean(ops.square(channels[:, number]), axis=1, keepdims=True))
     # frequency: which channel to believe
-    x = knowing_attention(ops.stack(found, axis=1), ops.stack(power, axis=1), 2, "frequency")
+    x = knowing_attention(ops.stack(features, axis=1), ops.stack(power, axis=1), 2, "frequency")
     outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)
     return keras.Model(inputs, outputs, name="mina")
 
@@ -343,8 +343,8 @@ def attention(model, x):
     }
     if not outputs:
         raise ValueError(f"{model.name} has no attention. `acrnn`, `mina` and `beat_reader` have.")
-    found = keras.Model(model.inputs[0], outputs)(x, training=False)
-    weights = {name: ops.convert_to_numpy(one)[..., 0] for name, one in found.items()}
+    outputs_by_name = keras.Model(model.inputs[0], outputs)(x, training=False)
+    weights = {name: ops.convert_to_numpy(one)[..., 0] for name, one in outputs_by_name.items()}
     # Beat attention has a row for each segment of each signal.
     return {
         name: one.reshape((len(x), -1, one.shape[1]) if name.startswith("beat_") else (len(x), -1))

@@ -40,12 +40,12 @@ def read_recording(
     from chapters.ecg import formats  # what it needs is loaded for recordings alone
 
     path = Path(path)
-    found = formats.read(path)
-    remarks = list(found.remarks)
-    one = chosen(found.leads, lead)
+    content = formats.read(path)
+    remarks = list(content.remarks)
+    one = chosen(content.leads, lead)
     if one.rate is not None and rate not in (None, one.rate):
         remarks.append(f"it says {one.rate:g} Hz itself, so {rate:g} was not used")
-    if one.rate is None and rate is None and not found.bare:
+    if one.rate is None and rate is None and not content.bare:
         raise UserError(
             "It does not say how many samples a second it has. Give --rate, e.g. --rate 300."
         )

@@ -87,11 +87,11 @@ class Material:
             "validation": stride,
             "test": stride if self.quick else of_af,
         }
-        found = {}
+        by_split = {}
         for part, af_stride in af_strides.items():
             split, usual = getattr(self.data, part), 3 * stride if part == "train" else stride
-            found[part] = protocol.windows(split.x, split.y, usual, af_stride)
-        return found
+            by_split[part] = protocol.windows(split.x, split.y, usual, af_stride)
+        return by_split
 
     def truth(self, part: str):
         """Return the class of each window of a split."""
@@ -219,10 +219,10 @@ def answers(reader: Reader, of: Material):
     kept = halved(weights, "weight")
     network = with_weights(name, kept, "weight")
     read = of.rows.get if name == "beat_reader" else of.batches
-    said = {
+    probabilities = {
         part: np.concatenate([predicted(network, batch) for batch in read(part)]) for part in PARTS
     }
-    return took | kept | said
+    return took | kept | probabilities
 
 
 def asked(reader: Reader, of: Material):
@@ -238,31 +238,35 @@ def opinions(level: str, seed: int, of: Material):
     from chapters.ecg.detector import by_kind
 
     readers = readers_of(level, seed)
-    found = [asked(reader, of) for reader in readers]
+    answers_of_readers = [asked(reader, of) for reader in readers]
     names = [reader.name for reader in readers]
     classes = {
-        part: by_kind(list(zip(names, (one[part] for one in found), strict=True)))
-        if len(found) > 1
-        else found[0][part]
+        part: by_kind(list(zip(names, (one[part] for one in answers_of_readers), strict=True)))
+        if len(answers_of_readers) > 1
+        else answers_of_readers[0][part]
         for part in PARTS
     }
-    return classes, {key: float(sum(one[key] for one in found)) for key in ("seconds", "drawing")}
+    return classes, {
+        key: float(sum(one[key] for one in answers_of_readers)) for key in ("seconds", "drawing")
+    }
 
 
-def judged(found: dict[str, Any], of: Material, resamples: int = protocol.RESAMPLES):
+def judged(probabilities: dict[str, Any], of: Material, resamples: int = protocol.RESAMPLES):
     """Return a row's scores by window and by recording, with intervals, and the thresholds."""
     values, thresholds = {}, {}
-    recording = {part: of.where[part][0] for part in found}
+    recording = {part: of.where[part][0] for part in probabilities}
     # A recording has the same windows, AF or not.
     regular = of.where["test"][1] % protocol.STRIDE == 0
     is_af = of.truth("validation") == AF
-    numbers, whole = protocol.by_recording(found["validation"], recording["validation"])
-    tests, tested = protocol.by_recording(found["test"][regular], recording["test"][regular])
+    numbers, whole = protocol.by_recording(probabilities["validation"], recording["validation"])
+    tests, tested = protocol.by_recording(
+        probabilities["test"][regular], recording["test"][regular]
+    )
     for unit, chosen, judged_on, which in (
         (
             "window",
-            (is_af, found["validation"], np.where(is_af, 10.0, 1.0)),
-            (of.truth("test") == AF, found["test"]),
+            (is_af, probabilities["validation"], np.where(is_af, 10.0, 1.0)),
+            (of.truth("test") == AF, probabilities["test"]),
             recording["test"],
         ),
         (
@@ -288,8 +292,8 @@ def row(level: str, seed: int, *, quick: bool):
     """Make one row of the table."""
     of = material(quick)
     classes, took = opinions(level, seed, of)
-    found = {part: one[:, AF] for part, one in classes.items()}
-    values, _ = judged(found, of, resamples=50 if quick else protocol.RESAMPLES)
+    probabilities = {part: one[:, AF] for part, one in classes.items()}
+    values, _ = judged(probabilities, of, resamples=50 if quick else protocol.RESAMPLES)
     seconds = took["seconds"]
     return values | {"training_seconds": seconds, "input_share": took["drawing"] / seconds}
 
@@ -357,13 +361,15 @@ def scored(level: str, of: Material, resamples: int):
     """Return a row's scores on the recordings of a fold: of AF, and the challenge's own."""
     classes, took = opinions(level, 0, of)
     values, _ = judged({part: one[:, AF] for part, one in classes.items()}, of, resamples)
-    said = {}
+    log_probabilities = {}
     for part, one in classes.items():
         recording, start = of.where[part]
         regular = start % protocol.STRIDE == 0
-        said[part] = folds.rhythms(one[regular], recording[regular], len(getattr(of.data, part)))
-    offsets = folds.best_offsets(said["validation"], of.data.validation.y)
-    truth, called = of.data.test.y, (said["test"] + offsets).argmax(1)
+        log_probabilities[part] = folds.rhythms(
+            one[regular], recording[regular], len(getattr(of.data, part))
+        )
+    offsets = folds.best_offsets(log_probabilities["validation"], of.data.validation.y)
+    truth, called = of.data.test.y, (log_probabilities["test"] + offsets).argmax(1)
     low, high = folds.interval(truth, called, resamples)
     return {
         **{name: value for name, value in values.items() if not name.endswith("_validation")},

@@ -107,13 +107,13 @@ def confusion() -> Figure:
     """What was done to a training, and what is found first, in shares of its runs."""
     shares = first_findings()
     matrix = np.array(list(shares.values()))
-    found = [*range(1, len(NAMES)), 0]
+    order = [*range(1, len(NAMES)), 0]
     figure, axes = subplots((9.6, 9.0))
-    axes.imshow(matrix[:, found], cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
-    for row, column in np.argwhere(matrix[:, found] > 0):
-        share = f"{100 * matrix[row, found[column]]:.0f}"
+    axes.imshow(matrix[:, order], cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
+    for row, column in np.argwhere(matrix[:, order] > 0):
+        share = f"{100 * matrix[row, order[column]]:.0f}"
         axes.text(column, row, share, ha="center", va="center", fontsize=8)
-    axes.set_xticks(range(len(found)), [NAMES[one] for one in found], rotation=90, fontsize=8)
+    axes.set_xticks(range(len(order)), [NAMES[one] for one in order], rotation=90, fontsize=8)
     axes.set_yticks(range(len(shares)), list(shares), fontsize=8)
     axes.set(xlabel="what is found first", ylabel="what was done to the training")
     of = judgement()
@@ -163,9 +163,9 @@ def confusion_table() -> str:
     """Return `confusion` as a Markdown table: one row for each fault."""
     lines = ["| what was done | what is found first, in % of the runs |", "|---|---|"]
     for name, shares in first_findings().items():
-        found = ", ".join(f"{NAMES[at]} {100 * shares[at]:.0f}" for at in np.argsort(-shares)
+        findings = ", ".join(f"{NAMES[at]} {100 * shares[at]:.0f}" for at in np.argsort(-shares)
                           if shares[at])  # fmt: skip
-        lines.append(f"| {name} | {found} |")
+        lines.append(f"| {name} | {findings} |")
     return "\n".join(lines)
 
 
@@ -262,18 +262,18 @@ def _column(rows: list[dict[str, Any]], key: str) -> np.ndarray:
 def _in_words(number: int, seen: dict[str, Any]) -> str:
     """Return what the figure of a case shows, with its numbers."""
     history = seen["history"]
-    said = [f"Case {number}. The first loss is {seen['first_loss']}; log {seen['classes']} is "
+    sentences = [f"Case {number}. The first loss is {seen['first_loss']}; log {seen['classes']} is "
             f"{math.log(seen['classes']):.2f}."]  # fmt: skip
     for name, words in (("loss", "training"), ("val_loss", "validation")):
         ends = " to ".join(f"{history[at].get(name)}" for at in (0, -1))
-        said.append(f"The {words} loss goes from {ends} in {len(history)} epochs.")
+        sentences.append(f"The {words} loss goes from {ends} in {len(history)} epochs.")
     for look, when in zip(seen["gradients"], ("before the first step", "at the end"), strict=False):
         sizes = ", ".join(f"{row['mean_absolute']}" for row in look)
-        said.append(f"Mean size of the gradient by layer {when}: {sizes}.")
+        sentences.append(f"Mean size of the gradient by layer {when}: {sizes}.")
     if seen["activations"]:
         flat = ", ".join(f"{row['saturated']}" for row in seen["activations"][-1])
-        said.append(f"Share of flat outputs by layer at the end: {flat}.")
-    return " ".join(said)
+        sentences.append(f"Share of flat outputs by layer at the end: {flat}.")
+    return " ".join(sentences)
 
 
 def facts(number: int) -> str:
@@ -305,14 +305,14 @@ def options(number: int) -> str:
     _, cause, remedy, section = RULES[case.fault]
     sign = dict(seen["signs"]).get(case.fault, "")
     done = inspect.getsource(FAULTS[case.fault].breaks).strip()
-    said = {name: f"**No.** {why}" for name, why in case.near.items()}
-    said[case.fault] = (
+    answers = {name: f"**No.** {why}" for name, why in case.near.items()}
+    answers[case.fault] = (
         f"**Yes.** {sign} {cause} *Try:* {remedy} *Read:* {_link(section)}. What was done:\n\n"
         f"```python\n{done}\n```"
     )
     return "\n\n".join(
-        pages.folded(f"{name[0].upper()}{name[1:]}?", said[name], "question")
-        for name in sorted(said)
+        pages.folded(f"{name[0].upper()}{name[1:]}?", answers[name], "question")
+        for name in sorted(answers)
     )
 
 

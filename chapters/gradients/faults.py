@@ -190,12 +190,12 @@ def network(
     if not convolves:
         x = layers.Flatten()(x)
     for number in range(hidden):
-        told = {"kernel_initializer": _anew(kernel), "bias_initializer": bias, **shared}
+        options = {"kernel_initializer": _anew(kernel), "bias_initializer": bias, **shared}
         if convolves:
-            x = layers.Conv2D(units, 3, padding="same", activation=nonlinear, **told)(x)
+            x = layers.Conv2D(units, 3, padding="same", activation=nonlinear, **options)(x)
             x = layers.MaxPooling2D(2)(x) if number < 2 else x
         else:
-            x = layers.Dense(units, nonlinear, **told)(x)
+            x = layers.Dense(units, nonlinear, **options)(x)
         if normalized:
             normalize = layers.BatchNormalization(momentum=momentum)
             x = (_always_training(normalize) if training else normalize)(x)
@@ -259,8 +259,8 @@ def trained(trial: Trial) -> Any:
     held: dict[str, Any] = {"validation_data": (trial.held_x, trial.held_y)}
     if trial.split_in_fit:
         held = {"validation_split": trial.split_in_fit}
-    told = {name: value for name, value in trial.fit.items() if name != "epochs"}
-    examination = Examination(trial.x, trial.y, **held, **told)
+    options = {name: value for name, value in trial.fit.items() if name != "epochs"}
+    examination = Examination(trial.x, trial.y, **held, **options)
     model.fit(trial.x, trial.y, **held, **trial.fit, verbose=0, callbacks=[examination])
     return examination
 

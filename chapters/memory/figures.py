@@ -248,8 +248,8 @@ def adding_problem() -> Figure:
         ]
         at = np.array(lags) * 1.02 ** (number - 1.5)
         style = {"color": CELL_COLOURS[cell], "marker": CELL_MARKS[cell], "markersize": 5}
-        for place, errors in zip(at, by_lag, strict=True):
-            axes.plot([place] * len(errors), errors, linestyle="", alpha=0.5, **style)
+        for position, errors in zip(at, by_lag, strict=True):
+            axes.plot([position] * len(errors), errors, linestyle="", alpha=0.5, **style)
         axes.plot(at, np.median(by_lag, axis=1), label=cell, **style)
     axes.axhline(1 / 6, color="0.5", linestyle="--", lw=1)
     axes.axhline(adding.SOLVED, color="0.5", linestyle=":", lw=1)
@@ -431,18 +431,18 @@ def listener() -> dict[str, Any]:
 def gradients_of_adders(lag: int = 100, steps: int = 600) -> dict[str, Any]:
     """Train each cell on the adding problem; return its gradient over time before and after."""
     sequences, _ = adding.adding_problem(64, lag, np.random.default_rng(1))
-    found = {}
+    by_cell = {}
     for cell in studies.CELLS:
         first, model, took = adding.adder(cell, 0, lag, steps)
         test = adding.adding_problem(1000, lag, np.random.default_rng(2))
         error = float(model.evaluate(*test, batch_size=500, verbose=0))
-        found[cell] = {
+        by_cell[cell] = {
             "steps": took,
             "test_mse": round(error, 6),
             "before": shares(cell, first, sequences),
             "after": shares(cell, model.get_weights(), sequences),
         }
-    return {"lag": lag, "seed": 0, "cells": found}
+    return {"lag": lag, "seed": 0, "cells": by_cell}
 
 
 def shares(cell: str, weights: list[Any], sequences: Any) -> list[float]:

@@ -239,13 +239,13 @@ def bias_correction() -> Figure:
         f"Uncorrected, Adam's steps are too long: {lengths.max():.1f} times as long as η at step "
         f"{t[lengths.argmax()]}"
     )
-    told = ", ".join(
+    uncorrected = ", ".join(
         f"{lengths[step - 1]:.1f} at step {step:,}" for step in (1, t[lengths.argmax()], 100, 1000)
     )
     figure.set_label(
         "The gradient is 1 all along, α = 0.9, ρ = 0.999. Left, the two averages s and r before "
         "they are corrected: s comes up to 1 in some thirty steps, r in thousands. Right, the "
-        f"step's length in units of η: corrected it is 1 at every step; uncorrected {told}."
+        f"step's length in units of η: corrected it is 1 at every step; uncorrected {uncorrected}."
     )
     return figure
 

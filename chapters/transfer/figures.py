@@ -81,14 +81,14 @@ def amounts() -> Figure:
     """Test error on 5 to 9 over the examples a class, from nothing and on the base."""
     results = verdicts.recorded("head_start")
     figure, axes = subplots((6.4, 4.2))
-    told = []
+    descriptions = []
     for base, line in results.table.groupby("base", sort=False):
         colour, style = LOOKS[str(base)]
         name = "from nothing" if base == studies.NOTHING else f"on the base: {base}"
         look = {"color": colour, "fmt": style, "label": name, "markersize": 4}
         intervals(axes, line, "examples a class", 100, **look)
         errors = zip(line["examples a class"], line["mean"], strict=True)
-        told.append(f"{name}: " + ", ".join(f"{100 * e:.1f} % at {n}" for n, e in errors))
+        descriptions.append(f"{name}: " + ", ".join(f"{100 * e:.1f} % at {n}" for n, e in errors))
     each = sorted(set(results.table["examples a class"]))
     axes.set(xlabel="examples a class", ylabel="test error [%]", xscale="log", yscale="log")
     axes.set_xticks(each, [str(one) for one in each])
@@ -100,7 +100,7 @@ def amounts() -> Figure:
         if last
         else "The base is not shown to help"
     )
-    figure.set_label("Test error on the digits 5 to 9. " + "; ".join(told) + ".")
+    figure.set_label("Test error on the digits 5 to 9. " + "; ".join(descriptions) + ".")
     return figure
 
 

@@ -114,10 +114,10 @@ def matrix_verdict(results: Results) -> str:
     for amount, each in (("little", studies.LITTLE), ("large", studies.LARGE)):
         for similar in (True, False):
             of = [one for one in held if one.each == each and (one.task == SIMILAR) == similar]
-            told = ", ".join(
+            shares = ", ".join(
                 f"{one.task}: {one.holds}" + (f" than {one.best}" if one.holds == "worse" else "")
                 for one in of
             )
             likeness = "similar" if similar else "different"
-            parts.append(f"{amount} and {likeness} ({of[0].advised}): {told}.")
+            parts.append(f"{amount} and {likeness} ({of[0].advised}): {shares}.")
     return "\n".join(f"- {part[0].upper()}{part[1:]}" for part in parts)
