@@ -40,12 +40,12 @@ def machine() -> str:
     if not data_files.recorded(RECORD).exists():
         return ""
     record = data_files.read(RECORD)
-    here, versions = record["machine"], {**record["versions"]}
+    facts, versions = record["machine"], {**record["versions"]}
     versions |= record["parts"].get("graders", {}).get("versions", {})
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
-        f"Machine: {here['processor']}, {here['cores']} cores, {here['gigabytes']:.0f} GB, "
-        f"{here['system']}. Versions: {listed}."
+        f"Machine: {facts['processor']}, {facts['cores']} cores, {facts['gigabytes']:.0f} GB, "
+        f"{facts['system']}. Versions: {listed}."
     )
 
 
@@ -99,12 +99,12 @@ def training() -> str:
 def _training(part: dict[str, Any]) -> str:
     rows = []
     for name, network in part["networks"].items():
-        for who, one in network["contestants"].items():
+        for contestant, one in network["contestants"].items():
             measured = "per_second" in one
             rows.append(
                 (
                     f"{NETWORKS[name]}, batches of {network['batch']}",
-                    who,
+                    contestant,
                     f"{one['per_second']:,.0f}" if measured else "–",
                     f"{one['ratio']:.2f}" if "ratio" in one else "–",
                     f"{100 * one['share_of_limit']:.1f} %" if measured else "–",
@@ -145,14 +145,14 @@ def mnist() -> str:
 
 def _mnist(part: dict[str, Any]) -> str:
     rows = []
-    for who, runs in part["runs"].items():
+    for contestant, runs in part["runs"].items():
         took = sorted(one["seconds"] for one in runs if one["seconds"])
         epochs = [str(len(one["curve"])) for one in runs]
-        median = part["seconds"].get(who)
-        ratio = part["ratio"].get(who)
+        median = part["seconds"].get(contestant)
+        ratio = part["ratio"].get(contestant)
         rows.append(
             (
-                who,
+                contestant,
                 f"{median:.1f}" if median else "not every time",
                 ", ".join(f"{one:.1f}" for one in took) or "–",
                 ", ".join(epochs),

@@ -51,8 +51,8 @@ def take(release: Path, folder: Path) -> int:
     for file in _checked(release, lock):
         (folder / file.name).write_bytes(file.read_bytes())
     needed = _needed(lock)
-    kept = {name: one for name, one in lock["packages"].items() if name in needed}
-    (folder / LOCK).write_text(json.dumps({**lock, "packages": kept}))
+    packages = {name: one for name, one in lock["packages"].items() if name in needed}
+    (folder / LOCK).write_text(json.dumps({**lock, "packages": packages}))
     _write_book(folder / "book.zip")
     size = sum(file.stat().st_size for file in folder.iterdir())
     plan = {"packages": PACKAGES, "bytes": size}

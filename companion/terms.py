@@ -60,7 +60,7 @@ def slug(name: str) -> str:
     return re.sub(r"\W+", "-", name.lower())
 
 
-class Explainer(Treeprocessor):  # type: ignore[misc]
+class TermMarker(Treeprocessor):  # type: ignore[misc]
     """Marks each term at its first mention; gives each entry of the glossary an anchor."""
 
     def run(self, root: Element) -> None:
@@ -150,7 +150,7 @@ def _plain(element: Element) -> str:
     return "".join(element.itertext())
 
 
-class Quiet(Postprocessor):  # type: ignore[misc]
+class SearchExclusion(Postprocessor):  # type: ignore[misc]
     """Keeps listings out of the search: a word is sought where it is explained."""
 
     def run(self, text: str) -> str:
@@ -165,8 +165,8 @@ class Terms(Extension):  # type: ignore[misc]
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """Mark terms once inline elements are known; mark listings once they stand on the page."""
-        md.treeprocessors.register(Explainer(md), "terms", 14)
-        md.postprocessors.register(Quiet(md), "quiet_listings", 5)
+        md.treeprocessors.register(TermMarker(md), "terms", 14)
+        md.postprocessors.register(SearchExclusion(md), "quiet_listings", 5)
 
 
 def makeExtension(**settings: Any) -> Terms:  # noqa: N802

@@ -165,7 +165,7 @@ def test_check_of_right_answers_ends_with_0_and_is_remembered(companion, here, a
     report = json.loads(out)
     assert code == 0
     assert (report["score"], report["max_score"], report["learner"]) == (3.0, 3.0, "arithmetic")
-    assert {name for name, one in progress.standings().items() if one.passed} == {
+    assert {name for name, one in progress.load_progress().items() if one.passed} == {
         "arithmetic/double",
         "arithmetic/total",
     }
@@ -317,7 +317,7 @@ def test_watch_outlives_a_file_that_is_empty_while_it_is_saved(here, monkeypatch
         return answer
 
     stamps = itertools.count()
-    monkeypatch.setattr(exercises, "_stamp", lambda path: next(stamps))
+    monkeypatch.setattr(exercises, "_modification_times", lambda path: next(stamps))
     assert exercises._watch(here / "a.py", once) is found
     assert "Which exercises are answered here?" in capfd.readouterr().err
 
@@ -402,7 +402,7 @@ def test_a_solution_is_shown_and_marked_as_seen(companion, arithmetic):
     assert code == 0
     assert "return 2 * x" in out
     assert "solution seen" in out
-    assert progress.standings()["arithmetic/double"].solution
+    assert progress.load_progress()["arithmetic/double"].solution
 
 
 def test_the_printed_solution_passes(companion, here, arithmetic):

@@ -463,7 +463,7 @@ def test_what_a_study_has_made_is_kept_in_its_working_folder_alone(tmp_path, mon
     for folder in ("one", "other"):
         (tmp_path / folder).mkdir()
         monkeypatch.chdir(tmp_path / folder)
-        of, made = studies.Material(quick=True), []
+        of, made = studies.StudyData(quick=True), []
         for _ in range(2):
             kept = of.kept("x", lambda made=made: made.append(1) or {"a": np.arange(3)})
             assert kept["a"].tolist() == [0, 1, 2]

@@ -34,14 +34,14 @@ def port():
 
 def answer(port, process, processes=2, call=None):
     hello = {"process": process, "processes": processes, "call": call or {}}
-    return machines._answer_the_roll("127.0.0.1", port, hello, 5)
+    return machines._join_rendezvous("127.0.0.1", port, hello, 5)
 
 
 def test_processes_meet_and_whoever_does_not_fit_is_sent_away(port):
     found = {}
 
     def zero():
-        found[0] = machines._call_the_roll("127.0.0.1", port, 3, {"seed": 0}, 10)
+        found[0] = machines._host_rendezvous("127.0.0.1", port, 3, {"seed": 0}, 10)
 
     def arrive(process):
         line = socket.create_connection(("127.0.0.1", port), timeout=5)
@@ -74,18 +74,18 @@ def test_processes_meet_and_whoever_does_not_fit_is_sent_away(port):
     with pytest.raises(UserError, match="there is a process 1 already"):
         answer(port, 1, 3, {"seed": 0})
     with pytest.raises(UserError, match=r"Process 0 cannot wait at port \d+: Address already"):
-        machines._call_the_roll("127.0.0.1", port, 3, {}, 1)
+        machines._host_rendezvous("127.0.0.1", port, 3, {}, 1)
 
 
 def test_a_process_that_does_not_come_is_named(port):
     with pytest.raises(UserError, match="Process 1, 2 of 3 did not come to localhost"):
-        machines._call_the_roll("localhost", port, 3, {}, 0.2)
+        machines._host_rendezvous("localhost", port, 3, {}, 0.2)
 
 
 def test_a_process_without_a_process_0_gives_up(port):
     hello = {"process": 1, "processes": 2, "call": {}}
     with pytest.raises(UserError, match=r"Process 0 did not answer at 127.0.0.1:\d+ in 0 s"):
-        machines._answer_the_roll("127.0.0.1", port, hello, 0)
+        machines._join_rendezvous("127.0.0.1", port, hello, 0)
 
 
 @pytest.mark.parametrize(
@@ -290,10 +290,10 @@ def line(monkeypatch):
 
 def test_a_process_that_takes_leave_is_not_lost(line):
     here, there, lost = line
-    one, other = machines.Watch([here], "one"), machines.Watch([there], "other")
+    one, other = machines.Heartbeat([here], "one"), machines.Heartbeat([there], "other")
     time.sleep(1.5)  # longer than either would wait for a word
-    for watch in (one, other):
-        watch.end()
+    for heartbeat in (one, other):
+        heartbeat.end()
     for listener in (*one._listeners, *other._listeners):
         listener.join(5)
         assert not listener.is_alive()
@@ -303,26 +303,26 @@ def test_a_process_that_takes_leave_is_not_lost(line):
 @pytest.mark.parametrize("silent", [True, False])
 def test_a_line_that_breaks_or_falls_silent_is_a_loss(line, silent):
     here, there, lost = line
-    watch = machines.Watch([here], "one")
+    heartbeat = machines.Heartbeat([here], "one")
     if not silent:
         there.close()
     assert lost.get(timeout=5) == "one"
-    watch.end()
+    heartbeat.end()
 
 
 def test_a_process_that_fails_is_lost_to_the_others_but_not_where_all_fail(line):
     here, there, lost = line
-    one, other = machines.Watch([here], "one"), machines.Watch([there], "other")
+    one, other = machines.Heartbeat([here], "one"), machines.Heartbeat([there], "other")
     other.fail()
     assert lost.get(timeout=5) == "one"
     one.end()
     with contextlib.ExitStack() as stack:
         pair = [stack.enter_context(end) for end in socket.socketpair()]
-        both = [machines.Watch([end], "both") for end in pair]
-        for watch in both:
-            watch.fail()
-        for watch in both:
-            watch.end()
+        both = [machines.Heartbeat([end], "both") for end in pair]
+        for heartbeat in both:
+            heartbeat.fail()
+        for heartbeat in both:
+            heartbeat.end()
     assert lost.empty()
 
 

@@ -181,7 +181,7 @@ def test_terminal_and_page_know_the_same_after_loading_and_no_pass_is_lost(state
     ):
         state.unlink(missing_ok=True)
         for one in (*pair, *pair):
-            progress.take_in(progress_file.parsed(one.encode()))
+            progress.merge(progress_file.parsed(one.encode()))
         found[pair] = progress_file.content(progress.standings())["exercises"]
         assert json.loads(from_the_page)["exercises"] == found[pair]
         written = state.read_text() if state.exists() else ""

@@ -52,8 +52,8 @@ def places(graph: Graph) -> dict[str, tuple[float, float]]:
         row[node] = float(np.mean([row[name] for name in new])) if new else len(leaves)
 
     settle(next(reversed(graph.table)))
-    for here in set(column.values()):
-        standing = sorted((name for name in row if column[name] == here), key=row.__getitem__)
+    for depth in set(column.values()):
+        standing = sorted((name for name in row if column[name] == depth), key=row.__getitem__)
         for above, below in pairwise(standing):
             row[below] = max(row[below], row[above] + 1)
     return {node: (column[node], -index) for node, index in row.items()}

@@ -315,11 +315,11 @@ def numerical_gradient(f: Callable[[Array], ArrayLike], x: Array, step: float = 
 
 def sided_differences(f: Callable[[Array], ArrayLike], x: Array, step: float) -> Array:
     """Return (f(x + h) − f(x)) / h, for one element of x after the other; h may be negative."""
-    moved, here = np.array(x, float), np.asarray(f(np.array(x, float)))
+    moved, value = np.array(x, float), np.asarray(f(np.array(x, float)))
     slopes = np.zeros_like(moved)
     for index in np.ndindex(moved.shape):
         moved[index] = x[index] + step
-        slopes[index] = (np.asarray(f(moved)) - here) / (moved[index] - x[index])
+        slopes[index] = (np.asarray(f(moved)) - value) / (moved[index] - x[index])
         moved[index] = x[index]
     return slopes
 

@@ -35,8 +35,8 @@ def describe(samples, beats, there, start, stop, speed=1.0):
     waves = np.clip(samples[indices] / (np.reshape(spread, (-1, 1, 1)) + 1e-3), -8, 8)
     follows = there[:, 1:] & there[:, :-1]
     rr = np.where(follows, np.diff(beats, axis=1) / RATE / speed, np.nan)
-    some = follows.any(axis=1, keepdims=True)
-    usual = np.nanmedian(np.where(some, rr, 1.0), axis=1, keepdims=True)
+    has_interval = follows.any(axis=1, keepdims=True)
+    usual = np.nanmedian(np.where(has_interval, rr, 1.0), axis=1, keepdims=True)
     rr = np.where(follows, rr, usual)
     before = np.concatenate([usual, rr], axis=1)
     after = np.concatenate([rr, usual], axis=1)

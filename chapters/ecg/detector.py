@@ -169,8 +169,8 @@ class Detector:
         from chapters.ecg.experts import Expert
 
         record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        with np.load(path) as kept:
-            arrays = dict(kept)
+        with np.load(path) as file:
+            arrays = dict(file)
         networks = [
             with_weights(name, arrays, f"network{number}_")
             for number, name in enumerate(record["networks"])

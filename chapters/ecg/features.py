@@ -202,25 +202,25 @@ def alternation(jumps):
     return np.where(vary, correlation(one, other, 1e-30), 0)
 
 
-def shape(x, whole, near):
+def shape(x, inner, near):
     """Return numbers on the beats' shape: how alike they are, and what comes before each.
 
     Args:
         x: Samples between 0.5 and 40 Hz, in units of their own spread, shape ``(windows, n)``.
-        whole: Sample numbers of the R peaks whose beats are whole, shape ``(windows, beats)``.
+        inner: Sample numbers of the R peaks whose beats are whole, shape ``(windows, beats)``.
         near: Which samples belong to a QRS, shape ``(windows, n)``.
     """
     names = NAMES[NAMES.index("height_cv") : NAMES.index("power_0.5_3")]
-    if whole.shape[1] < 3:
+    if inner.shape[1] < 3:
         return dict.fromkeys(names, np.zeros(len(x)))
     windows = np.arange(len(x))[:, None]
-    each = x[windows[..., None], whole[..., None] + ONE_BEAT]
+    each = x[windows[..., None], inner[..., None] + ONE_BEAT]
     typical = np.median(each, axis=1)
     alike = correlation(each, typical[:, None])
     p_wave = slice(int(0.04 * RATE), int(0.22 * RATE))  # 0.26 to 0.08 s before the R peak
     before, usual = each[..., p_wave], typical[:, p_wave]
     level = (before - before.mean(axis=2, keepdims=True)).reshape(len(x), -1)
-    heights = np.abs(x[windows, whole])
+    heights = np.abs(x[windows, inner])
     power = x**2
     return {
         "height_cv": heights.std(axis=1) / (heights.mean(axis=1) + 1e-6),

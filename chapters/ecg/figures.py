@@ -357,30 +357,32 @@ def judged_test():
     """Return the best row's material, its P(AF) for each test window, and its thresholds."""
     from chapters.ecg import studies
 
-    of = studies.material(False)
-    classes, _ = studies.opinions(BEST, record.seed, of)
-    _, thresholds = studies.judged({part: p[:, AF] for part, p in classes.items()}, of, resamples=2)
-    return of, classes["test"][:, AF], thresholds
+    prepared = studies.study_data(False)
+    classes, _ = studies.opinions(BEST, record.seed, prepared)
+    _, thresholds = studies.judged(
+        {part: p[:, AF] for part, p in classes.items()}, prepared, resamples=2
+    )
+    return prepared, classes["test"][:, AF], thresholds
 
 
 @cache
 def judged_recordings():
     """Return the class of each test recording, its P(AF), and whether that raises an alarm."""
-    of, probability, thresholds = judged_test()
-    regular = of.where["test"][1] % STRIDE == 0
-    numbers, whole = by_recording(probability[regular], of.where["test"][0][regular])
-    return of.data.test.y[numbers], whole, whole >= thresholds["recording"]
+    prepared, probability, thresholds = judged_test()
+    regular = prepared.where["test"][1] % STRIDE == 0
+    numbers, p = by_recording(probability[regular], prepared.where["test"][0][regular])
+    return prepared.data.test.y[numbers], p, p >= thresholds["recording"]
 
 
 def recorded_curves():
     """Return ROC and precision-recall curves of the best row, by window and by recording."""
     from sklearn import metrics
 
-    of, probability, _ = judged_test()
+    prepared, probability, _ = judged_test()
     labels, whole, _ = judged_recordings()
     made = {}
     for unit, truth, p in (
-        ("window", of.truth("test") == AF, probability),
+        ("window", prepared.truth("test") == AF, probability),
         ("recording", labels == AF, whole),
     ):
         false_alarms, sensitivity, _ = metrics.roc_curve(truth, p)

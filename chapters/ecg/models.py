@@ -299,18 +299,18 @@ def beat_reader(input_shape=ROWS, classes=4, units=32, dropout=0.3):
         dropout: Share of the pooled features that training silences.
     """
     inputs = keras.Input(input_shape)
-    waves, times, there = inputs[..., : len(AROUND)], inputs[..., len(AROUND) :], inputs[..., -1:]
+    waves, times, is_beat = inputs[..., : len(AROUND)], inputs[..., len(AROUND) :], inputs[..., -1:]
     shape = layers.Dense(48, activation="relu")(layers.Dropout(0.1)(waves))
     shape = layers.Dense(24, activation="relu")(shape)
     x = layers.Dense(48, activation="relu")(layers.Concatenate()([shape, times]))
     x = layers.Dropout(0.1)(x)
-    x = Bidirectional(GRU(units, return_sequences=True))(x, mask=there[..., 0] > 0)
+    x = Bidirectional(GRU(units, return_sequences=True))(x, mask=is_beat[..., 0] > 0)
     energy = layers.Dense(1, use_bias=False)(layers.Dense(32, activation="tanh")(x))
-    weights = layers.Softmax(axis=1, dtype="float32", name="attention")(energy, mask=there > 0)
+    weights = layers.Softmax(axis=1, dtype="float32", name="attention")(energy, mask=is_beat > 0)
     pooled = (
         layers.Dot(axes=1, dtype="float32")([weights, x])[:, 0],
-        ops.sum(x * there, axis=1) / (ops.sum(there, axis=1) + 1e-3),
-        ops.max(x * there, axis=1),
+        ops.sum(x * is_beat, axis=1) / (ops.sum(is_beat, axis=1) + 1e-3),
+        ops.max(x * is_beat, axis=1),
     )
     x = layers.Concatenate(dtype="float32")(pooled)
     return classified(inputs, x, classes, dropout, "beat_reader")

@@ -81,11 +81,11 @@ def chosen(leads: Any, name: str | None = None):
         same = [leads[int(name) - 1]]
     if len(same) == 1:
         return same[0]
-    asked = "One lead is read" if name is None else f"There is no lead {name!r}"
+    problem = "One lead is read" if name is None else f"There is no lead {name!r}"
     first = able[0].name
     if names.count(first) > 1:  # names that do not tell them apart
-        asked, first = "Leads are chosen by their place where names are the same", "1"
-    raise UserError(f"{asked}. It has {', '.join(names)}: choose with --lead {first}.")
+        problem, first = "Leads are chosen by their place where names are the same", "1"
+    raise UserError(f"{problem}. It has {', '.join(names)}: choose with --lead {first}.")
 
 
 def in_millivolts(unit: str | None) -> float:

@@ -115,11 +115,11 @@ def bumps(
 ) -> NDArray[np.float64]:
     """Return a sum of Gaussian bumps, each evaluated only within five widths of its centre."""
     reach = int(5 * widths.max() * RATE) + 1
-    where = np.round(centres * RATE).astype(int)[:, None] + np.arange(-reach, reach + 1)
-    away = (where / RATE - centres[:, None]) / widths[:, None]
-    inside = (where >= 0) & (where < len(time))
+    samples = np.round(centres * RATE).astype(int)[:, None] + np.arange(-reach, reach + 1)
+    away = (samples / RATE - centres[:, None]) / widths[:, None]
+    inside = (samples >= 0) & (samples < len(time))
     values = (heights[:, None] * np.exp(-0.5 * away**2))[inside]
-    return np.asarray(np.bincount(where[inside], values, len(time)), "float64")
+    return np.asarray(np.bincount(samples[inside], values, len(time)), "float64")
 
 
 def trouble(time: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -37,30 +37,30 @@ def sheet(case: Case) -> dict[str, Any]:
 
     trial = FAULTS[case.fault].drawn(case.seed)
     examination = trained(trial)
-    kept = examination.kept
-    steps = [loss for row in kept["steps"] for loss in row["losses"]]
+    seen = examination.kept
+    steps = [loss for row in seen["steps"] for loss in row["losses"]]
     thin = -(-len(steps) // 120) or 1
     order = np.arange(len(trial.y))
     if trial.fit.get("shuffle", True):
         order = np.random.default_rng(0).permutation(order)
     first = order[:SHOWN]
     looks = {
-        name: _looks(kept[name], *keys)
+        name: _looks(seen[name], *keys)
         for name, keys in (
             ("gradients", ("layer", "mean_absolute")),
             ("activations", ("layer", "activation", "saturated", "dead")),
             ("weights", ("layer", "moved")),
         )
     }
-    history = [{name: _short(value) for name, value in row.items()} for row in kept["history"]]
+    history = [{name: _short(value) for name, value in row.items()} for row in seen["history"]]
     return {
         "fault": case.fault,
         "network": trial.network,
         "data": trial.data,
         "examples": len(trial.y),
         "classes": trial.classes,
-        "first_loss": _short(kept["first_loss"]),
-        "batch": {name: _short(value) for name, value in kept["batch"].items()},
+        "first_loss": _short(seen["first_loss"]),
+        "batch": {name: _short(value) for name, value in seen["batch"].items()},
         "history": history,
         "steps": [_short(loss) for loss in steps[::thin]],
         "thinned": thin,
@@ -100,7 +100,7 @@ def first_findings() -> dict[str, NDArray[np.float64]]:
     for row in recorded_results(examination_judged).rows:
         done = "healthy" if row.level in HEALTHY else str(row.level)
         counts[done][int(row.values["first"])] += 1
-    return {name: of / max(of.sum(), 1) for name, of in counts.items()}
+    return {name: row_counts / max(row_counts.sum(), 1) for name, row_counts in counts.items()}
 
 
 def confusion() -> Figure:
@@ -116,10 +116,11 @@ def confusion() -> Figure:
     axes.set_xticks(range(len(order)), [NAMES[one] for one in order], rotation=90, fontsize=8)
     axes.set_yticks(range(len(shares)), list(shares), fontsize=8)
     axes.set(xlabel="what is found first", ylabel="what was done to the training")
-    of = judgement()
+    judged = judgement()
     axes.set_title(
-        f"{of['named']} of {of['faults']} faults are among the first two findings in 90 % of their "
-        f"runs;\n{of['alarms']} of {of['healthy']} healthy runs are called sick"
+        f"{judged['named']} of {judged['faults']} faults are among the first two findings in "
+        f"90 % of their runs;\n"
+        f"{judged['alarms']} of {judged['healthy']} healthy runs are called sick"
     )
     figure.set_label(
         "Shares of runs whose first finding is what was done: "
@@ -171,14 +172,15 @@ def confusion_table() -> str:
 
 def verdict() -> str:
     """Return the recorded judgement in words, as Markdown."""
-    of = judgement()
-    below = ", ".join(f"{name} ({share:.0%})" for name, share in of["below"].items())
+    judged = judgement()
+    below = ", ".join(f"{name} ({share:.0%})" for name, share in judged["below"].items())
     return (
-        f"Of {of['runs']} sick runs the fault is among the first two findings in {of['right']}; "
-        f"{of['named']} of {of['faults']} faults reach 90 % of their runs"
+        f"Of {judged['runs']} sick runs the fault is among the first two findings in "
+        f"{judged['right']}; "
+        f"{judged['named']} of {judged['faults']} faults reach 90 % of their runs"
         + (f", all but {below}" if below else "")
-        + f". Of {of['healthy']} healthy runs {of['alarms']} are called sick "
-        f"({of['alarms'] / of['healthy']:.1%})."
+        + f". Of {judged['healthy']} healthy runs {judged['alarms']} are called sick "
+        f"({judged['alarms'] / judged['healthy']:.1%})."
     )
 
 
@@ -280,7 +282,7 @@ def facts(number: int) -> str:
     """Return what there is to know of a case besides its figure, as Markdown."""
     seen = record["cases"][number - 1]
     batch, last = seen["batch"], seen["history"][-1]
-    held = last.get("val_accuracy")
+    val_accuracy = last.get("val_accuracy")
     moved = ", ".join(f"{row['moved']:.2g}" if row["moved"] is not None else "none"
                       for row in (seen["weights"] or [[]])[-1])  # fmt: skip
     lines = [
@@ -290,8 +292,8 @@ def facts(number: int) -> str:
         f"The first batch: {batch['dtype']}, from {batch['min']:g} to {batch['max']:g}, mean "
         f"{batch['mean']:g}, deviation {batch['sd']:g}. Its first 48 classes: "
         f"{' '.join(map(str, seen['labels']))}.",
-        f"At the end: accuracy {last.get('accuracy')} in training, {held} in validation. The "
-        f"layers' weights have moved by {moved} of their size.",
+        f"At the end: accuracy {last.get('accuracy')} in training, {val_accuracy} in validation. "
+        f"The layers' weights have moved by {moved} of their size.",
     ]
     return "\n".join(f"- {line}" for line in lines)
 

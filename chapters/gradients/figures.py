@@ -420,18 +420,18 @@ PAPER = {18: 1.8, 34: 3.6, 50: 3.8}
 
 def resnet_table() -> str:
     """Return a Markdown table: stage by stage, parameters and multiply-adds of ResNet-18/34/50."""
-    of = {depth: counting.resnet_layers(depth) for depth in PAPER}
+    by_depth = {depth: counting.resnet_layers(depth) for depth in PAPER}
     rows = []
     for stage in ("conv1", "conv2", "conv3", "conv4", "conv5", "output"):
         cells = []
-        for layers in of.values():
+        for layers in by_depth.values():
             own = [one for one in layers if one.name.startswith(stage)]
             learned = sum(one.parameters for one in own)
             cells.append(f"{len([one for one in own if 'shortcut' not in one.name])}: {learned:,}")
-        side = next(one.height for one in of[18] if one.name.startswith(stage))
+        side = next(one.height for one in by_depth[18] if one.name.startswith(stage))
         rows.append((stage, f"{side}×{side}" if side > 1 else "1×1", *cells))
-    totals = [f"{sum(one.parameters for one in layers):,}" for layers in of.values()]
-    work = [f"{sum(one.multiply_adds for one in layers) / 1e9:.2f}" for layers in of.values()]
+    totals = [f"{sum(one.parameters for one in layers):,}" for layers in by_depth.values()]
+    work = [f"{sum(one.multiply_adds for one in layers) / 1e9:.2f}" for layers in by_depth.values()]
     head = ("stage", "maps", *(f"ResNet-{depth}" for depth in PAPER))
     rows.append(("**all parameters**", "", *totals))
     rows.append(("**multiply-adds [10⁹]**", "", *work))

@@ -515,8 +515,8 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> float:
     0.3681
     """
     p, q = np.asarray(p, float), np.asarray(q, float)
-    there = p > 0
-    return float(np.sum(p[there] * np.log(p[there] / q[there])))
+    positive = p > 0
+    return float(np.sum(p[positive] * np.log(p[positive] / q[positive])))
 
 
 # A small network with one output -----------------------------------------------------------------

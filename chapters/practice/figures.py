@@ -76,9 +76,9 @@ def thresholds() -> Figure:
     """Recall, precision and cost over the threshold: one network, and many detectors."""
     p, true = [], []
     for seed in range(5):
-        of = studies.rare_digits(seed)
-        p.append(studies.Network(of["train"], seed, 40).predict(of["test"].x)[:, 1])
-        true.append(of["test"].y == 1)
+        data = studies.rare_digits(seed)
+        p.append(studies.Network(data["train"], seed, 40).predict(data["test"].x)[:, 1])
+        true.append(data["test"].y == 1)
     p, true = np.concatenate(p), np.concatenate(true)
     grid = np.geomspace(1e-4, 0.99, 100)
     reports = [scratch.report(p >= one, true) for one in grid]

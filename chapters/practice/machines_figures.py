@@ -130,13 +130,14 @@ def h100_rates() -> Figure:
         policy = name if name == "float32" else f"mixed_{name}"
         measured = [rows.get(f"{network}|{policy}|128") for network in NETWORKS]
         positions = np.arange(len(NETWORKS)) + (i - 1) * width
-        for axes, of in (
+        for axes, height_of in (
             (speed, lambda row, base: row["per_second"] / base["per_second"]),
             (share, lambda row, _: 100 * row["share_of_matrix_rate"]),
         ):
             bases = [rows[f"{network}|float32|128"] for network in NETWORKS]
             heights = [
-                of(row, base) if row else 0 for row, base in zip(measured, bases, strict=True)
+                height_of(row, base) if row else 0
+                for row, base in zip(measured, bases, strict=True)
             ]
             axes.bar(positions, heights, width, color=colour, label=name)
         if name == "bfloat16":
@@ -163,10 +164,10 @@ def h100_rates() -> Figure:
 def gaps() -> Figure:
     """The relative gap between neighbouring numbers, over their size, in three formats."""
     figure, axes = subplots((7, 3.6))
-    for name, of in FORMATS.items():
-        low, high = np.log2(of.smallest), np.log2(of.largest)
+    for name, form in FORMATS.items():
+        low, high = np.log2(form.smallest), np.log2(form.largest)
         k = np.arange(low, high + 1)
-        gap = np.maximum(2.0 ** (k - of.fraction), of.smallest) / 2.0**k
+        gap = np.maximum(2.0 ** (k - form.fraction), form.smallest) / 2.0**k
         colour, dash = STYLES[name]
         axes.plot(k, 100 * gap, dash, color=colour, label=name)
     axes.set_yscale("log")
@@ -174,8 +175,8 @@ def gaps() -> Figure:
     axes.legend(frameon=False)
     figure.suptitle("bfloat16 has the range of float32, float16 the finer steps")
     ends = "; ".join(
-        f"{name} from {of.smallest:.2g} to {of.largest:.2g}, gap {100 * of.epsilon:.2g} %"
-        for name, of in FORMATS.items()
+        f"{name} from {form.smallest:.2g} to {form.largest:.2g}, gap {100 * form.epsilon:.2g} %"
+        for name, form in FORMATS.items()
     )
     figure.set_label(
         f"Relative gaps over the size of numbers: {ends}. Below the smallest normal number, "
@@ -188,10 +189,10 @@ def stalled_updates() -> Figure:
     """A weight of 1 that is given a thousand updates of 0.001, kept in three formats."""
     figure, axes = subplots((6.4, 3.4))
     ends = []
-    for name, of in FORMATS.items():
-        values, update = [1.0], of.decode(of.encode(0.001))
+    for name, form in FORMATS.items():
+        values, update = [1.0], form.decode(form.encode(0.001))
         for _ in range(1000):
-            values.append(of.decode(of.encode(values[-1] + update)))
+            values.append(form.decode(form.encode(values[-1] + update)))
         colour, dash = STYLES[name]
         axes.plot(values, dash, color=colour, label=name)
         ends.append(f"{name} {values[-1]:.3f}")
@@ -259,10 +260,10 @@ def format_table() -> str:
         "| | exponent | fraction | gap at 1 | largest | smallest normal | smallest |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for name, of in FORMATS.items():
+    for name, form in FORMATS.items():
         lines.append(
-            f"| {name} | {of.exponent} | {of.fraction} | {of.epsilon:.2g} | {of.largest:.5g} "
-            f"| {of.smallest_normal:.2g} | {of.smallest:.2g} |"
+            f"| {name} | {form.exponent} | {form.fraction} | {form.epsilon:.2g} "
+            f"| {form.largest:.5g} | {form.smallest_normal:.2g} | {form.smallest:.2g} |"
         )
     return "\n".join(lines)
 

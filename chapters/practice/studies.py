@@ -97,8 +97,8 @@ def rare_digits(seed: int) -> dict[str, Split]:
 
     x, eight = in_file_order().x, (in_file_order().y == 8).astype("int64")
     eights, others = np.flatnonzero(eight == 1), np.flatnonzero(eight == 0)
-    kept = np.random.default_rng(seed).permutation(eights)[: round(len(others) * 5 / 95)]
-    rows = np.concatenate([others, kept])
+    chosen = np.random.default_rng(seed).permutation(eights)[: round(len(others) * 5 / 95)]
+    rows = np.concatenate([others, chosen])
     train, rest = train_test_split(rows, train_size=0.4, stratify=eight[rows], random_state=seed)
     validation, test = train_test_split(
         rest, train_size=1 / 3, stratify=eight[rest], random_state=seed
@@ -111,8 +111,8 @@ def rare_class_row(level: str, seed: int, *, quick: bool):
     """Train on few eights with one remedy, and judge what is found of the test eights."""
     from sklearn.metrics import average_precision_score
 
-    of = rare_digits(seed)
-    train, validation, test = of["train"], of["validation"], of["test"]
+    data = rare_digits(seed)
+    train, validation, test = data["train"], data["validation"], data["test"]
     weights, chosen = None, np.arange(len(train))
     counts = np.bincount(train.y)
     if level.startswith("class weights"):
@@ -196,9 +196,9 @@ def noisy_labels(share: float, seed: int) -> NoisyLabels:
 
     What was found is kept in the working folder, for the other repairs of the same labels.
     """
-    kept = Path(f"finding_{share}_{seed}.npz")
-    if kept.exists():
-        with np.load(kept) as arrays:
+    file = Path(f"finding_{share}_{seed}.npz")
+    if file.exists():
+        with np.load(file) as arrays:
             return NoisyLabels(**arrays)
     rng, train = np.random.default_rng(seed), digits().train
     given, wrong = scratch.flip_labels(train.y, share, 10, rng)
@@ -215,7 +215,7 @@ def noisy_labels(share: float, seed: int) -> NoisyLabels:
     )
     unfinished = Path(f"finding_{share}_{seed}_{id(result)}.npz")
     np.savez(unfinished, **result._asdict())
-    unfinished.replace(kept)
+    unfinished.replace(file)
     return result
 
 

@@ -180,21 +180,21 @@ def timed_features() -> dict[str, object]:
     epochs, rows = (1, 5, 10, 20), np.arange(1280) % len(data.train)
     large = data.train[rows]
     keras.utils.set_random_seed(record.seed)
-    whole = with_head(base, studies.CLASSES)
-    open_layers(whole, "head")
+    full = with_head(base, studies.CLASSES)
+    open_layers(full, "head")
     inputs = keras.Input(base.output_shape[1:])
     alone = keras.Model(inputs, keras.layers.Dense(studies.CLASSES, "softmax")(inputs))
     taken: dict[str, list[float]] = {"anew in every epoch": [], "once, and kept": []}
-    for model in (whole, alone):
+    for model in (full, alone):
         model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
     images = Dataset(data.card, large, data.validation[:0], data.test[:0])
     for name, count in product(taken, (1, *epochs)):  # the first is a warm-up
         began = time.process_time()
         if name == "once, and kept":
-            kept = extracted(base, images).train
-            alone.fit(kept.x, kept.y, 32, count, verbose=0)
+            features = extracted(base, images).train
+            alone.fit(features.x, features.y, 32, count, verbose=0)
         else:
-            whole.fit(large.x, large.y, 32, count, verbose=0)
+            full.fit(large.x, large.y, 32, count, verbose=0)
         taken[name].append(round(time.process_time() - began, 3))
     return {
         "epochs": list(epochs),

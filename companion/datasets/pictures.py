@@ -70,8 +70,8 @@ def opaque(image: "Image") -> "Image":
         top = 65535.0 if image.mode.startswith("I;16") else max(float(values.max()), 1e-9)
         return Image.fromarray((255 * np.clip(values / top, 0, 1)).astype("uint8"))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        whole = np.asarray(image.convert("RGBA"), "float64") / 255
-        colour, alpha = whole[..., :3], whole[..., 3:]
+        rgba = np.asarray(image.convert("RGBA"), "float64") / 255
+        colour, alpha = rgba[..., :3], rgba[..., 3:]
         dark = (colour.mean(axis=-1, keepdims=True) * alpha).sum() < 0.5 * alpha.sum()
         blended = colour * alpha + (1 - alpha) * (1.0 if dark else 0.0)
         return Image.fromarray((255 * blended).round().astype("uint8"))
@@ -302,10 +302,13 @@ def ground(pixels: Floats, terms: Floats) -> Floats:
     """
     height, width, _ = pixels.shape
     every = max(1, min(height, width) // 64)
-    some, values = terms[::every, ::every].reshape(-1, 6), pixels[::every, ::every].reshape(-1, 3)
-    kept = np.abs(some[:, 1:3]).max(axis=1) > MARGIN
+    sampled, values = (
+        terms[::every, ::every].reshape(-1, 6),
+        pixels[::every, ::every].reshape(-1, 3),
+    )
+    paper = np.abs(sampled[:, 1:3]).max(axis=1) > MARGIN
     for _ in range(10):
-        surface = np.linalg.lstsq(some[kept], values[kept], rcond=None)[0]
-        away = np.abs(values - some @ surface).max(axis=1)
-        kept = away <= max(2.5 * float(np.median(away[kept])), FAINT / 2)
+        surface = np.linalg.lstsq(sampled[paper], values[paper], rcond=None)[0]
+        away = np.abs(values - sampled @ surface).max(axis=1)
+        paper = away <= max(2.5 * float(np.median(away[paper])), FAINT / 2)
     return np.asarray(terms @ surface)

@@ -111,7 +111,7 @@ def lean(drawing: str, name: str) -> str:
         _adapt(element)
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in ("metadata", "style") or _is_unseen(child):
+            if child.tag in ("metadata", "style") or _is_invisible(child):
                 parent.remove(child)
     _shorten_ids(root, name)
     for element in root.iter():
@@ -171,7 +171,7 @@ def _by_scheme(light: str, dark: str) -> str:
     return light if light == dark else f"light-dark({light},{dark})"
 
 
-def _is_unseen(element: Element) -> bool:
+def _is_invisible(element: Element) -> bool:
     """Tell whether a shape has neither a surface nor a line."""
     attributes = element.attrib
     return (
@@ -231,16 +231,16 @@ def _steps(path: str, parts: int) -> str:
     'm10 20 .5 0 .5-1z'
     """
     written, last = "", ""
-    here = start = (0, 0)
+    current = start = (0, 0)
     for command, numbers in re.findall(r"([MLCQz])([^MLCQz]*)", path):
         if command == "z":
-            written, last, here = written + "z", "z", start
+            written, last, current = written + "z", "z", start
             continue
         coordinates = [round(parts * float(number)) for number in numbers.split()]
-        steps = [coordinate - here[i % 2] for i, coordinate in enumerate(coordinates)]
-        here = (coordinates[-2], coordinates[-1])
+        steps = [coordinate - current[i % 2] for i, coordinate in enumerate(coordinates)]
+        current = (coordinates[-2], coordinates[-1])
         if command == "M":
-            start = here
+            start = current
         # Without a letter, the last is repeated; after a move, lines follow.
         if command == "M" or command != {"M": "L"}.get(last, last):
             written += command.lower()

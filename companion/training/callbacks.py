@@ -131,7 +131,7 @@ class EarlyStoppingReport(keras.callbacks.Callback):
         return rows
 
 
-class LayerWatch(keras.callbacks.Callback):
+class LayerStatistics(keras.callbacks.Callback):
     """Look into the layers before training and after each epoch, and keep what is seen.
 
     Attributes:
@@ -151,7 +151,7 @@ class LayerWatch(keras.callbacks.Callback):
         raise NotImplementedError
 
 
-class WeightNorms(LayerWatch):
+class WeightNorms(LayerStatistics):
     """Keep the size of each layer's weights, epoch by epoch.
 
     Biases and the scales of a normalization are left out, as penalties leave them out (Goodfellow,
@@ -187,7 +187,7 @@ class WeightNorms(LayerWatch):
         return rows
 
 
-class GradientNorms(LayerWatch):
+class GradientNorms(LayerStatistics):
     """Keep the size of the loss's gradient in each layer, epoch by epoch, on one probe batch.
 
     How it shrinks or grows from the last layer to the first tells vanishing from exploding
@@ -231,7 +231,7 @@ class GradientNorms(LayerWatch):
         return rows
 
 
-class ActivationStatistics(LayerWatch):
+class ActivationStatistics(LayerStatistics):
     """Keep how many units of each layer are saturated or dead, epoch by epoch, on one probe batch.
 
     An output is saturated where its activation is flat, so that no gradient comes back: a sigmoid

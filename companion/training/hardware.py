@@ -310,22 +310,22 @@ def _cpu_names(machine: Machine, devices: str) -> tuple[str, ...]:
     return ("CPU",) if count == 1 else tuple(f"CPU:{number}" for number in range(count))
 
 
-def _precision(machine: Machine, used: tuple[Accelerator, ...], asked: str) -> tuple[str, str]:
+def _precision(machine: Machine, used: tuple[Accelerator, ...], requested: str) -> tuple[str, str]:
     """Return the dtype policy and the reason for it."""
     if not used:
-        if asked in ("auto", "float32"):
+        if requested in ("auto", "float32"):
             return "float32", f"a CPU ({machine.processor}) computes fastest in float32"
-        return asked, f"{asked} was asked for; most CPUs emulate it, right but slowly"
+        return requested, f"{requested} was asked for; most CPUs emulate it, right but slowly"
     weakest = min(used, key=lambda one: one.capability or (99, 0))
-    if asked != "auto":
-        lacks = weakest.capability and weakest.capability < NEEDED.get(asked, (0, 0))
-        if lacks or (asked == "mixed_float16" and weakest.kind == "tpu"):
+    if requested != "auto":
+        lacks = weakest.capability and weakest.capability < NEEDED.get(requested, (0, 0))
+        if lacks or (requested == "mixed_float16" and weakest.kind == "tpu"):
             other = plan_for(machine).precision
             raise UserError(
-                f"{weakest.name} does not compute in {asked.removeprefix('mixed_')}. "
+                f"{weakest.name} does not compute in {requested.removeprefix('mixed_')}. "
                 f"Take --precision {other}, which suits it, or --devices cpu to try it out slowly."
             )
-        return asked, f"{asked} was asked for"
+        return requested, f"{requested} was asked for"
     if weakest.capability and weakest.capability < (7, 0):
         return "float32", f"{weakest.name} has no tensor cores for half precision"
     if weakest.capability and weakest.capability < (8, 0):

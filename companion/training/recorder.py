@@ -100,8 +100,8 @@ class RunRecorder(keras.callbacks.Callback):
             best = keras.models.load_model(self.folder / "model.keras", compile=False)
             self.best_weights = best.get_weights()
             self._first_generators = read_record(self.folder).get("generators", [])
-            if (kept := self.folder / "examination.json").exists():
-                self.examined = examined_until(epochs, json.loads(kept.read_text(encoding="utf-8")))
+            if (file := self.folder / "examination.json").exists():
+                self.examined = examined_until(epochs, json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(

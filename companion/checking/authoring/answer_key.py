@@ -182,8 +182,8 @@ class AnswerKey:
     def _fault(self, case: Case, outcome: Outcome) -> str | None:
         """Return what is wrong with the outcome of one case, or None."""
         if isinstance(outcome, Raised):
-            where = f" in line {outcome.line}" if outcome.line else ""
-            text = f"{outcome.kind}{where}: {outcome.message}".rstrip(": ")
+            line_text = f" in line {outcome.line}" if outcome.line else ""
+            text = f"{outcome.kind}{line_text}: {outcome.message}".rstrip(": ")
             if outcome.kind == "TypeError" and not outcome.line and "argument" in outcome.message:
                 text += f". Keep the signature: {self.call}."
             return text
@@ -213,10 +213,12 @@ def _telling(values: Sequence[Any]) -> bool:
     if not arrays:
         return True
     numbers = np.concatenate(arrays)
-    whole = (
+    integers = (
         np.equal(np.round(abs(numbers)), abs(numbers)).all() and abs(numbers).max(initial=0) < 10
     )
-    return not whole or numbers.size >= MANY_NUMBERS or len(np.unique(numbers)) >= DISTINCT_NUMBERS
+    return (
+        not integers or numbers.size >= MANY_NUMBERS or len(np.unique(numbers)) >= DISTINCT_NUMBERS
+    )
 
 
 def _several(value: Any) -> bool:

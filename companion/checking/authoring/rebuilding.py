@@ -109,7 +109,7 @@ def _measured(graph: Graph, inputs: Sequence[Any], seed: int, order: int) -> dic
     }
 
 
-class Unit:
+class WeightGroup:
     """Weights that belong together (a kernel and its bias, the three of a cell), and their place.
 
     Attributes:
@@ -148,20 +148,20 @@ class Network:
         import keras
         import numpy as np
 
-        given = [
+        tensors = [
             keras.ops.convert_to_tensor(np.asarray(one, _float64(str(one.dtype)))) for one in inputs
         ]
         made: list[list[Any]] = []
         for call in self.calls:
             layer = self.objects[call["layer"]]
-            args = [_filled(one, given, made) for one in call["args"]]
-            kwargs = {name: _filled(one, given, made) for name, one in call["kwargs"].items()}
+            args = [_filled(one, tensors, made) for one in call["args"]]
+            kwargs = {name: _filled(one, tensors, made) for name, one in call["kwargs"].items()}
             if _accepts(layer, "training"):
                 kwargs.setdefault("training", training)
             made.append(keras.tree.flatten(layer(*args, **kwargs)))
         self.masked = [any(map(_is_masked, one)) for one in made]
         return [
-            np.asarray(keras.ops.convert_to_numpy(_filled(one, given, made)))
+            np.asarray(keras.ops.convert_to_numpy(_filled(one, tensors, made)))
             for one in self.outputs
         ]
 
@@ -182,22 +182,22 @@ class Network:
         losses = [loss for layer in self.objects for loss in getattr(layer, "losses", ())]
         return float(sum(float(one) for one in losses))
 
-    def units(self) -> list[Unit]:
+    def units(self) -> list[WeightGroup]:
         """Return the weights in units, each with its place in the graph."""
-        units: dict[int, list[Unit]] = {}
+        units: dict[int, list[WeightGroup]] = {}
         for index in self._called():
             parts: defaultdict[str, list[Any]] = defaultdict(list)
             for weight in self._weights(index):
                 parts[weight.path.rpartition("/")[0]].append(weight)
-            units[index] = [Unit(index, weights) for weights in parts.values()]
+            units[index] = [WeightGroup(index, weights) for weights in parts.values()]
         # Of every call: how many layers with weights lie before its output, and which.
         visited: list[tuple[int, frozenset[str]]] = []
         for call in self.calls:
-            given = [*call["args"], *call["kwargs"].values()]
-            before = [visited[one["call"][0]] for one in _sources(given, "call")]
+            arguments = [*call["args"], *call["kwargs"].values()]
+            before = [visited[one["call"][0]] for one in _sources(arguments, "call")]
             depth = max((one for one, _ in before), default=0)
             marks = frozenset().union(*(mark for _, mark in before))
-            marks |= {f"input {one['input']}" for one in _sources(given, "input")}
+            marks |= {f"input {one['input']}" for one in _sources(arguments, "input")}
             for unit in units[call["layer"]]:
                 if unit.place == (0, ""):
                     unit.place = (depth + 1, _hash(unit.signature, *sorted(marks)))
@@ -214,9 +214,9 @@ class Network:
         return weights
 
 
-def _orders(units: Sequence[Unit]) -> Iterator[list[Unit]]:
+def _orders(units: Sequence[WeightGroup]) -> Iterator[list[WeightGroup]]:
     """Yield the orders of units that their places allow; most often there is one."""
-    groups: defaultdict[Any, list[Unit]] = defaultdict(list)
+    groups: defaultdict[Any, list[WeightGroup]] = defaultdict(list)
     for unit in units:
         groups[unit.place, unit.signature].append(unit)
     ties = [groups[key] for key in sorted(groups)]

@@ -38,16 +38,16 @@ def allowance(
         arguments: What it is given by position.
         keywords: What it is given by name.
     """
-    given = [list(arguments), dict(keywords)]
-    exact = _result(function, given)
-    rounded = [_rounded(given, grid) for grid in GRIDS] + [_single(given)]
+    call_arguments = [list(arguments), dict(keywords)]
+    exact = _result(function, call_arguments)
+    rounded = [_rounded(call_arguments, grid) for grid in GRIDS] + [_single(call_arguments)]
     samples = [_result(function, one) for one in rounded]
-    return _spread(exact, samples, float(np.sqrt(size(given))))
+    return _spread(exact, samples, float(np.sqrt(size(call_arguments))))
 
 
-def _result(function: Callable[..., Any], given: list[Any]) -> Any:
+def _result(function: Callable[..., Any], call_arguments: list[Any]) -> Any:
     """Return the function's result; None where it does not take such numbers."""
-    arguments, keywords = copy.deepcopy(given)
+    arguments, keywords = copy.deepcopy(call_arguments)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
             return copied(function(*arguments, **keywords))

@@ -105,16 +105,18 @@ def split(source: str, exercises: Iterable[str]) -> dict[str, str]:
     except (SyntaxError, ValueError) as error:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise UserError(f"The file cannot be read as Python{line}: {error}.") from error
-    kept = [one for one in statements if one.kind != "docstring" and not MAIN.match(one.text)]
+    remaining = [one for one in statements if one.kind != "docstring" and not MAIN.match(one.text)]
     answers = {}
     for name in exercises:
-        own = [one for one in kept if name in one.defines and one.kind == "definition"]
+        own = [one for one in remaining if name in one.defines and one.kind == "definition"]
         if not own or not own[-1].written:
             continue
-        needed = [own[-1], *(one for one in kept if one.kind == "other")]
+        needed = [own[-1], *(one for one in remaining if one.kind == "other")]
         for part in needed:
-            needed += [one for one in kept if one.defines & part.mentions and one not in needed]
-        answers[name] = _written(one for one in kept if one in needed)
+            needed += [
+                one for one in remaining if one.defines & part.mentions and one not in needed
+            ]
+        answers[name] = _written(one for one in remaining if one in needed)
     return answers
 
 

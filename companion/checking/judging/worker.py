@@ -102,8 +102,8 @@ class Answers:
                 failed |= dict.fromkeys(DEFINED.findall(cell.decode(errors="replace")), raised)
         names = [name for name, value in vars(self.module).items() if callable(value)]
         names.sort(key=self._is_imported)  # what is cut off is not the learner's own
-        held = [name[:100] for name in names[:MAX_NAMES]]
-        return {"names": held, "failed": dict(itertools.islice(failed.items(), MAX_NAMES))}
+        callables = [name[:100] for name in names[:MAX_NAMES]]
+        return {"names": callables, "failed": dict(itertools.islice(failed.items(), MAX_NAMES))}
 
     def _is_imported(self, name: str) -> bool:
         value = vars(self.module)[name]
