@@ -181,7 +181,7 @@ def _host_rendezvous(
                 registration = _receive(connection)
                 refusal = _refusal(registration, processes, call, present, begun=full.is_set())
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
-                connection.close()  # a passer-by who speaks another language
+                connection.close()  # not a process of ours
                 continue
             if refusal:
                 _send(connection, {"refused": refusal})
@@ -218,8 +218,8 @@ def _refusal(
 ) -> str:
     """Return why a process cannot take part, or nothing if it can."""
     number, theirs = int(registration["process"]), registration["call"]
-    if registration["processes"] != processes:
-        return f"process 0 was started for {processes} processes, this for {registration['processes']}."
+    if (count := registration["processes"]) != processes:
+        return f"process 0 was started for {processes} processes, this for {count}."
     if begun or number == 0 or (number in present and not _has_left(present[number])):
         return f"there is a process {number} already. Give each process a number of its own."
     differing = [
