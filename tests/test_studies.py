@@ -599,15 +599,15 @@ def test_a_record_says_where_its_numbers_come_from_and_not_whose_machine_it_was(
     _, path = recorded
     assert path == clone / "data" / "results" / "sample.json"
     text = path.read_text(encoding="utf-8")
-    found = json.loads(text)
-    assert found["command"] == "companion study sample --record"
-    assert found["full"]["seeds"] == [0, 1, 2]
-    assert found["quick"]["seeds"] == [0, 1]
-    assert {"numpy", "python", "lecture-companion"} <= set(found["versions"])
-    assert {"system", "processor", "cores", "memory_gb"} == set(found["machine"])
-    assert found["peak_memory_mb"] > 1
-    assert found["seconds"].keys() == {"full", "quick"}
-    assert set(found["quick"]["bands"]) == {"error", "norm"}
+    result = json.loads(text)
+    assert result["command"] == "companion study sample --record"
+    assert result["full"]["seeds"] == [0, 1, 2]
+    assert result["quick"]["seeds"] == [0, 1]
+    assert {"numpy", "python", "lecture-companion"} <= set(result["versions"])
+    assert {"system", "processor", "cores", "memory_gb"} == set(result["machine"])
+    assert result["peak_memory_mb"] > 1
+    assert result["seconds"].keys() == {"full", "quick"}
+    assert set(result["quick"]["bands"]) == {"error", "norm"}
     assert os.uname().nodename not in text
     assert str(clone) not in text
 
