@@ -691,7 +691,9 @@ def test_a_row_of_a_fold_takes_its_thresholds_from_the_training_part_alone(monke
     rng, asked = np.random.default_rng(0), []
     kept = folds.best_offsets
     monkeypatch.setattr(
-        folds, "best_offsets", lambda probabilities, y: asked.append(probabilities) or kept(probabilities, y)
+        folds,
+        "best_offsets",
+        lambda probabilities, y: asked.append(probabilities) or kept(probabilities, y),
     )
 
     def opinions(spread):
@@ -699,8 +701,12 @@ def test_a_row_of_a_fold_takes_its_thresholds_from_the_training_part_alone(monke
             part: rng.normal(0, spread if part == "test" else 0.4, (len(of.truth(part)), 4))
             for part in studies.PARTS
         }
-        probabilities = {part: np.exp(2 * np.eye(4)[of.truth(part)] + draws[part]) for part in draws}
-        probabilities = {part: one / one.sum(1, keepdims=True) for part, one in probabilities.items()}
+        probabilities = {
+            part: np.exp(2 * np.eye(4)[of.truth(part)] + draws[part]) for part in draws
+        }
+        probabilities = {
+            part: one / one.sum(1, keepdims=True) for part, one in probabilities.items()
+        }
         if asked:
             probabilities["validation"] = first["validation"]
         return probabilities, {"seconds": 1.0}

@@ -72,7 +72,7 @@ def test_without_a_kernel_a_layer_is_kerass_own_with_its_names_and_weights(kind,
 
 def test_the_places_of_steps_lead_to_the_front_and_back():
     mask = np.array([[0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
-    result = recurrent.places(keras.ops.convert_to_tensor(mask))
+    result = recurrent.step_order(keras.ops.convert_to_tensor(mask))
     np.testing.assert_array_equal(result.order, [[1, 3, 0, 2], [0, 1, 2, 3], [0, 1, 2, 3]])
     np.testing.assert_array_equal(result.rank, [[0, 1, 1, 2], [1, 2, 2, 2], [0, 0, 0, 0]])
     np.testing.assert_array_equal(result.lengths, [2, 2, 1])
