@@ -52,7 +52,7 @@ def scores(logits, labels, *, reduce=np.mean):
     return reduce(-log_p[np.arange(len(labels)), labels])
 
 
-def told(p, q, log=np.log):
+def kl_terms(p, q, log=np.log):
     return np.where(p > 0, p * log(np.where(p > 0, p, 1) / q), 0)
 
 
@@ -633,13 +633,13 @@ ANSWERS = {
         lambda p, q: float(np.sum(q * np.log(q / np.maximum(p, 1e-12)))),
         lambda p, q: float(np.sum(p * np.log(p / q))),
         lambda p, q: -float(np.sum(p * np.log(q))),
-        lambda p, q: float(told(p, q, np.log2).sum()),
-        lambda p, q: float(told(p, q).mean()),
+        lambda p, q: float(kl_terms(p, q, np.log2).sum()),
+        lambda p, q: float(kl_terms(p, q).mean()),
         lambda p, q: float(np.sum(np.where(p > 0, np.log(np.where(p > 0, p, 1) / q), 0))),
-        lambda p, q: -float(told(p, q).sum()),
-        lambda p, q: told(p, q),
+        lambda p, q: -float(kl_terms(p, q).sum()),
+        lambda p, q: kl_terms(p, q),
         lambda p, q: float(np.sum((p - q) ** 2)),
-        lambda p, q: float(abs(told(p, q)).sum()),
+        lambda p, q: float(abs(kl_terms(p, q)).sum()),
     ],
     "backprop.block_gradients": [
         lambda *a: block(*a, wrong="own"),
@@ -1484,9 +1484,9 @@ LATER = {
         lambda k, n, c: trained(k, n, c, reads=math.prod(k[-1][:2]) * k[-1][3]),
     ],
     "neurons.kl_divergence": [
-        lambda p, q: (told(p, q).sum() + np.sum(q * np.log(q / np.maximum(p, 1e-9)))) / 2,
+        lambda p, q: (kl_terms(p, q).sum() + np.sum(q * np.log(q / np.maximum(p, 1e-9)))) / 2,
         lambda p, q: -float(np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0))),
-        lambda p, q: float(told(p, q).sum() / np.log(10)),
+        lambda p, q: float(kl_terms(p, q).sum() / np.log(10)),
     ],
     "optimizers.rmsprop": [
         lambda w, g, n, p, e: by_spread(w, g, n, p, 0.0),

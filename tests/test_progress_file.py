@@ -70,7 +70,7 @@ JOURNALS = {
 @needs_node
 def test_terminal_and_page_write_the_same_file_from_the_same_journal(state, call):
     saved = in_javascript(
-        PAGE, "(page, held) => held.map((one) => page.written(page.by_exercise(one)))",
+        PAGE, "(page, held) => held.map((one) => page.written(page.standings(one)))",
         list(JOURNALS.values()),
     )  # fmt: skip
     for (kind, journal), from_the_page in zip(JOURNALS.items(), saved, strict=True):
@@ -174,7 +174,7 @@ def test_terminal_and_page_know_the_same_after_loading_and_no_pass_is_lost(state
         for (const one of [...pair, ...pair]) {
           lines += page.missing(lines, page.parsed(Buffer.from(one)));
         }
-        return [page.written(page.by_exercise(lines)), lines]; })"""
+        return [page.written(page.standings(lines)), lines]; })"""
     result = {}
     for pair, (from_the_page, page_lines) in zip(
         pairs, in_javascript(PAGE, program, pairs), strict=True

@@ -95,7 +95,7 @@ def test_a_session_gets_its_own_settings_back_after_a_training():
 
     keras.config.set_image_data_format("channels_first")
     try:
-        with keras_settings.as_written():
+        with keras_settings.keras_defaults():
             assert keras.config.image_data_format() == "channels_last"
             layer = keras.layers.Conv2D(2, 3)
         assert keras.config.image_data_format() == "channels_first"
@@ -123,7 +123,7 @@ def test_a_keras_json_that_keras_refuses_is_named(keras_json, message, tmp_path)
 def test_a_damaged_keras_json_counts_for_nothing(content, tmp_path, monkeypatch):
     (tmp_path / "keras.json").write_text(content, encoding="utf-8")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert keras_settings.read() == keras_settings.overruled() == {}
+    assert keras_settings.read() == keras_settings.ignored_settings() == {}
 
 
 def test_without_a_home_training_goes_on_and_data_say_what_to_set(call, homeless):

@@ -95,7 +95,7 @@ def readings(detector, files: Iterable, **options) -> Iterator[Reading | UserErr
 
     for judgement in detector.recordings(signals()):
         file, one = read.popleft()
-        yield one if isinstance(one, UserError) else told(file, *one, judgement)
+        yield one if isinstance(one, UserError) else reading_of(file, *one, judgement)
 
 
 def signal_of(file, **options):
@@ -111,7 +111,7 @@ def signal_of(file, **options):
     return signal, beats, remarks
 
 
-def told(file, signal, beats, remarks, judgement):
+def reading_of(file, signal, beats, remarks, judgement):
     """Return the `Reading` of one file."""
     pace = 60 * RATE / np.median(np.diff(beats))
     if not 30 <= pace <= 220:

@@ -32,7 +32,7 @@ class Report(NamedTuple):
 
 
 def report(predicted: ArrayLike, true: ArrayLike) -> Report:
-    """Compare what was found with what there was.
+    """Compare what was predicted with what is true.
 
     Args:
         predicted: Whether each example was taken for the class, of shape (n,).

@@ -16,7 +16,7 @@ def settings() -> dict[str, str]:
 
 def _of_keras() -> dict[str, str]:
     warnings, path = {}, keras_settings.path()
-    if odd := keras_settings.overruled():
+    if odd := keras_settings.ignored_settings():
         listed = ", ".join(f"{name} {value!r}" for name, value in odd.items())
         warnings["keras.json"] = (
             f"{path} sets {listed}. The companion does without: its models, and your own in the "

@@ -391,7 +391,7 @@ def following(chosen: Plan) -> Iterator[None]:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(chosen.precision)
     with contextlib.ExitStack() as scope:
-        scope.enter_context(keras_settings.as_written())
+        scope.enter_context(keras_settings.keras_defaults())
         scope.callback(keras.config.set_dtype_policy, before)
         scope.enter_context(chosen.strategy.scope(chosen.kind, len(chosen.devices)))
         yield

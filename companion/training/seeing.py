@@ -165,13 +165,16 @@ def reader(folder: Path) -> Callable[[Iterable[Path]], Iterator[Seen | UserError
                         yield one
                     else:
                         output, given = next(answered)
-                        data = {**told(output, source.card.class_names), "remarks": remarks}
+                        data = {
+                            **described_output(output, source.card.class_names),
+                            "remarks": remarks,
+                        }
                         yield Seen(file.name, data, one[0], given)
 
     return read
 
 
-def told(output: NDArray[Any], names: tuple[str, ...]) -> dict[str, Any]:
+def described_output(output: NDArray[Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Return what a model's output says: a class and the probabilities of all, or numbers."""
     if not names:
         return {"numbers": [float(value) for value in np.ravel(output)]}

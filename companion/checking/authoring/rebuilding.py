@@ -40,8 +40,8 @@ Graph = dict[str, Any]
 def measured(text: str, inputs: Sequence[Any], seed: int, order: int = 0) -> dict[str, Any]:
     """Return what a model computes, in use and in training, under weights drawn for it.
 
-    Weights are drawn by their shapes and by their place in the graph, not by their layers' names or
-    the order of writing: two models that are one network get the same ones. All is computed in
+    Weights are drawn by their shapes and by their position in the graph, not by their layers' names
+    or the order of writing: two models that are one network get the same ones. All is computed in
     float64; every random layer draws from the same state.
 
     Args:
@@ -110,13 +110,13 @@ def _measured(graph: Graph, inputs: Sequence[Any], seed: int, order: int) -> dic
 
 
 class WeightGroup:
-    """Weights that belong together (a kernel and its bias, the three of a cell), and their place.
+    """Weights that belong together (a kernel and its bias, the three of a cell), and where.
 
     Attributes:
         layer: The number of their layer.
         weights: The weights.
         signature: Their names and shapes; sizes of 1 are left out.
-        place: What lies before them in the graph, in a number that no way of writing changes.
+        position: What lies before them in the graph, in a number that no way of writing changes.
     """
 
     def __init__(self, layer: int, weights: Sequence[Any]) -> None:
@@ -124,7 +124,7 @@ class WeightGroup:
         self.weights = weights
         shapes = [(one.name, [size for size in one.shape if size != 1]) for one in weights]
         self.signature = repr(shapes)
-        self.place: tuple[int, str] = (0, "")
+        self.position: tuple[int, str] = (0, "")
 
 
 class Network:
@@ -183,7 +183,7 @@ class Network:
         return float(sum(float(one) for one in losses))
 
     def units(self) -> list[WeightGroup]:
-        """Return the weights in units, each with its place in the graph."""
+        """Return the weights in units, each with its position in the graph."""
         units: dict[int, list[WeightGroup]] = {}
         for index in self._called():
             parts: defaultdict[str, list[Any]] = defaultdict(list)
@@ -199,10 +199,10 @@ class Network:
             marks = frozenset().union(*(mark for _, mark in before))
             marks |= {f"input {one['input']}" for one in _sources(arguments, "input")}
             for unit in units[call["layer"]]:
-                if unit.place == (0, ""):
-                    unit.place = (depth + 1, _hash(unit.signature, *sorted(marks)))
+                if unit.position == (0, ""):
+                    unit.position = (depth + 1, _hash(unit.signature, *sorted(marks)))
             if own := units[call["layer"]]:
-                depth, marks = depth + 1, frozenset(unit.place[1] for unit in own)
+                depth, marks = depth + 1, frozenset(unit.position[1] for unit in own)
             visited.append((depth, marks))
         return [unit for index in self._called() for unit in units[index]]
 
@@ -215,10 +215,10 @@ class Network:
 
 
 def _orders(units: Sequence[WeightGroup]) -> Iterator[list[WeightGroup]]:
-    """Yield the orders of units that their places allow; most often there is one."""
+    """Yield the orders of units that their positions allow; most often there is one."""
     groups: defaultdict[Any, list[WeightGroup]] = defaultdict(list)
     for unit in units:
-        groups[unit.place, unit.signature].append(unit)
+        groups[unit.position, unit.signature].append(unit)
     ties = [groups[key] for key in sorted(groups)]
     for order in itertools.product(*(itertools.permutations(tie) for tie in ties)):
         yield [unit for tie in order for unit in tie]
