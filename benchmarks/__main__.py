@@ -48,7 +48,7 @@ def main() -> None:
         before = json.loads(options.json.read_text(encoding="utf-8"))
         if before.get("size") != options.size:
             parser.error(f"{options.json} holds a {before.get('size')} run. Choose another file.")
-    found = {
+    record = {
         "question": QUESTION,
         "command": f"python -m benchmarks --{options.size}".replace(" --quick", ""),
         "size": options.size,
@@ -66,10 +66,10 @@ def main() -> None:
         part["date"] = datetime.date.today().isoformat()
         part["took"] = round(time.perf_counter() - began, 1)
         part["load"] = os.getloadavg()[0]
-        found["parts"][name] = part
-        found["seconds"] = sum(one["took"] for one in found["parts"].values())
+        record["parts"][name] = part
+        record["seconds"] = sum(one["took"] for one in record["parts"].values())
         if options.json:
-            options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def machine() -> dict:
@@ -87,13 +87,13 @@ def machine() -> dict:
 
 def versions() -> dict[str, str]:
     """The versions of Python and of what is compared, as far as it is installed."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 if __name__ == "__main__":

@@ -51,13 +51,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    found = {
+    record = {
         "mnist": examination(companion.load("mnist"), rounds=3, epochs=5),
         "digits": examination(companion.load("digits"), rounds=3, epochs=60),
     }
-    print(json.dumps(found, indent=2))
+    print(json.dumps(record, indent=2))
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

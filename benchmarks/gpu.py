@@ -52,14 +52,14 @@ def main() -> int:
             print(json.dumps(row), flush=True)
         return 0
     limit = time.monotonic() + 60 * options.minutes
-    found: list[dict] = []
+    rows: list[dict] = []
     for name in ("kernels", "models", *speed_parts(options.small)):
         for row in rows_of(name, options, limit):
-            found.append({"part": name, **row})
-            print(in_words(found[-1], found), flush=True)
+            rows.append({"part": name, **row})
+            print(in_words(rows[-1], rows), flush=True)
             if options.json:
-                options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return int(any(row.get("right") is False for row in found))
+                options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return int(any(row.get("right") is False for row in rows))
 
 
 def speed_parts(small: bool) -> list[str]:
@@ -89,8 +89,8 @@ def rows_of(name: str, options: argparse.Namespace, limit: float) -> Iterator[di
     process = subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    said: list[str] = []
-    reader = threading.Thread(target=lambda: said.extend(process.stderr), daemon=True)
+    errors: list[str] = []
+    reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
     reader.start()
     over = threading.Timer(left, process.kill)
     over.start()
@@ -103,10 +103,10 @@ def rows_of(name: str, options: argparse.Namespace, limit: float) -> Iterator[di
     if code and time.monotonic() >= limit:
         yield {"not_reached": f"{options.minutes:g} minutes were over"}
     elif code:
-        yield {"right": False, "error": "".join(said).strip().splitlines()[-1:]}
+        yield {"right": False, "error": "".join(errors).strip().splitlines()[-1:]}
 
 
-def in_words(row: dict, found: list[dict]) -> str:
+def in_words(row: dict, rows: list[dict]) -> str:
     """One line of the table."""
     name = f"{row['part']:36}"
     if "not_reached" in row:
@@ -117,7 +117,7 @@ def in_words(row: dict, found: list[dict]) -> str:
         return f"{name} {row['name']:38} {'right' if row['right'] else 'WRONG':6} {row['detail']}"
     line = f"{name} {row['per_second']:12,.0f} a second on {row['device']}"
     ours = row["part"].replace("pytorch:", "companion:")
-    other = [r["per_second"] for r in found if r["part"] == ours and "per_second" in r]
+    other = [r["per_second"] for r in rows if r["part"] == ours and "per_second" in r]
     if row["part"] != ours and other:
         line += f"; the companion's is {other[0] / row['per_second']:.2f} of it"
     return line

@@ -308,10 +308,10 @@ class Otter(Grader):
             command += ["-a", folder / "autograder.zip", "-o", own]
             ran.append(self.run(command, own, self.limit))
             try:
-                found = json.loads((own / "results.json").read_text())["tests"]
+                tests = json.loads((own / "results.json").read_text())["tests"]
             except (OSError, ValueError, KeyError):
                 continue
-            scores = {one["name"].split()[0]: one.get("score", 0) for one in found}
+            scores = {one["name"].split()[0]: one.get("score", 0) for one in tests}
             marks[learner] = {name: scores.get(name, 0) > 0 for name in EXERCISES}
         return ran, marks
 
@@ -463,8 +463,8 @@ def measure(size: str, environments: Path) -> dict:
     attacks = list(hostile(Path("class"), 0, 0))
     attacks = attacks if whole else attacks[:1]
     kinds = {"small": GRADERS[:1], "quick": (Companion, Pytest, Nbgrader, Otter)}.get(size, GRADERS)
-    found: dict = {"hand_ins": len(hand_ins), "functions": len(EXERCISES), "hostile": len(attacks)}
-    found["graders"], versions = {}, {}
+    record: dict = {"hand_ins": len(hand_ins), "functions": len(EXERCISES), "hostile": len(attacks)}
+    record["graders"], versions = {}, {}
     for kind in kinds:
         grader = kind(environments, PREPARING_SECONDS if size == "small" else HAND_IN_SECONDS)
         versions |= grader.versions
@@ -472,7 +472,7 @@ def measure(size: str, environments: Path) -> dict:
             folder = Path(name)
             ran, marks = graded(grader, hand_ins, folder / "class")
             right = [one for one, given in hand_ins.items() if is_right(given, marks.get(one))]
-            row = found["graders"][grader.name] = {
+            row = record["graders"][grader.name] = {
                 "seconds": sum(one.seconds for one in ran),
                 "megabytes": max(one.memory for one in ran) / 1e6,
                 "right": len(right),
@@ -487,16 +487,16 @@ def measure(size: str, environments: Path) -> dict:
                 }
                 row["survived"] = sum(not what for what in harm.values())
                 row["harm"] = {attack: what for attack, what in harm.items() if what}
-        print(in_words(grader.name, row, found), flush=True)
-    return {**found, "versions": versions}
+        print(in_words(grader.name, row, record), flush=True)
+    return {**record, "versions": versions}
 
 
-def in_words(name: str, row: dict, found: dict) -> str:
+def in_words(name: str, row: dict, record: dict) -> str:
     """One line of the table."""
     line = (
         f"{name:22} {row['seconds']:6.1f} s {row['megabytes']:6.0f} MB "
-        f"{row['right']:3} of {found['hand_ins']} right, cold {row['cold_seconds']:5.2f} s"
+        f"{row['right']:3} of {record['hand_ins']} right, cold {row['cold_seconds']:5.2f} s"
     )
     if "survived" in row:
-        line += f", survives {row['survived']} of {found['hostile']}"
+        line += f", survives {row['survived']} of {record['hostile']}"
     return line

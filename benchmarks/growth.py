@@ -149,7 +149,7 @@ def measure(size: str) -> dict:
     timed: dict[str, Callable[[int, Path], float]] = {
         "learners": learners, "workers": workers, "examples": examples, "chapters": chapters,
     }  # fmt: skip
-    found = {}
+    fits = {}
     for name, one in timed.items():
         counts = [count for count in SIZES[name][size] if name != "workers" or count <= cores()]
         if not counts:
@@ -159,14 +159,14 @@ def measure(size: str) -> dict:
             folder = Path(tempfile.mkdtemp())
             taken.append(one(count, folder))
             shutil.rmtree(folder)
-        found[name] = {"what": WHAT[name], "n": counts, "seconds": taken}
+        fits[name] = {"what": WHAT[name], "n": counts, "seconds": taken}
         if len(counts) > 1:
-            found[name] |= fitted(counts, taken)
+            fits[name] |= fitted(counts, taken)
             line = (
-                f"{WHAT[name]}: seconds grow with {name} to the power {found[name]['exponent']:.2f}"
+                f"{WHAT[name]}: seconds grow with {name} to the power {fits[name]['exponent']:.2f}"
             )
             print(line, [round(one, 1) for one in taken], flush=True)
-    return found
+    return fits
 
 
 def cores() -> int:

@@ -65,15 +65,15 @@ def main() -> None:
         f"one process, {len(cores)} cores": [set(cores)],
         "two processes, a core each": [{cores[0]}, {cores[1]}],
     }
-    found, losses = {}, {}
+    rates, losses = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, allowed) in enumerate(settings.items()):
-            found[name], history = train(arguments, Path(folder) / str(number), allowed)
+            rates[name], history = train(arguments, Path(folder) / str(number), allowed)
             losses[name] = [float(row["loss"]) for row in history]
-    alone, every, two = found.values()
+    alone, every, two = rates.values()
     print(f"{arguments.model} on {arguments.data}, batches of {arguments.batch_size}")
     print(f"load when it ended: {os.getloadavg()[0]:.1f} (a quiet machine ends near 2)")
-    for name, rate in found.items():
+    for name, rate in rates.items():
         print(f"{name:28} {rate:8.0f} images/s, {rate / alone:.2f} times the first")
     print(f"two processes beside one on every core: {two / every:.2f}")
     first, _, last = losses.values()

@@ -33,7 +33,7 @@ BACKENDS = {
 def measure(size: str) -> dict:
     """Seconds to the target for each, seed by seed, and their medians."""
     target = TARGET[size]
-    found: dict = {"target": target, "seeds": SEEDS[size]}
+    record: dict = {"target": target, "seeds": SEEDS[size]}
     runs: dict[str, list[dict]] = {who: [] for who in BACKENDS}
     for seed in range(SEEDS[size]):
         for who, backend in BACKENDS.items():
@@ -48,21 +48,21 @@ def measure(size: str) -> dict:
             took = f"{run['seconds']:6.1f} s" if run["seconds"] else "not at all"
             curve = " ".join(f"{one:.4f}" for one in run["curve"])
             print(f"{target:.3f} by {who:18} seed {seed}: {took}  {curve}", flush=True)
-    found["runs"] = runs
-    found["seconds"] = {
+    record["runs"] = runs
+    record["seconds"] = {
         who: statistics.median(one["seconds"] for one in of)
         for who, of in runs.items()
         if all(one["seconds"] for one in of)
     }
-    ours = found["seconds"].get("companion")
-    found["ratio"] = {
+    ours = record["seconds"].get("companion")
+    record["ratio"] = {
         who: ours / seconds
-        for who, seconds in found["seconds"].items()
+        for who, seconds in record["seconds"].items()
         if ours and who != "companion"
     }
-    for who, ratio in found["ratio"].items():
+    for who, ratio in record["ratio"].items():
         print(f"ours takes {ratio:.2f} of the time of {who}", flush=True)
-    return found
+    return record
 
 
 class Clock:

@@ -145,7 +145,7 @@ class ShortRun:
 
 def accuracy(options: argparse.Namespace) -> None:
     """The accuracy of each model under each policy, and how far it lies from float32's."""
-    found = {}
+    record = {}
     print("accuracy in %; points by which half precision lies above float32, ± its standard error")
     for name in options.models:
         began = time.process_time()
@@ -164,14 +164,14 @@ def accuracy(options: argparse.Namespace) -> None:
             spent = time.process_time() - began
             if seed > 0 and spent * (seed + 2) / (seed + 1) > options.seconds:
                 break
-        found[name] = judge(rows, len(runs["float32"].y)) | {"seconds": round(spent, 1)}
-        said = [
+        record[name] = judge(rows, len(runs["float32"].y)) | {"seconds": round(spent, 1)}
+        cells = [
             f"{policy} {row['points']:+5.2f} ± {row['standard_error']:.2f} {row['verdict']:14}"
-            for policy, row in found[name]["differences"].items()
+            for policy, row in record[name]["differences"].items()
         ]
         base = 100 * np.mean(rows["float32"])
-        print(f"{name:20} float32 {base:5.1f}  {'  '.join(said)} {seed + 1} seeds", flush=True)
-        write(options.json, found)
+        print(f"{name:20} float32 {base:5.1f}  {'  '.join(cells)} {seed + 1} seeds", flush=True)
+        write(options.json, record)
 
 
 def judge(rows: dict[str, list[float]], judged: int) -> dict:
@@ -205,16 +205,16 @@ def networks(small: bool = False) -> dict:
         return keras.Model(inside.input, output)
 
     size = 32 if small else 224
-    found = {"resnet50 (Keras)": (partial(resnet, size), (size, size, 3))}
+    builders = {"resnet50 (Keras)": (partial(resnet, size), (size, size, 3))}
     for name in ("vgg_d", "cardiologist", "pyramid_rnn"):
         card = catalogue.find_model(name)[1]
         arguments = dict(card.small) if small else {"input_shape": card.input_shape}
         shape = tuple(size or 512 for size in arguments["input_shape"])  # 512 frames: about 5 s
-        found[name] = (
+        builders[name] = (
             partial(catalogue.builder(name), **{**arguments, "input_shape": shape}),
             shape,
         )
-    return found
+    return builders
 
 
 def peak_memory() -> int | None:
@@ -299,20 +299,20 @@ def in_a_process(name: str, policy: str, options: argparse.Namespace) -> dict | 
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 0:
         return json.loads(done.stdout.splitlines()[-1])
-    said = done.stderr.lower()
-    if any(word in said for word in ("resource_exhausted", "resourceexhausted", "out of memory")):
+    errors = done.stderr.lower()
+    if any(word in errors for word in ("resource_exhausted", "resourceexhausted", "out of memory")):
         return None
     raise SystemExit(done.stderr)
 
 
 def speed(options: argparse.Namespace) -> None:
     """Training speed, memory and share of the matrix rate, for each network and policy."""
-    found = {"backend": keras.backend.backend(), "batch_size": options.batch_size,
+    record = {"backend": keras.backend.backend(), "batch_size": options.batch_size,
              "tf32": not options.no_tf32, "networks": {}}  # fmt: skip
-    print(f"{found['backend']}, batches of {options.batch_size}, float32 "
-          f"{'in TF32 where the card can' if found['tf32'] else 'without TF32'}")  # fmt: skip
+    print(f"{record['backend']}, batches of {options.batch_size}, float32 "
+          f"{'in TF32 where the card can' if record['tf32'] else 'without TF32'}")  # fmt: skip
     for name in options.networks or networks():
-        rows = found["networks"][name] = {}
+        rows = record["networks"][name] = {}
         for policy in POLICIES:
             row = rows[policy] = in_a_process(name, policy, options)
             if row is None:
@@ -328,13 +328,13 @@ def speed(options: argparse.Namespace) -> None:
                 f"TFLOP/s  {ratio}  {row['machine']}",
                 flush=True,
             )
-            write(options.json, found)
+            write(options.json, record)
 
 
-def write(path: Path | None, found: dict) -> None:
+def write(path: Path | None, record: dict) -> None:
     """Keep what has been found so far, where that was asked for."""
     if path:
-        path.write_text(json.dumps(found, indent=2) + "\n")
+        path.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def main() -> None:

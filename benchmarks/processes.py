@@ -49,14 +49,14 @@ def run(
         variables: Variables of its environment.
     """
     most, done = [0], threading.Event()
-    with (folder / "said.txt").open("w+b") as said:
+    with (folder / "said.txt").open("w+b") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
             env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             preexec_fn=_bounded,
@@ -71,8 +71,8 @@ def run(
         done.set()
         left = code is not None and _outlived(process.pid)
         end(process)
-        said.seek(max(0, said.seek(0, os.SEEK_END) - 2000))
-        return Ran(seconds, most[0], code, said.read().decode(errors="replace"), left)
+        output.seek(max(0, output.seek(0, os.SEEK_END) - 2000))
+        return Ran(seconds, most[0], code, output.read().decode(errors="replace"), left)
 
 
 def _bounded() -> None:
@@ -113,14 +113,14 @@ def end(process: subprocess.Popen) -> None:
 
 def _members(session: int) -> list[psutil.Process]:
     """The processes of a session whose leader may have ended."""
-    found = []
+    processes = []
     for one in psutil.process_iter():
         try:
             if os.getsid(one.pid) == session and one.status() != psutil.STATUS_ZOMBIE:
-                found.append(one)
+                processes.append(one)
         except (OSError, psutil.Error):
             continue
-    return found
+    return processes
 
 
 def _outlived(session: int) -> bool:
@@ -135,8 +135,8 @@ def _outlived(session: int) -> bool:
 
 def variables(backend: str) -> dict[str, str]:
     """The environment of a process that trains on the CPU with a backend of Keras's."""
-    found = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
-    return {**found, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    inherited = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
+    return {**inherited, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def environment(folder: Path, name: str, packages: tuple[str, ...]) -> tuple[Path, dict[str, str]]:
@@ -159,6 +159,6 @@ def environment(folder: Path, name: str, packages: tuple[str, ...]) -> tuple[Pat
         listed = subprocess.run(
             [python, "-m", "pip", "list", "--format", "json"], capture_output=True, check=True
         ).stdout
-        found = {one["name"]: one["version"] for one in json.loads(listed)}
-        ready.write_text(json.dumps({one: found[one] for one in packages}))
+        versions = {one["name"]: one["version"] for one in json.loads(listed)}
+        ready.write_text(json.dumps({one: versions[one] for one in packages}))
     return python, json.loads(ready.read_text())

@@ -71,11 +71,11 @@ CONTESTANTS = {
 def measure(size: str) -> dict:
     """Every network, by every contestant, beside what the machine allows."""
     limits = asked_of_another("limits", size)
-    found = {"matrix_rate": limits["matrix_rate"], "bandwidth": limits["bandwidth"]}
-    found["rounds"], found["networks"] = ROUNDS[size], {}
+    record = {"matrix_rate": limits["matrix_rate"], "bandwidth": limits["bandwidth"]}
+    record["rounds"], record["networks"] = ROUNDS[size], {}
     for name in {"small": ("lenet5",), "quick": ("lenet5", "lstm")}.get(size, SETTINGS):
         needs = limits["networks"][name]
-        row = found["networks"][name] = {"batch": SETTINGS[name].batch, **needs}
+        row = record["networks"][name] = {"batch": SETTINGS[name].batch, **needs}
         row["limit"] = min(
             limits["matrix_rate"] / needs["operations"], limits["bandwidth"] / needs["bytes"]
         )
@@ -84,7 +84,7 @@ def measure(size: str) -> dict:
             if "per_second" in one:
                 one["share_of_limit"] = one["per_second"] / row["limit"]
         print("\n".join(in_words(name, row)), flush=True)
-    return found
+    return record
 
 
 def asked_of_another(what: str, size: str) -> dict:
@@ -101,7 +101,7 @@ def asked_of_another(what: str, size: str) -> dict:
 def in_turn(name: str, size: str) -> dict[str, dict]:
     """Examples per second of each contestant, and ours as a multiple of theirs, round by round."""
     examples = SETTINGS[name].batch * SETTINGS[name].steps[size]
-    found: dict[str, dict] = {}
+    results: dict[str, dict] = {}
     processes: dict[str, subprocess.Popen] = {}
     seconds: dict[str, list[float]] = {}
     try:
@@ -116,7 +116,7 @@ def in_turn(name: str, size: str) -> dict[str, dict]:
             for who in list(seconds):
                 taken = turn(processes[who])
                 if taken is None:
-                    found[who] = {"error": f"it ended in round {number}"}
+                    results[who] = {"error": f"it ended in round {number}"}
                     del seconds[who]
                 elif number:  # the first compiles
                     seconds[who].append(taken)
@@ -125,14 +125,14 @@ def in_turn(name: str, size: str) -> dict[str, dict]:
             end(process)
     ours = seconds.get("companion", [])
     for who, taken in seconds.items():
-        found[who] = {
+        results[who] = {
             "per_second": examples / statistics.median(taken),
             "spread": [examples / max(taken), examples / min(taken)],
         }
         if ours and who != "companion":
             ratios = [theirs / own for own, theirs in zip(ours, taken, strict=True)]
-            found[who]["ratio"] = statistics.median(ratios)
-    return {who: found[who] for who in CONTESTANTS[size]}
+            results[who]["ratio"] = statistics.median(ratios)
+    return {who: results[who] for who in CONTESTANTS[size]}
 
 
 def turn(process: subprocess.Popen) -> float | None:
@@ -264,18 +264,18 @@ def limits(size: str) -> dict:
     from companion.training import hardware, measuring
 
     with hardware.following(hardware.plan("float32", "cpu")):
-        found = {
+        record = {
             "matrix_rate": measuring.matrix_rate("float32", 256 if size == "small" else None),
             "bandwidth": measuring.bandwidth(2**24 if size == "small" else 2**30),
             "networks": {},
         }
         for name, setting in SETTINGS.items():
             model = catalogue.builder(name)(classes=setting.classes)
-            found["networks"][name] = {
+            record["networks"][name] = {
                 "operations": 3 * measuring.operations(model),
                 "bytes": measuring.least_traffic(model, setting.batch) / setting.batch,
             }
-    return found
+    return record
 
 
 def main() -> None:

@@ -40,12 +40,12 @@ def machine() -> str:
     if not data_files.recorded(RECORD).exists():
         return ""
     record = data_files.read(RECORD)
-    here, versions = record["machine"], {**record["versions"]}
+    facts, versions = record["machine"], {**record["versions"]}
     versions |= record["parts"].get("graders", {}).get("versions", {})
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
-        f"Machine: {here['processor']}, {here['cores']} cores, {here['gigabytes']:.0f} GB, "
-        f"{here['system']}. Versions: {listed}."
+        f"Machine: {facts['processor']}, {facts['cores']} cores, {facts['gigabytes']:.0f} GB, "
+        f"{facts['system']}. Versions: {listed}."
     )
 
 
@@ -99,12 +99,12 @@ def training() -> str:
 def _training(part: dict[str, Any]) -> str:
     rows = []
     for name, network in part["networks"].items():
-        for who, one in network["contestants"].items():
+        for contestant, one in network["contestants"].items():
             measured = "per_second" in one
             rows.append(
                 (
                     f"{NETWORKS[name]}, batches of {network['batch']}",
-                    who,
+                    contestant,
                     f"{one['per_second']:,.0f}" if measured else "–",
                     f"{one['ratio']:.2f}" if "ratio" in one else "–",
                     f"{100 * one['share_of_limit']:.1f} %" if measured else "–",
@@ -145,14 +145,14 @@ def mnist() -> str:
 
 def _mnist(part: dict[str, Any]) -> str:
     rows = []
-    for who, runs in part["runs"].items():
+    for contestant, runs in part["runs"].items():
         took = sorted(one["seconds"] for one in runs if one["seconds"])
         epochs = [str(len(one["curve"])) for one in runs]
-        median = part["seconds"].get(who)
-        ratio = part["ratio"].get(who)
+        median = part["seconds"].get(contestant)
+        ratio = part["ratio"].get(contestant)
         rows.append(
             (
-                who,
+                contestant,
                 f"{median:.1f}" if median else "not every time",
                 ", ".join(f"{one:.1f}" for one in took) or "–",
                 ", ".join(epochs),
@@ -197,7 +197,7 @@ def growing() -> Figure:
     """Seconds over size, of all whose growth is recorded, with the fitted curves."""
     kinds = _growing(data_files.read(RECORD)["parts"]["growth"])
     figure, panels = subplots((9, 5.6), 2, -(-len(kinds) // 2), squeeze=False)
-    said = []
+    descriptions = []
     for axes, (name, one) in zip(np.ravel(panels), kinds.items(), strict=False):
         n = np.asarray(one["n"], float)
         smooth = np.geomspace(n[0], n[-1], 100)
@@ -208,11 +208,11 @@ def growing() -> Figure:
         axes.set(xlabel=name, ylabel="seconds")
         axes.legend(frameon=False)
         ends = _ends(name, one["n"], one["seconds"])
-        said.append(f"{one['what']}: {ends}, power {one['exponent']:.2f}")
+        descriptions.append(f"{one['what']}: {ends}, power {one['exponent']:.2f}")
     for axes in np.ravel(panels)[len(kinds) :]:
         axes.set_visible(False)
     figure.suptitle("How seconds grow with what there is to do")
-    figure.set_label(f"Seconds over size, both on logarithmic scales. {'; '.join(said)}.")
+    figure.set_label(f"Seconds over size, both on logarithmic scales. {'; '.join(descriptions)}.")
     return figure
 
 
@@ -232,18 +232,18 @@ def card() -> str:
     """Return training on the recorded card beside PyTorch, as a table."""
     record = data_files.read("h100_precision")
     rows, theirs = record["rows"], record["pytorch_images_per_second_channels_last_eager_batch_128"]
-    found = []
+    table_rows = []
     for key, (network, other) in ON_CARD.items():
         for policy, (name, short) in POLICIES.items():
             ours, pytorch = rows[f"{key}|{policy}|128"], theirs[f"{other}|{short}"]
-            found.append(_beside(network, name, ours["per_second"], pytorch, ours))
+            table_rows.append(_beside(network, name, ours["per_second"], pytorch, ours))
     pyramid = record["pyramid_512_frames_batch_128_per_second"]["torch nn.LSTM"]
     for policy, (name, short) in POLICIES.items():
         ours = rows[f"pyramid_rnn|{policy}|128"]
-        found.append(_beside("pyramid RNN", name, ours["per_second"], pyramid[short], ours))
+        table_rows.append(_beside("pyramid RNN", name, ours["per_second"], pyramid[short], ours))
     head = ("network, batches of 128", "format", "ours, examples/s", "PyTorch, examples/s",
             "ours ÷ PyTorch", "of the matrix rate")  # fmt: skip
-    return markdown_table(head, found)
+    return markdown_table(head, table_rows)
 
 
 def _beside(
@@ -266,16 +266,16 @@ def card_said() -> str:
 
 def small_on_card() -> str:
     """Return LeNet-5 on the recorded card, with what its first epoch costs, as a table."""
-    found = data_files.read("h100_precision")["lenet5_60000_images"]
+    record = data_files.read("h100_precision")["lenet5_60000_images"]
     rows = []
     for batch in (128, 1024):
-        first, *later = found[f"seconds|{batch}"]
+        first, *later = record[f"seconds|{batch}"]
         rows.append(
             (
                 batch,
                 f"{first:.1f}",
                 f"{60_000 / np.median(later):,.0f}",
-                f"{found[f'keras fit|{batch}']:,.0f}",
+                f"{record[f'keras fit|{batch}']:,.0f}",
             )
         )
     head = ("LeNet-5, a batch", "first epoch, s", "later, images/s", "Keras `fit`, images/s")

@@ -86,7 +86,7 @@ def discover() -> tuple[Entry, ...]:
     Raises:
         UserError: If two chapters bear one name, or a folder of chapters is not there.
     """
-    entries, unreadable = _look()
+    entries, unreadable = _read_chapters()
     for error in unreadable.values():
         _leave_out(str(error))
     return entries
@@ -98,7 +98,7 @@ def find_chapter(name: str) -> Entry:
     Raises:
         UserError: If it cannot be read, or there is none; with the nearest name.
     """
-    entries, unreadable = _look()
+    entries, unreadable = _read_chapters()
     if name in unreadable:
         raise unreadable[name]
     return _find("chapter", name, {entry.name: entry for entry in entries})
@@ -159,14 +159,14 @@ def objects(of: type[T], module: Callable[[Chapter], str]) -> Iterator[tuple[Ent
     for entry in discover():
         try:
             part = module(entry.card)
-            held = vars(entry.module(part) or object).values() if part else ()
+            members = vars(entry.module(part) or object).values() if part else ()
         except UserError as error:
             _leave_out(str(error))
             continue
-        yield from ((entry, one) for one in held if isinstance(one, of))
+        yield from ((entry, one) for one in members if isinstance(one, of))
 
 
-def _look() -> tuple[tuple[Entry, ...], dict[str, UserError]]:
+def _read_chapters() -> tuple[tuple[Entry, ...], dict[str, UserError]]:
     """Return the chapters in reading order, and by name why others cannot be read."""
     entries: dict[str, Entry] = {}
     unreadable: dict[str, UserError] = {}
@@ -202,9 +202,9 @@ def _imported(path: str, folder: Path) -> Any:
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [f.lineno for f in frames if f.filename.startswith(str(folder))]
-        where = f", line {lines[-1]}" if lines else ""
+        line = f", line {lines[-1]}" if lines else ""
         raise UserError(
-            f"{path} cannot be imported from {folder}{where}: {type(error).__name__}: {error}"
+            f"{path} cannot be imported from {folder}{line}: {type(error).__name__}: {error}"
         ) from error
 
 

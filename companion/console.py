@@ -71,8 +71,8 @@ class Listing(Table):
             yield " ".join(map(str, cells[: first + 1]))
             for header, cell in zip(headers[first + 1 :], cells[first + 1 :], strict=True):
                 if cell != "":
-                    said = f"{header}: {cell}" if isinstance(cell, str) and header else cell
-                    yield Padding(said, (0, 0, 0, 2))
+                    text = f"{header}: {cell}" if isinstance(cell, str) and header else cell
+                    yield Padding(text, (0, 0, 0, 2))
 
 
 def table(*columns: str, title: str = "") -> Table:
@@ -87,6 +87,6 @@ def table(*columns: str, title: str = "") -> Table:
 def facts(**named: str) -> Table:
     """Return a table of facts: a name and what there is to say of it, a line each."""
     made = Table.grid(padding=(0, 2))
-    for name, said in named.items():
-        made.add_row(name.replace("_", " "), said)
+    for name, text in named.items():
+        made.add_row(name.replace("_", " "), text)
     return made

@@ -32,6 +32,6 @@ def attempt(call: Callable[..., T], *arguments: object, **options: object) -> "T
     except UserError as error:
         return error
     except Exception as error:
-        said = UserError(f"An error of the companion's own: {type(error).__name__}: {error}")
-        said.__cause__ = error
-        return said
+        wrapped = UserError(f"An error of the companion's own: {type(error).__name__}: {error}")
+        wrapped.__cause__ = error
+        return wrapped

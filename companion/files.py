@@ -19,13 +19,13 @@ Content = str | bytes | Callable[[Path], Any]
 
 def write(path: Path, content: Content) -> None:
     """Put a file in place in one step, whether or not one is there."""
-    with _draft(path, content) as draft:
+    with _temporary_file(path, content) as draft:
         draft.replace(path)
 
 
 def publish(path: Path, content: Content) -> bool:
     """Put a file in place in one step unless one is there; tell whether it was done."""
-    with _draft(path, content) as draft:
+    with _temporary_file(path, content) as draft:
         try:
             os.link(draft, path)  # unlike a rename, a link never replaces what is there
         except FileExistsError:
@@ -39,7 +39,7 @@ def write_json(path: Path, data: Any) -> None:
 
 
 @contextlib.contextmanager
-def _draft(path: Path, content: Content) -> Iterator[Path]:
+def _temporary_file(path: Path, content: Content) -> Iterator[Path]:
     """Yield a finished, hidden file beside `path`, of the same ending; it is gone afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")

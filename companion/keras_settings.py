@@ -33,7 +33,7 @@ def read() -> dict[str, Any]:
     return {}
 
 
-def overruled() -> dict[str, Any]:
+def ignored_settings() -> dict[str, Any]:
     """Return those settings of ``keras.json`` that the book does without."""
     settings = read()
     return {
@@ -44,7 +44,7 @@ def overruled() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def as_written() -> Iterator[None]:
+def keras_defaults() -> Iterator[None]:
     """Build and train as the book is written; the session's settings are back afterwards.
 
     A session that computes in float64 goes on doing so.
@@ -71,17 +71,21 @@ def settle() -> None:
     """Have this process's Keras forget what ``keras.json`` says otherwise, and say so."""
     from keras import config
 
-    odd = {name: value for name, value in overruled().items() if getattr(config, name)() == value}
+    odd = {
+        name: value
+        for name, value in ignored_settings().items()
+        if getattr(config, name)() == value
+    }
     if not odd:
         return
     if config.dtype_policy().name == odd.get("floatx"):
         config.set_dtype_policy(WRITTEN_FOR["floatx"])
     _set({name: WRITTEN_FOR[name] for name in odd})
-    said = ", ".join(
+    settings = ", ".join(
         f"{name} {value!r} (here {WRITTEN_FOR[name]!r})" for name, value in odd.items()
     )
     logging.getLogger(__name__).warning(
-        "The companion's models do without these settings of %s: %s.", path(), said
+        "The companion's models do without these settings of %s: %s.", path(), settings
     )
 
 

@@ -95,13 +95,13 @@ def places(chapter: str) -> dict[str, Section]:
         chapter: The chapter's name.
     """
     headings = list(sections(chapter))
-    found: dict[str, Section] = {}
+    by_exercise: dict[str, Section] = {}
     for file in page_files(chapter):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             above = [one for one in headings if one.file == file and one.line <= number]
             if above:
-                found |= dict.fromkeys(PLACE.findall(line), above[-1])
-    return found
+                by_exercise |= dict.fromkeys(PLACE.findall(line), above[-1])
+    return by_exercise
 
 
 def without_code(markdown: str) -> str:
@@ -195,10 +195,10 @@ def _outputs(info: str, body: str, scope: dict[str, Any]) -> list[dict[str, Any]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(body, "<a page>", "exec"), scope)
     kind = "html" if 'html="true"' in info else "markdown"
-    said = printed.getvalue()
-    said = said if kind == "html" else for_notebook(said)
-    data = {f"text/{kind}": said, "text/plain": ""}
-    return [{"output_type": "display_data", "data": data, "metadata": {}}] if said.strip() else []
+    output = printed.getvalue()
+    output = output if kind == "html" else for_notebook(output)
+    data = {f"text/{kind}": output, "text/plain": ""}
+    return [{"output_type": "display_data", "data": data, "metadata": {}}] if output.strip() else []
 
 
 def for_notebook(markdown: str) -> str:

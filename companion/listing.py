@@ -118,7 +118,7 @@ def _without_docstrings(node: Definition, lines: list[str], first: int, last: in
 
     A docstring of one line is as good as a comment and stays.
     """
-    kept: dict[int, str] = {number: lines[number - 1] for number in range(first, last + 1)}
+    remaining: dict[int, str] = {number: lines[number - 1] for number in range(first, last + 1)}
     for owner in ast.walk(node):
         if not isinstance(owner, ast.FunctionDef | ast.ClassDef) or not ast.get_docstring(owner):
             continue
@@ -127,14 +127,14 @@ def _without_docstrings(node: Definition, lines: list[str], first: int, last: in
         if begin == end:
             continue
         for number in range(begin + 1, end + 1):
-            del kept[number]
+            del remaining[number]
         if owner is not node or len(owner.body) == 1:
-            kept[begin] += '"""'
+            remaining[begin] += '"""'
             continue
-        del kept[begin]
-        if not kept.get(end + 1, "x").strip():
-            del kept[end + 1]
-    return list(kept.values())
+        del remaining[begin]
+        if not remaining.get(end + 1, "x").strip():
+            del remaining[end + 1]
+    return list(remaining.values())
 
 
 def _imports(node: Definition, tree: ast.Module, module: str) -> Iterator[str]:

@@ -86,12 +86,12 @@ def report() -> str:
 
 def install() -> str:
     """Return how to install the companion, from ``REPOSITORY`` where that names an address."""
-    where, clone = "In a clone of the repository, with Python 3.11 to 3.13:", ""
+    intro, clone = "In a clone of the repository, with Python 3.11 to 3.13:", ""
     if repository := address():
-        where = f"With Python 3.11 to 3.13, from [its repository]({repository}):"
+        intro = f"With Python 3.11 to 3.13, from [its repository]({repository}):"
         clone = f"git clone {repository} lecture-companion\ncd lecture-companion\n"
     return (
-        f"{where}\n\n```bash\n{clone}python -m venv .venv\n. .venv/bin/activate\n"
+        f"{intro}\n\n```bash\n{clone}python -m venv .venv\n. .venv/bin/activate\n"
         f"pip install .\ncompanion train lenet5\n```"
     )
 
@@ -116,13 +116,13 @@ def code(*names: str) -> str:
             ``convolution.scratch.output_size`` or ``companion.training.heads.svm_accuracy``.
     """
     shown = [listing(name) for name in names]
-    whole = "\n\n\n".join(one.whole for one in shown)
+    source = "\n\n\n".join(one.whole for one in shown)
     short = "\n\n\n".join(one.short for one in shown)
     titles = ", ".join(f"`{one.name}`" for one in shown)
     if len(short.splitlines()) > SHORT:
-        lines = len(whole.splitlines())
-        return folded(f"{titles}: {lines} lines", f"```python\n{whole}\n```")
-    parts = [_copied(short, whole)]
+        lines = len(source.splitlines())
+        return folded(f"{titles}: {lines} lines", f"```python\n{source}\n```")
+    parts = [_copied(short, source)]
     for one in shown:
         first, _, rest = one.doc.partition("\n\n")
         if rest:
@@ -130,9 +130,9 @@ def code(*names: str) -> str:
     return "\n\n".join(parts)
 
 
-def _copied(shown: str, whole: str) -> str:
+def _copied(shown: str, source: str) -> str:
     """Return a listing whose button copies more than it shows."""
-    copied = html.escape(whole)
+    copied = html.escape(source)
     return f'<div data-copy="{copied}" markdown>\n\n```python\n{shown}\n```\n\n</div>'
 
 
@@ -290,8 +290,8 @@ def exercises(chapter: str) -> str:
         task, _, _ = inspect.cleandoc(one.__doc__ or "").partition("\n\n")
         items.append(f"- {title}: {' '.join(task.split())}")
     begin = f"```bash\ncompanion start {chapter}\ncompanion check {chapter}.py\n```"
-    kept = f'<div data-answers="{chapter}"></div>\n<div data-progress=""></div>'
-    return "\n".join([*items, "", kept, "", ALL_AT_ONCE, "", begin])
+    stored = f'<div data-answers="{chapter}"></div>\n<div data-progress=""></div>'
+    return "\n".join([*items, "", stored, "", ALL_AT_ONCE, "", begin])
 
 
 def slides() -> str:
@@ -300,16 +300,16 @@ def slides() -> str:
     Raises:
         ValueError: If no section names one of them.
     """
-    places: dict[str, list[str]] = {}
+    links: dict[str, list[str]] = {}
     for entry in catalogue.discover():
         for section in sections(entry.name):
             page = section.file.with_suffix(".html").name.replace("README", "index")
             link = f"[{section.title}]({entry.name}/{page}#{section.anchor})"
             for row in section.slides:
-                places.setdefault(row, []).append(link)
+                links.setdefault(row, []).append(link)
     with (data_files.data_folder() / "slides.csv").open(encoding="utf-8", newline="") as opened:
         _, *titles = csv.reader(opened)
-    if missing := [number for number, _ in titles if number not in places]:
+    if missing := [number for number, _ in titles if number not in links]:
         raise ValueError(f"No section says <!-- slide: {' '.join(missing)} --> under its heading.")
     lines: list[str] = []
     for deck, name in LECTURES.items():
@@ -321,7 +321,7 @@ def slides() -> str:
         ]
         for number, title in titles:
             if number.startswith(deck):
-                lines.append(f"| {number} | {title} | {'<br>'.join(places[number])} |")
+                lines.append(f"| {number} | {title} | {'<br>'.join(links[number])} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -356,8 +356,8 @@ def _in_colab(chapter: str) -> str:
         return ""
     file = f"{chapter}/{chapter}.ipynb"
     write(Path(site, file), gzip.decompress(base64.b64decode(_packed(chapter))))
-    where = f"{'/'.join(repository.groups())}/blob/{PUBLISHED}/{file}"
-    link = f"https://colab.research.google.com/github/{where}"
+    path = f"{'/'.join(repository.groups())}/blob/{PUBLISHED}/{file}"
+    link = f"https://colab.research.google.com/github/{path}"
     return f'<a class="md-button" href="{link}">Open in Colab</a> '
 
 
@@ -384,8 +384,8 @@ def data_cards() -> str:
     for card in (source.card for source in known().values()):
         digits = 0 if card.megabytes >= 1 else 1
         size = f"{card.megabytes:,.{digits}f} MB" if card.host else "none"
-        what = (f"`{card.name}`", card.title, card.licence, card.source)
-        lines.append(f"| {size} | {'<br>'.join(what)} |")
+        cells = (f"`{card.name}`", card.title, card.licence, card.source)
+        lines.append(f"| {size} | {'<br>'.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -51,8 +51,8 @@ def take(release: Path, folder: Path) -> int:
     for file in _checked(release, lock):
         (folder / file.name).write_bytes(file.read_bytes())
     needed = _needed(lock)
-    kept = {name: one for name, one in lock["packages"].items() if name in needed}
-    (folder / LOCK).write_text(json.dumps({**lock, "packages": kept}))
+    packages = {name: one for name, one in lock["packages"].items() if name in needed}
+    (folder / LOCK).write_text(json.dumps({**lock, "packages": packages}))
     _write_book(folder / "book.zip")
     size = sum(file.stat().st_size for file in folder.iterdir())
     plan = {"packages": PACKAGES, "bytes": size}
@@ -85,10 +85,10 @@ def _checked(release: Path, lock: dict[str, Any]) -> Iterator[Path]:
     """Yield the files of a release that are needed, each of them the one that it was made with."""
     core: list[Path] = []
     for pattern in CORE:
-        found = sorted(release.glob(pattern))
-        if not found:
+        matches = sorted(release.glob(pattern))
+        if not matches:
             raise UserError(f"Pyodide is not whole: {release} has no {pattern}.")
-        core += found
+        core += matches
     # The lock has no sums of the core, but the core names the release, or the ABI, that it is of.
     mark = lock["info"].get("version", lock["info"]["abi_version"])
     if not any(mark in file.read_text("utf-8") for file in core if file.suffix in (".js", ".mjs")):

@@ -21,13 +21,13 @@ def stderr_withheld() -> Iterator[None]:
     except OSError:  # closed: nothing can be written to it, so nothing needs keeping back
         yield
         return
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
+    with tempfile.TemporaryFile() as buffer:
+        os.dup2(buffer.fileno(), 2)
         try:
             yield
         except BaseException:
-            kept.seek(0)
-            os.write(stderr, kept.read())
+            buffer.seek(0)
+            os.write(stderr, buffer.read())
             raise
         finally:
             os.dup2(stderr, 2)

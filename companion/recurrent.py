@@ -23,11 +23,11 @@ KERNELS = {
 GPUS = ("gpu", "cuda", "rocm")  # what JAX calls one
 
 
-class Places(NamedTuple):
+class StepOrder(NamedTuple):
     """Where the steps of a batch go when those that count move to the front.
 
     Attributes:
-        order: Which step comes to each place, ``(batch, steps)``.
+        order: Which step comes to each position, ``(batch, steps)``.
         rank: How many steps count up to each one, itself included, ``(batch, steps)``.
         counts: Whether each step counts, ``(batch, steps)``.
         lengths: How many steps of a sequence count, ``(batch,)``; 1 where none does, since no
@@ -42,11 +42,11 @@ class Places(NamedTuple):
     empty: Any
 
 
-def places(mask: Any) -> Places:
-    """Find the places for a mask of shape ``(batch, steps)``, true where a step counts.
+def step_order(mask: Any) -> StepOrder:
+    """Return the order for a mask of shape ``(batch, steps)``, true where a step counts.
 
-    >>> found = places(ops.array([[False, True, False, True]]))
-    >>> ops.convert_to_numpy(found.order), ops.convert_to_numpy(found.rank)
+    >>> steps = step_order(ops.array([[False, True, False, True]]))
+    >>> ops.convert_to_numpy(steps.order), ops.convert_to_numpy(steps.rank)
     (array([[1, 3, 0, 2]]...), array([[0, 1, 1, 2]]...))
     """
     counts = ops.cast(mask, "bool")
@@ -55,7 +55,7 @@ def places(mask: Any) -> Places:
     # Every key is another one, so that a sort has no tie to break.
     order = ops.argsort((1 - ones) * steps + ops.arange(steps, dtype="int32"), axis=1)
     number = ops.sum(ones, axis=1)
-    return Places(
+    return StepOrder(
         order=order,
         rank=ops.cumsum(ones, axis=1),
         counts=counts,
@@ -203,7 +203,7 @@ def precision(dtype: Any) -> Any:
 Before: Any = object  # a layer of Keras stands behind it
 
 
-class Fused(Before):
+class FusedRecurrent(Before):
     """What the three layers do alike; it stands before the layer of Keras."""
 
     def __init__(self, units: int, *args: Any, dtype: Any = None, **options: Any) -> None:
@@ -245,19 +245,19 @@ class Fused(Before):
         if not (self.fits and kernels_mask) or (backend == "tensorflow" and mask is None):
             return keras_reads(sequences, initial_state, mask, training=training)
 
-        x, where = sequences, None
+        x, steps_first = sequences, None
         if self.go_backwards and backend != "tensorflow":
             x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
         if mask is not None:
-            where = places(mask)
-            x = moved(x, where.order)
-        y, last = self._kernel_outputs(x, initial_state, where, training, keras_reads)
-        if where is None:
+            steps_first = step_order(mask)
+            x = moved(x, steps_first.order)
+        y, last = self._kernel_outputs(x, initial_state, steps_first, training, keras_reads)
+        if steps_first is None:
             return last[0], y if self.return_sequences else last[0][:, None], last
-        return self._as_masked(y, last, initial_state, where)
+        return self._as_masked(y, last, initial_state, steps_first)
 
     def _kernel_outputs(
-        self, x: Any, initial_state: Any, where: Any, training: bool, keras_reads: Any
+        self, x: Any, initial_state: Any, steps_first: Any, training: bool, keras_reads: Any
     ) -> tuple[Any, Any]:
         """Run the kernel over steps of which those that count come first.
 
@@ -266,28 +266,28 @@ class Fused(Before):
         """
         if keras.config.backend() == "tensorflow":  # its kernel asks for padding on the right alone
             steps = ops.arange(ops.shape(x)[1], dtype="int32")
-            mask = steps < where.lengths[:, None]
+            mask = steps < steps_first.lengths[:, None]
             _, y, last = keras_reads(x, initial_state, mask, training=training)
             return y, last
         if training and self.dropout:
             x = x * self.cell.get_dropout_mask(x[:, 0])[:, None]
         states = [one[None] for one in initial_state]
-        lengths = None if where is None else where.lengths
+        lengths = None if steps_first is None else steps_first.lengths
         y, last = run_kernel(type(self).__name__, x, states, [kernel_arrays(self)], lengths)
         return y, [one[0] for one in last]
 
-    def _as_masked(self, y: Any, last: Any, initial_state: Any, where: Any) -> Any:
+    def _as_masked(self, y: Any, last: Any, initial_state: Any, steps_first: Any) -> Any:
         """Return what the kernel made of the steps that count, as `inner_loop` does of all."""
         last = [
-            ops.where(where.empty, first, one)
+            ops.where(steps_first.empty, first, one)
             for first, one in zip(initial_state, last, strict=True)
         ]
-        counts, rank, offset = where.counts, where.rank, 0
+        counts, rank, offset = steps_first.counts, steps_first.rank, 0
         if self.go_backwards and keras.config.backend() == "tensorflow":
             # There its states stand at the end.
             counts = ops.flip(counts, axis=1)
             rank = ops.cumsum(ops.cast(counts, "int32"), axis=1)
-            offset = ops.shape(y)[1] - where.lengths[:, None]
+            offset = ops.shape(y)[1] - steps_first.lengths[:, None]
         if self.zero_output_for_mask:
             rest, output = ops.zeros_like(last[0]), ops.where(counts[:, -1:], last[0], 0)
         else:
@@ -295,22 +295,22 @@ class Fused(Before):
         if not self.return_sequences:
             return output, output[:, None], last
         y = moved(y, offset + ops.maximum(rank - 1, 0))
-        said = counts if self.zero_output_for_mask else rank > 0
-        return output, ops.where(said[..., None], y, rest[:, None]), last
+        visible = counts if self.zero_output_for_mask else rank > 0
+        return output, ops.where(visible[..., None], y, rest[:, None]), last
 
 
 @keras.saving.register_keras_serializable("companion")
-class SimpleRNN(Fused, layers.SimpleRNN):
+class SimpleRNN(FusedRecurrent, layers.SimpleRNN):
     """`keras.layers.SimpleRNN`, on PyTorch with its fused kernel."""
 
 
 @keras.saving.register_keras_serializable("companion")
-class LSTM(Fused, layers.LSTM):
+class LSTM(FusedRecurrent, layers.LSTM):
     """`keras.layers.LSTM`, with a fused kernel under any mask and in any precision."""
 
 
 @keras.saving.register_keras_serializable("companion")
-class GRU(Fused, layers.GRU):
+class GRU(FusedRecurrent, layers.GRU):
     """`keras.layers.GRU`, on TensorFlow and PyTorch with a fused kernel under any mask."""
 
 
@@ -338,26 +338,26 @@ class Bidirectional(layers.Bidirectional):
             or type(backward) is not type(forward)
             or backward.units != forward.units
             or any(one.activity_regularizer or one.dropout for one in both)
-            or not all(isinstance(one, Fused) and one.built and one.fits for one in both)
+            or not all(isinstance(one, FusedRecurrent) and one.built and one.fits for one in both)
         ):
             return super().call(sequences, initial_state, mask=mask, training=training)
         x, lengths = sequences, None
-        where: Any = None
+        steps_first: Any = None
         if mask is not None:
-            where = places(mask)
-            x, lengths = moved(x, where.order), where.lengths
+            steps_first = step_order(mask)
+            x, lengths = moved(x, steps_first.order), steps_first.lengths
         first = ops.zeros((2, ops.shape(x)[0], forward.units), dtype=x.dtype)
         states = [first] * len(forward.state_size)
         y, last = run_kernel(kind, x, states, [kernel_arrays(one) for one in both], lengths)
-        if self.return_sequences and where is None:
-            found = y
+        if self.return_sequences and steps_first is None:
+            output = y
         elif self.return_sequences:
-            y = moved(y, ops.maximum(where.rank - 1, 0))
-            found = ops.where(where.counts[..., None], y, 0)
+            y = moved(y, ops.maximum(steps_first.rank - 1, 0))
+            output = ops.where(steps_first.counts[..., None], y, 0)
         else:
-            found = ops.concatenate([last[0][0], last[0][1]], axis=-1)
-            found = found if where is None else ops.where(where.empty, 0, found)
-        return ops.cast(found, self.compute_dtype)
+            output = ops.concatenate([last[0][0], last[0][1]], axis=-1)
+            output = output if steps_first is None else ops.where(steps_first.empty, 0, output)
+        return ops.cast(output, self.compute_dtype)
 
 
 def keep_off_kernels(model: Any) -> None:
@@ -368,6 +368,6 @@ def keep_off_kernels(model: Any) -> None:
     if keras.config.backend() != "jax":
         return
     for layer in model._flatten_layers():
-        plain = isinstance(layer, layers.LSTM) and not isinstance(layer, Fused)
+        plain = isinstance(layer, layers.LSTM) and not isinstance(layer, FusedRecurrent)
         if plain and layer.compute_dtype not in ("float32", "float64"):
             layer.use_cudnn = False

@@ -45,14 +45,14 @@ def glossary() -> dict[str, tuple[str, str]]:
     'equivariant'
     """
     page = (Path(chapters.__path__[0]) / "glossary.md").read_text(encoding="utf-8")
-    found: dict[str, tuple[str, str]] = {}
+    entries: dict[str, tuple[str, str]] = {}
     for entry in ENTRY.findall(page):
         names = [name.lower() for name in re.findall(r"\*\*(.+?)\*\*", entry)]
         short = re.findall(r"^\*\*.+?\*\*, ([A-Z]{3,}):", entry)
         text = re.sub(r" \(\[[^()]*\]\)|\*\*", "", " ".join(entry.split()))
         for name in [*names, *(one.lower() for one in short)]:
-            found.setdefault(name, (slug(names[0]), text))
-    return found
+            entries.setdefault(name, (slug(names[0]), text))
+    return entries
 
 
 def slug(name: str) -> str:
@@ -60,7 +60,7 @@ def slug(name: str) -> str:
     return re.sub(r"\W+", "-", name.lower())
 
 
-class Explainer(Treeprocessor):  # type: ignore[misc]
+class TermMarker(Treeprocessor):  # type: ignore[misc]
     """Marks each term at its first mention; gives each entry of the glossary an anchor."""
 
     def run(self, root: Element) -> None:
@@ -99,8 +99,8 @@ def _explain(element: Element, unseen: dict[str, tuple[str, str]]) -> None:
         elif child.tag not in APART | PARAGRAPHS and child.get("class") != "arithmatex":
             _explain(child, unseen)
         child.tail, marks = _marked(child.tail, unseen)
-        place = list(element).index(child) + 1
-        element[place:place] = marks
+        position = list(element).index(child) + 1
+        element[position:position] = marks
 
 
 def _marked(text: str | None, unseen: dict[str, tuple[str, str]]) -> tuple[str, list[Element]]:
@@ -108,8 +108,8 @@ def _marked(text: str | None, unseen: dict[str, tuple[str, str]]) -> tuple[str, 
     marks: list[Element] = []
     head, rest = "", text or ""
     while rest and (match := _pattern(tuple(unseen)).search(rest)):
-        name, said = unseen[_singular(match[0].lower(), unseen)]
-        mark = Element("abbr", {"class": "term", "title": said, "data-term": name})
+        name, definition = unseen[_singular(match[0].lower(), unseen)]
+        mark = Element("abbr", {"class": "term", "title": definition, "data-term": name})
         mark.text = match[0]
         if marks:
             marks[-1].tail = rest[: match.start()]
@@ -150,7 +150,7 @@ def _plain(element: Element) -> str:
     return "".join(element.itertext())
 
 
-class Quiet(Postprocessor):  # type: ignore[misc]
+class SearchExclusion(Postprocessor):  # type: ignore[misc]
     """Keeps listings out of the search: a word is sought where it is explained."""
 
     def run(self, text: str) -> str:
@@ -165,8 +165,8 @@ class Terms(Extension):  # type: ignore[misc]
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """Mark terms once inline elements are known; mark listings once they stand on the page."""
-        md.treeprocessors.register(Explainer(md), "terms", 14)
-        md.postprocessors.register(Quiet(md), "quiet_listings", 5)
+        md.treeprocessors.register(TermMarker(md), "terms", 14)
+        md.postprocessors.register(SearchExclusion(md), "quiet_listings", 5)
 
 
 def makeExtension(**settings: Any) -> Terms:  # noqa: N802

@@ -59,9 +59,9 @@ def settle(page):
 def barriers(page, axe):
     """What axe finds that is serious or worse, each with the elements that have it."""
     page.evaluate(axe)
-    found = page.evaluate("axe.run({exclude: ['.figure svg']}, {resultTypes: ['violations']})")
+    report = page.evaluate("axe.run({exclude: ['.figure svg']}, {resultTypes: ['violations']})")
     return [
         (each["id"], [node["target"] for node in each["nodes"]][:5])
-        for each in found["violations"]
+        for each in report["violations"]
         if each["impact"] in ("serious", "critical")
     ]

@@ -77,15 +77,15 @@ def shown(chromium, folder, name, scheme="default", **how):
         encoding="utf-8",
     )
     context = chromium.new_context(**{"viewport": {"width": 1400, "height": 900}, **how})
-    page, said = context.new_page(), []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page, messages = context.new_page(), []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.goto(file.as_uri())
     page.wait_for_selector(".figure-news")
     yield page
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert said == []
+    assert messages == []
     context.close()
 
 
@@ -111,8 +111,8 @@ def barriers(page):
     package = importlib.util.find_spec("axe_playwright_python")
     page.evaluate((Path(package.origin).parent / "axe.min.js").read_text(encoding="utf-8"))
     # Nothing is fetched: from disk a page may not read its own styles.
-    found = page.evaluate("axe.run(document.querySelector('[data-figure]'), {preload: false})")
-    return [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
+    report = page.evaluate("axe.run(document.querySelector('[data-figure]'), {preload: false})")
+    return [(one["id"], [node["target"] for node in one["nodes"]]) for one in report["violations"]]
 
 
 def luminance(parts):

@@ -324,7 +324,7 @@ def source_of(name, private, mark):
 
 def grade(names, box, private, mark):
     """Return, for each name, the status and that of an honest neighbour graded after it."""
-    found = {}
+    results = {}
     with Judge(box) as judge:
         judge.check(HONEST, [double])
         for name in names:
@@ -335,9 +335,9 @@ def grade(names, box, private, mark):
             )
             neighbour = judge.check(HONEST, [double])
             verdict = report.verdicts[0]
-            found[name] = [verdict.status, neighbour.verdicts[0].status, verdict.message]
-        found["isolation"] = report.isolation
-    return found
+            results[name] = [verdict.status, neighbour.verdicts[0].status, verdict.message]
+        results["isolation"] = report.isolation
+    return results
 
 
 if __name__ == "__main__":

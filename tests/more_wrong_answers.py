@@ -52,7 +52,7 @@ def scores(logits, labels, *, reduce=np.mean):
     return reduce(-log_p[np.arange(len(labels)), labels])
 
 
-def told(p, q, log=np.log):
+def kl_terms(p, q, log=np.log):
     return np.where(p > 0, p * log(np.where(p > 0, p, 1) / q), 0)
 
 
@@ -63,8 +63,8 @@ def block(kind, a, b, u, *, wrong=""):
     if wrong == "no upstream":
         u = 1.0
     if kind == "+":
-        found = (u * a, u * b) if wrong == "sum scaled" else (u, u)
-        return (u / 2, u / 2) if wrong == "shared" else found
+        gradients = (u * a, u * b) if wrong == "sum scaled" else (u, u)
+        return (u / 2, u / 2) if wrong == "shared" else gradients
     if kind == "-":
         return {"both": (u, u), "turned": (-u, u)}.get(wrong, (u, -u))
     if kind == "*":
@@ -89,30 +89,30 @@ def graph(rows, values, output, *, wrong=""):
             order += ready
             waiting -= set(ready)
     by_name = {row[0]: row for row in rows}
-    found = dict.fromkeys(values, 0.0)
-    found[output] = {"value": values[output], "zero": 0.0}.get(wrong, 1.0)
+    gradients = dict.fromkeys(values, 0.0)
+    gradients[output] = {"value": values[output], "zero": 0.0}.get(wrong, 1.0)
     for name in order:
         if name not in by_name:
             continue
         _, kind, left, right = by_name[name]
-        u = 1.0 if wrong == "no chain" and found[name] else found[name]
+        u = 1.0 if wrong == "no chain" and gradients[name] else gradients[name]
         share = {
             "+": (1.0, 1.0),
             "-": (1.0, 1.0 if wrong == "plus" else -1.0),
             "*": (values[left], values[right]) if wrong == "own" else (values[right], values[left]),
         }[kind]
-        for place, (source, factor) in enumerate(zip((left, right), share, strict=True)):
-            if wrong == "once" and place and left == right:
+        for index, (source, factor) in enumerate(zip((left, right), share, strict=True)):
+            if wrong == "once" and index and left == right:
                 continue
             if wrong == "overwrite":
-                found[source] = u * factor
+                gradients[source] = u * factor
             else:
-                found[source] += u * factor
+                gradients[source] += u * factor
     if wrong == "inputs":
-        return {name: one for name, one in found.items() if name not in by_name}
+        return {name: one for name, one in gradients.items() if name not in by_name}
     if wrong == "reached":
-        return {name: one for name, one in found.items() if one}
-    return {name: float(one) for name, one in found.items()}
+        return {name: one for name, one in gradients.items() if one}
+    return {name: float(one) for name, one in gradients.items()}
 
 
 def two_layers(x, t, first, second, rate, *, wrong=""):
@@ -209,9 +209,9 @@ def field(kernels, strides, *, start=1, less=1, before=False):
 
 
 def dilated(signal, kernel, dilation, *, cut=0):
-    places = len(signal) - (len(kernel) - 1) * dilation - cut
+    positions = len(signal) - (len(kernel) - 1) * dilation - cut
     return np.array(
-        [sum(signal[i + m * dilation] * k for m, k in enumerate(kernel)) for i in range(places)]
+        [sum(signal[i + m * dilation] * k for m, k in enumerate(kernel)) for i in range(positions)]
     )
 
 
@@ -231,18 +231,18 @@ def cropped(full, shape):
 
 
 def repeated(pooled, size, shape):
-    found = np.zeros(shape)
+    padded = np.zeros(shape)
     large = pooled.repeat(size, axis=0).repeat(size, axis=1)
-    found[: large.shape[0], : large.shape[1]] = large
-    return found
+    padded[: large.shape[0], : large.shape[1]] = large
+    return padded
 
 
 def winners(maps, size):
-    found = np.zeros(maps.shape, bool)
+    mask = np.zeros(maps.shape, bool)
     large = repeated(tiles(maps, size).max(axis=(1, 3)), size, maps.shape)
     rows, columns = maps.shape[0] // size * size, maps.shape[1] // size * size
-    found[:rows, :columns] = (maps == large)[:rows, :columns]
-    return found
+    mask[:rows, :columns] = (maps == large)[:rows, :columns]
+    return mask
 
 
 # -- convnets ------------------------------------------------------------------------------------
@@ -394,7 +394,7 @@ def bottleneck(c, w, s, *, of_norm=2, short=None, short_norm=True, middle=9, las
 
 
 def cut(lengths, in_test, length, stride, *, rows=None, of=lambda n, length: n - length + 1):
-    found = [
+    windows = [
         [
             (number, start)
             for number, n in enumerate(lengths)
@@ -403,8 +403,8 @@ def cut(lengths, in_test, length, stride, *, rows=None, of=lambda n, length: n -
         ]
         for test in (False, True)
     ]
-    found = [np.array(one, dtype=int).reshape(-1, 2) for one in found]
-    return found if rows is None else [rows(one) for one in found]
+    windows = [np.array(one, dtype=int).reshape(-1, 2) for one in windows]
+    return windows if rows is None else [rows(one) for one in windows]
 
 
 def left(n, layers, *, same=lambda n, k, s: -(-n // s), valid=lambda n, k, s: (n - k) // s + 1):
@@ -633,13 +633,13 @@ ANSWERS = {
         lambda p, q: float(np.sum(q * np.log(q / np.maximum(p, 1e-12)))),
         lambda p, q: float(np.sum(p * np.log(p / q))),
         lambda p, q: -float(np.sum(p * np.log(q))),
-        lambda p, q: float(told(p, q, np.log2).sum()),
-        lambda p, q: float(told(p, q).mean()),
+        lambda p, q: float(kl_terms(p, q, np.log2).sum()),
+        lambda p, q: float(kl_terms(p, q).mean()),
         lambda p, q: float(np.sum(np.where(p > 0, np.log(np.where(p > 0, p, 1) / q), 0))),
-        lambda p, q: -float(told(p, q).sum()),
-        lambda p, q: told(p, q),
+        lambda p, q: -float(kl_terms(p, q).sum()),
+        lambda p, q: kl_terms(p, q),
         lambda p, q: float(np.sum((p - q) ** 2)),
-        lambda p, q: float(abs(told(p, q)).sum()),
+        lambda p, q: float(abs(kl_terms(p, q)).sum()),
     ],
     "backprop.block_gradients": [
         lambda *a: block(*a, wrong="own"),
@@ -1484,9 +1484,9 @@ LATER = {
         lambda k, n, c: trained(k, n, c, reads=math.prod(k[-1][:2]) * k[-1][3]),
     ],
     "neurons.kl_divergence": [
-        lambda p, q: (told(p, q).sum() + np.sum(q * np.log(q / np.maximum(p, 1e-9)))) / 2,
+        lambda p, q: (kl_terms(p, q).sum() + np.sum(q * np.log(q / np.maximum(p, 1e-9)))) / 2,
         lambda p, q: -float(np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0))),
-        lambda p, q: float(told(p, q).sum() / np.log(10)),
+        lambda p, q: float(kl_terms(p, q).sum() / np.log(10)),
     ],
     "optimizers.rmsprop": [
         lambda w, g, n, p, e: by_spread(w, g, n, p, 0.0),

@@ -289,14 +289,14 @@ def numbers_in(text):
     >>> sorted(numbers_in("rate=1e-3 of 9,018 at 12.5 %"))
     [0.001, 0.125, 12.5, 9018.0]
     """
-    found = set()
+    values = set()
     for match in re.finditer(
         r"(?<![\w.])\d[\d_]*(?:,\d{3})*(?:\.\d+)?(?:[eE][-+−]?\d+)?(\s*\\?%)?",
         re.sub(r"(?<=\d)\{,\}(?=\d)", ",", text),
     ):
         value = float(re.sub(r"[,_]|\s*\\?%", "", match[0]).replace("−", "-"))
-        found |= {value, value / 100} if match[1] else {value}
-    return found
+        values |= {value, value / 100} if match[1] else {value}
+    return values
 
 
 def held_in(text):
@@ -318,10 +318,10 @@ def printed_by(chapter):
     Every block is run as the site runs it, without the notebook. A figure is drawn, and its caption
     and its text are kept; `typed_by_hand` holds these to what they are made of.
     """
-    sessions, said = {}, {}
+    sessions, printed = {}, {}
     for file in BOOK_PAGES if chapter == chapters.__name__ else page_files(chapter):
         text = file.read_text(encoding="utf-8")
-        parts = said.setdefault(file, [])
+        parts = printed.setdefault(file, [])
         for fence in FENCE.finditer(text):
             info, body = fence["info"], textwrap.dedent(fence["body"])
             parts.append(body)
@@ -339,7 +339,7 @@ def printed_by(chapter):
             parts.append(re.sub(r'data-copy="[^"]*"', "", out.getvalue()))
             for call in re.findall(r"pages\.code\(([^)]*)\)", body):
                 parts += [listing(name).whole for name in re.findall(r'"([\w.]+)"', call)]
-    return {file: "\n".join(parts) for file, parts in said.items()}
+    return {file: "\n".join(parts) for file, parts in printed.items()}
 
 
 def _words_of(draw):
@@ -354,7 +354,7 @@ def recorded(name):
     """The numbers of a record: of its tables, differences included, its settings, its code."""
     path = data_files.recorded(name)
     content = json.loads(path.read_text(encoding="utf-8"))
-    found = set()
+    numbers = set()
 
     def walk(one, key=""):
         if isinstance(one, dict):
@@ -365,22 +365,22 @@ def recorded(name):
             for value in one:
                 walk(value, key)
         elif isinstance(one, str):
-            found.update(numbers_in(one))
+            numbers.update(numbers_in(one))
         elif isinstance(one, int | float) and not isinstance(one, bool):
-            found.add(float(one))
+            numbers.add(float(one))
 
     walk({**content, "full": {**content.get("full", {}), "rows": []}, "quick": {}})
-    return frozenset(found | settings(content["chapter"]) if "chapter" in content else found)
+    return frozenset(numbers | settings(content["chapter"]) if "chapter" in content else numbers)
 
 
 @cache
 def settings(chapter):
     """The numbers in the code of a chapter's studies: how long, how many, at which rate."""
-    found = catalogue.find_chapter(chapter)
-    source = inspect.getsource(found.module("studies"))
+    entry = catalogue.find_chapter(chapter)
+    source = inspect.getsource(entry.module("studies"))
     further = re.findall(rf"from chapters\.{chapter}\.?(\w*) import ([\w, ]+)", source)
     names = {name for one in further for name in (one[0], *one[1].split(", "))}
-    files = [file for file in found.folder.glob("*.py") if file.stem in names | {"studies"}]
+    files = [file for file in entry.folder.glob("*.py") if file.stem in names | {"studies"}]
     nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8"))))
     values = (node.value for node in nodes if isinstance(node, ast.Constant))
     return {float(one) for one in values if isinstance(one, int | float)}
@@ -408,8 +408,8 @@ def worked(expression, chapter):
     tree = ast.parse(expression.strip(), mode="eval")
     if isinstance(tree.body, ast.Constant):
         raise ValueError(f"{expression} works nothing out.")
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    names = {one.id for one in found} - {one.id for one in found if isinstance(one.ctx, ast.Store)}
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    names = {one.id for one in nodes} - {one.id for one in nodes if isinstance(one.ctx, ast.Store)}
     space = {
         "sigma": FUNCTIONS["sigma"],
         "parameters": parameters(),
@@ -437,15 +437,15 @@ def paragraphs(prose):
 
     A point of a list is one, and so is a table. Marks that stand alone belong to the one before.
     """
-    found, place = [], 0
+    parts, offset = [], 0
     for part in re.split(r"(\n[ >]*\n|\n(?=[ >]*(?:- |\d\. )))", prose):
         if part.strip(" >\n"):
-            if found and not COMMENT.sub("", part).strip(" >\n"):
-                found[-1] = (found[-1][0], found[-1][1] + part)
+            if parts and not COMMENT.sub("", part).strip(" >\n"):
+                parts[-1] = (parts[-1][0], parts[-1][1] + part)
             else:
-                found.append((place, part))
-        place += len(part)
-    return found
+                parts.append((offset, part))
+        offset += len(part)
+    return parts
 
 
 def unexplained(file):
@@ -481,7 +481,7 @@ def unexplained(file):
             pool = pool or numbers_in(printed_by(chapter)[file])
             if not one.rounds(list(pool)):
                 complaints.append((start, f"{one.text}: where does it come from?"))
-    lines = ((prose.count("\n", 0, place) + 1, complaint) for place, complaint in complaints)
+    lines = ((prose.count("\n", 0, offset) + 1, complaint) for offset, complaint in complaints)
     return [f"{chapter}/{file.name}:{line}: {complaint}" for line, complaint in lines]
 
 

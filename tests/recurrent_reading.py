@@ -61,9 +61,9 @@ def values_and_gradients(layer, x, mask, weights):
     seen = []
 
     def score(x, mask):
-        said = keras.tree.flatten(layer(x, mask=mask))
-        seen[:] = said
-        return sum(ops.sum(ops.tanh(one) * weights[: one.shape[-1]]) for one in said)
+        outputs = keras.tree.flatten(layer(x, mask=mask))
+        seen[:] = outputs
+        return sum(ops.sum(ops.tanh(one) * weights[: one.shape[-1]]) for one in outputs)
 
     variables = layer.trainable_variables
     if BACKEND == "tensorflow":
@@ -79,11 +79,11 @@ def values_and_gradients(layer, x, mask, weights):
         def both(x, mask):
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                found = score(x, mask)
-            return seen, tape.gradient(found, [x, *(v.value for v in variables)])
+                loss = score(x, mask)
+            return seen, tape.gradient(loss, [x, *(v.value for v in variables)])
 
-        said, gradients = both(x, mask)
-        return [*said, *gradients]
+        outputs, gradients = both(x, mask)
+        return [*outputs, *gradients]
     if BACKEND == "torch":
         x = ops.convert_to_tensor(x).requires_grad_()
         for variable in variables:
@@ -97,14 +97,16 @@ def values_and_gradients(layer, x, mask, weights):
     @jax.jit
     def both(x, values, mask):
         def score_of(x, values):
-            said, _ = layer.stateless_call(values, others, x, mask=mask)
-            said = keras.tree.flatten(said)
-            return sum(ops.sum(ops.tanh(one) * weights[: one.shape[-1]]) for one in said), said
+            outputs, _ = layer.stateless_call(values, others, x, mask=mask)
+            outputs = keras.tree.flatten(outputs)
+            return sum(
+                ops.sum(ops.tanh(one) * weights[: one.shape[-1]]) for one in outputs
+            ), outputs
 
         return jax.grad(score_of, argnums=(0, 1), has_aux=True)(x, values)
 
-    (to_x, to_values), said = both(x, [v.value for v in variables], mask)
-    return [*said, to_x, *to_values]
+    (to_x, to_values), outputs = both(x, [v.value for v in variables], mask)
+    return [*outputs, to_x, *to_values]
 
 
 def difference(kind: str, both: bool, rng: np.random.Generator, **options) -> float:
@@ -120,15 +122,15 @@ def difference(kind: str, both: bool, rng: np.random.Generator, **options) -> fl
         layer.build(x.shape)
     values = [w + rng.normal(0, 0.3, w.shape) for w in loop.get_weights()]
     weights = ops.convert_to_tensor(rng.normal(size=2 * UNITS).astype("float32"))
-    found = []
+    results = []
     for layer in pair:
         layer.set_weights(values)
-        said = values_and_gradients(layer, x, ops.convert_to_tensor(mask), weights)
-        found.append([ops.convert_to_numpy(one) for one in said])
-    assert len(found[0]) == len(found[1]) >= 5
+        tensors = values_and_gradients(layer, x, ops.convert_to_tensor(mask), weights)
+        results.append([ops.convert_to_numpy(one) for one in tensors])
+    assert len(results[0]) == len(results[1]) >= 5
     # A gradient is a sum over all steps of all sequences: its digits count, not its size.
     return max(
-        float(np.abs(a - b).max() / max(1, np.abs(b).max())) for a, b in zip(*found, strict=True)
+        float(np.abs(a - b).max() / max(1, np.abs(b).max())) for a, b in zip(*results, strict=True)
     )
 
 
@@ -157,20 +159,20 @@ def main() -> None:
     recurrent.run_kernel = lambda *given: used.append("kernel") or run(*given)
     recurrent.moved = lambda *given: used.append("moved") or moved(*given)
     rng = np.random.default_rng(0)
-    found = {}
+    differences = {}
     for kind in recurrent.KERNELS[BACKEND]:
         for options in LAYERS:
             used.clear()
             read = partial(difference, kind, options.get("both", False), rng)
             name = " ".join((kind, *options))
-            found[name] = read(**{k: v for k, v in options.items() if k != "both"})
+            differences[name] = read(**{k: v for k, v in options.items() if k != "both"})
             assert "moved" in used, name
             assert BACKEND == "tensorflow" or "kernel" in used, name
     if BACKEND == "jax":
         used.clear()
-        found["lstm in half precision"] = loss_in_half_precision()
+        differences["lstm in half precision"] = loss_in_half_precision()
         assert used == ["kernel"] * len(used) != [], used
-    print(json.dumps(found))
+    print(json.dumps(differences))
 
 
 if __name__ == "__main__":

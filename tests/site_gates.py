@@ -110,9 +110,9 @@ def missing_assets(site):
 
 def dead_links(site):
     """Links to a page or an anchor of the site that is not there."""
-    found = pages(site)
+    built = pages(site)
     dead = []
-    for name, page in found.items():
+    for name, page in built.items():
         for link in page.links:
             target = _local(site, name, link)
             if not target:
@@ -121,7 +121,7 @@ def dead_links(site):
             if not file.is_file():
                 dead.append(f"{name}: {link}")
             elif anchor and file.suffix == ".html":
-                ids = found[str(file.relative_to(site))].ids
+                ids = built[str(file.relative_to(site))].ids
                 if anchor not in ids and anchor != "__top":
                     dead.append(f"{name}: {link}: no such place on that page")
     return dead
@@ -129,15 +129,15 @@ def dead_links(site):
 
 def pages_nothing_leads_to(site):
     """Pages that neither the navigation nor a page in it leads to."""
-    found = pages(site)
+    built = pages(site)
 
     def targets(name, links):
         local = (_local(site, name, link) for link in links)
         return {str(target[0].relative_to(site)) for target in local if target}
 
-    listed = {"index.html"} | targets("index.html", found["index.html"].navigation)
-    led_to = listed.union(*(targets(name, found[name].links) for name in listed & set(found)))
-    return [name for name in found if name not in led_to | {"404.html"}]
+    listed = {"index.html"} | targets("index.html", built["index.html"].navigation)
+    led_to = listed.union(*(targets(name, built[name].links) for name in listed & set(built)))
+    return [name for name in built if name not in led_to | {"404.html"}]
 
 
 def _local(site, name, link):
@@ -203,9 +203,9 @@ LETTERS = {
 }
 
 
-def _at(file, text, place, advice):
+def _at(file, text, offset, advice):
     """A complaint: the page, its line, and what to do."""
-    return f"{file.parent.name}/{file.name}:{text.count(chr(10), 0, place) + 1}: {advice}"
+    return f"{file.parent.name}/{file.name}:{text.count(chr(10), 0, offset) + 1}: {advice}"
 
 
 def _read(files):
@@ -284,7 +284,7 @@ def pages_too_long(files):
 def missing_parts(files):
     """What the last page of a chapter lacks of the parts that end every chapter."""
     file, text, _ = list(_read(files))[-1]
-    chapter, place = file.parent.name, f"{file.parent.name}/{file.name}"
+    chapter, location = file.parent.name, f"{file.parent.name}/{file.name}"
     parts = dict(re.findall(r"^## ([^\n{]+?) *(?:\{[^\n]*)?\n(.*?)(?=^## |\Z)", text, re.M | re.S))
     questions = len(re.findall(r'^\?\?\? question "', parts.get("Ask yourself", ""), re.M))
     lines = len(re.findall(r"^- ", parts.get("In short", ""), re.M))
@@ -297,12 +297,12 @@ def missing_parts(files):
         '"## What to read next" at its end': list(parts)[-1:] == ["What to read next"],
     }
     complaints = [
-        f"{place}: the chapter ends with {part}" for part, there in asked.items() if not there
+        f"{location}: the chapter ends with {part}" for part, there in asked.items() if not there
     ]
     unlinked = [
         work.split("*")[1] if "*" in work else work for work in works if not ADDRESS.search(work)
     ]
-    return complaints + [f"{place}: give a DOI or arXiv link for {work!r}" for work in unlinked]
+    return complaints + [f"{location}: give a DOI or arXiv link for {work!r}" for work in unlinked]
 
 
 def exercises_out_of_place(files, names):
@@ -327,9 +327,9 @@ def other_letters(files):
             if re.search(r"\bwrites?\b", prose[max(begin, 0) : end]):
                 continue
             for pattern, advice in LETTERS.items():
-                if found := re.search(pattern, formula[0]):
-                    place = formula.start() + found.start()
-                    complaints.append(_at(file, prose, place, f"{found[0]}: {advice}"))
+                if match := re.search(pattern, formula[0]):
+                    offset = formula.start() + match.start()
+                    complaints.append(_at(file, prose, offset, f"{match[0]}: {advice}"))
     return complaints
 
 
@@ -364,14 +364,14 @@ def letters_nobody_introduced(files):
         alone = {
             letter
             for formula in formulas
-            if len(found := letters_in(formula[0])) == 1 and "=" not in formula[0]
-            for letter in found
+            if len(letters := letters_in(formula[0])) == 1 and "=" not in formula[0]
+            for letter in letters
         }
         for letter in sorted({one for formula in formulas for one in letters_in(formula[0])}):
             if letter not in known | alone:
-                place = next(one.start() for one in formulas if letter in letters_in(one[0]))
+                offset = next(one.start() for one in formulas if letter in letters_in(one[0]))
                 advice = f"${letter}$ is not on the page of notation: say there what it is"
-                complaints.append(_at(file, prose, place, advice))
+                complaints.append(_at(file, prose, offset, advice))
     return complaints
 
 

@@ -41,11 +41,11 @@ def call(cli, arguments, circumstances):
             finally:
                 os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        said = []
+        outputs = []
         for file in (stdout, stderr):
             file.seek(0)
-            said.append(file.read().decode("utf-8", "replace"))
-    return code, *said
+            outputs.append(file.read().decode("utf-8", "replace"))
+    return code, *outputs
 
 
 def main(*words):

@@ -97,7 +97,7 @@ BRANCHES = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_proj")
 
 def test_googlenet_is_szegedys_table_row_by_row():
     model = googlenet()
-    found = parameters(model)
+    result = parameters(model)
     assert sizes(model, "conv1", "pool1", "conv2", "pool2", "pool3", "pool4", "pool5") == [
         (112, 112, 64), (56, 56, 64), (56, 56, 192), (28, 28, 192), (14, 14, 480), (7, 7, 832),
         (1024,),
@@ -105,24 +105,24 @@ def test_googlenet_is_szegedys_table_row_by_row():
     for name, (size, maps, *widths, thousands) in SZEGEDY.items():
         assert sizes(model, name) == [(size, size, maps)]
         assert [model.get_layer(f"{name}_{b}").filters for b in BRANCHES] == widths
-        total = sum(found[f"{name}_{branch}"] for branch in BRANCHES)
+        total = sum(result[f"{name}_{branch}"] for branch in BRANCHES)
         # The table's last column does not follow from its others to the last digit: 8 % at 4c.
         assert total / 1024 == pytest.approx(thousands, rel=0.08)
-    assert found["conv2_reduce"] + found["conv2"] == pytest.approx(112 * 1024, rel=0.01)
-    assert found["output"] == 1024 * 1000 + 1000  # "1000K"
+    assert result["conv2_reduce"] + result["conv2"] == pytest.approx(112 * 1024, rel=0.01)
+    assert result["output"] == 1024 * 1000 + 1000  # "1000K"
     # The table's 2.7K for the first layer cannot be 7×7 kernels on RGB: they are 9.2K.
-    assert found["conv1"] == 7 * 7 * 3 * 64 + 64
+    assert result["conv1"] == 7 * 7 * 3 * 64 + 64
 
 
 def test_googlenet_has_caffes_parameters_without_and_with_its_auxiliary_classifiers():
     # BVLC Caffe, models/bvlc_googlenet: train_val.prototxt (with) and deploy.prototxt (without).
     assert googlenet().count_params() == 6_998_552
     model = googlenet(auxiliary=True)
-    found = parameters(model)
+    result = parameters(model)
     for name, maps in (("auxiliary1", 512), ("auxiliary2", 528)):
-        assert found[f"{name}_conv"] == maps * 128 + 128
-        assert found[f"{name}_fc"] == 4 * 4 * 128 * 1024 + 1024
-        assert found[name] == 1024 * 1000 + 1000
+        assert result[f"{name}_conv"] == maps * 128 + 128
+        assert result[f"{name}_fc"] == 4 * 4 * 128 * 1024 + 1024
+        assert result[name] == 1024 * 1000 + 1000
     assert model.count_params() == 13_378_280
     assert [output.shape for output in model.outputs] == [(None, 1000)] * 3
 
@@ -133,9 +133,9 @@ def test_googlenet_has_caffes_parameters_without_and_with_its_auxiliary_classifi
     [("A", 133, 11), ("B", 133, 13), ("C", 134, 16), ("D", 138, 16), ("E", 144, 19)],
 )
 def test_vgg_has_the_papers_layers_and_millions(config, millions, layers):
-    found = parameters(vgg(config))
-    assert len(found) == layers
-    assert round(sum(found.values()) / 1e6) == millions
+    result = parameters(vgg(config))
+    assert len(result) == layers
+    assert round(sum(result.values()) / 1e6) == millions
 
 
 @pytest.mark.parametrize(("config", "oracle"), [("D", "VGG16"), ("E", "VGG19")])
@@ -150,7 +150,7 @@ def test_vgg_is_keras_applications_vgg_layer_by_layer(config, oracle):
 def test_vgg_c_ends_its_last_three_blocks_in_a_1x1_convolution():
     model = vgg("C", (32, 32, 3), 10, filters=8, units=16)
     kernels = [layer.kernel_size for layer in model.layers if "conv" in layer.name]
-    assert [place for place, size in enumerate(kernels) if size == (1, 1)] == [6, 9, 12]
+    assert [index for index, size in enumerate(kernels) if size == (1, 1)] == [6, 9, 12]
     assert vgg("D", (32, 32, 3), 10, filters=8, units=16).count_params() > model.count_params()
 
 
@@ -220,7 +220,7 @@ def test_googlenets_three_losses_are_weighed_and_trained():
 
 
 @pytest.mark.parametrize(
-    ("build", "said"),
+    ("build", "message"),
     [
         (lambda: alexnet((66, 80, 3)), r"smaller than 67×67. Received: input_shape=\(66, 80, 3\)"),
         (lambda: zfnet((52, 52, 3)), "smaller than 53×53"),
@@ -229,8 +229,8 @@ def test_googlenets_three_losses_are_weighed_and_trained():
         (lambda: googlenet((64, 64, 3), auxiliary=True), "smaller than 65×65"),
     ],
 )
-def test_what_cannot_be_built_is_told(build, said):
-    with pytest.raises(UserError, match=said):
+def test_what_cannot_be_built_is_told(build, message):
+    with pytest.raises(UserError, match=message):
         build()
 
 

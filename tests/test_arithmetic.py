@@ -59,7 +59,7 @@ def test_the_stepper_computes_what_the_chapter_computes(asked):
 
 
 @pytest.mark.parametrize(
-    ("walk", "said"),
+    ("walk", "expected_message"),
     [
         ({"stride": 0}, "with 0 the window would not move"),
         ({"stride": -1}, "The stride is a whole number from 1. Received: -1."),
@@ -70,12 +70,12 @@ def test_the_stepper_computes_what_the_chapter_computes(asked):
         ({"dilation": 3}, "a smaller dilation"),
     ],
 )
-def test_a_walk_that_makes_no_sense_is_refused(walk, said):
+def test_a_walk_that_makes_no_sense_is_refused(walk, expected_message):
     program = """(a, walk) => {
         try { a.outputSize(5, 3, walk); } catch (e) { return [e.name, e.message]; } }"""
     name, message = in_javascript(ARITHMETIC, program, walk)
     assert name == "RangeError"
-    assert said in message
+    assert expected_message in message
 
 
 READ_WEIGHTS = f"""

@@ -104,7 +104,7 @@ def test_what_is_used_twice_adds_up():
 
 
 @pytest.mark.parametrize(
-    ("table", "inputs", "said"),
+    ("table", "inputs", "message"),
     [
         ({"p": ("·", "q", "x"), "q": ("+", "p", "x")}, {}, r"circle: (p → q → p|q → p → q)"),
         ({"p": ("·", "w", "x")}, {"x": 1}, "w, which p need, has no value"),
@@ -115,8 +115,8 @@ def test_what_is_used_twice_adds_up():
     ],
     ids=["a circle", "a missing input", "a clash of shapes", "no input", "no block", "arity"],
 )
-def test_what_is_wrong_with_a_graph_is_said_with_its_node(table, inputs, said):
-    with pytest.raises(UserError, match=said):
+def test_what_is_wrong_with_a_graph_is_said_with_its_node(table, inputs, message):
+    with pytest.raises(UserError, match=message):
         Graph(table).forward(**inputs)
 
 
@@ -126,7 +126,7 @@ def test_a_graph_says_that_it_has_no_values_yet():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("a / b", "none of"),
         ("x = y", "none of"),
@@ -138,8 +138,8 @@ def test_a_graph_says_that_it_has_no_values_yet():
         ("x = max(a)", "x: max takes 2"),
     ],
 )
-def test_an_expression_that_is_no_graph_is_refused_in_words(text, said):
-    with pytest.raises(UserError, match=said):
+def test_an_expression_that_is_no_graph_is_refused_in_words(text, message):
+    with pytest.raises(UserError, match=message):
         parse(text)
 
 
@@ -206,9 +206,9 @@ def test_the_stepper_refuses_what_the_chapter_refuses():
     ]
     program = """(text) => {
         try { graphs.parse(text); return ""; } catch (error) { return error.message; } }"""
-    said = in_the_page(program, texts)
-    assert all(said), said
-    assert "a → b → a" in said[-1]
+    output = in_the_page(program, texts)
+    assert all(output), output
+    assert "a → b → a" in output[-1]
 
 
 @needs_node
@@ -280,15 +280,15 @@ def test_gradients_are_those_of_central_differences(activation, loss):
     targets = other.get(loss, rows)
     now = scratch.parameters(layers)
     _, gradients = scratch.loss_and_gradients(layers, x, targets, loss)
-    for place, gradient in enumerate(gradients):
+    for index, gradient in enumerate(gradients):
 
-        def moved(array, place=place):
-            arrays = [array if number == place else one for number, one in enumerate(now)]
+        def moved(array, index=index):
+            arrays = [array if number == index else one for number, one in enumerate(now)]
             return scratch.loss_and_gradients(
                 scratch.with_parameters(layers, arrays), x, targets, loss
             )[0]
 
-        assert scratch.check_gradient(moved, now[place], gradient).error < 1e-6
+        assert scratch.check_gradient(moved, now[index], gradient).error < 1e-6
 
 
 @pytest.mark.parametrize("activation", scratch.ACTIVATIONS)
@@ -317,9 +317,9 @@ def by(rule, **settings):
 
     def update(now, gradients):
         moved = []
-        for place, (weights, gradient) in enumerate(zip(now, gradients, strict=True)):
-            memory = memories.get(place, optimizers.NOTHING)
-            change, memories[place] = rule(gradient, memory, **settings)
+        for index, (weights, gradient) in enumerate(zip(now, gradients, strict=True)):
+            memory = memories.get(index, optimizers.NOTHING)
+            change, memories[index] = rule(gradient, memory, **settings)
             moved.append(weights + change)
         return moved
 
@@ -410,7 +410,7 @@ def test_training_leaves_the_first_layers_as_they_were():
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda layers: scratch.forward(layers, np.ones((1, 3))), "Layer 1 .* takes 4 numbers"),
         (
@@ -427,8 +427,8 @@ def test_training_leaves_the_first_layers_as_they_were():
         (lambda layers: scratch.check_gradient(np.sum, np.ones(3), np.ones(2)), "has the shape of"),
     ],
 )
-def test_a_wrong_call_is_answered_in_words(call, said):
-    with pytest.raises(UserError, match=said):
+def test_a_wrong_call_is_answered_in_words(call, message):
+    with pytest.raises(UserError, match=message):
         call(network("tanh")[0])
 
 

@@ -43,9 +43,9 @@ def test_a_hand_in_is_judged_rightly_only_with_every_mark_as_deserved():
 @pytest.mark.parametrize("exponent", [1.0, 1.7, -1.0])
 def test_the_power_is_found_behind_what_it_costs_to_begin(exponent):
     n = np.array([1, 3, 10, 30, 100, 300, 1000])
-    found = growth.fitted(n, 2.5 + 0.4 * n**exponent)
-    assert found["exponent"] == pytest.approx(exponent, rel=1e-3)
-    assert found["start"] == pytest.approx(2.5, rel=1e-2)
+    result = growth.fitted(n, 2.5 + 0.4 * n**exponent)
+    assert result["exponent"] == pytest.approx(exponent, rel=1e-3)
+    assert result["start"] == pytest.approx(2.5, rel=1e-2)
 
 
 def test_two_sizes_give_a_slope():

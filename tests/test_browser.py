@@ -222,7 +222,7 @@ def test_the_stepper_is_used_by_keyboard_alone(stepper):
 
 
 @pytest.mark.parametrize(
-    ("label", "value", "said"),
+    ("label", "value", "message"),
     [
         ("Stride", "0", "The stride is a whole number from 1"),
         ("Stride", "", "Received: nothing"),
@@ -234,13 +234,13 @@ def test_the_stepper_is_used_by_keyboard_alone(stepper):
         ("Kernel, row 1, column 2", "abc", "A number is needed here. Received: “abc”."),
     ],
 )
-def test_the_stepper_says_what_is_wrong_and_keeps_its_state(stepper, label, value, said):
+def test_the_stepper_says_what_is_wrong_and_keeps_its_state(stepper, label, value, message):
     before = stepper.locator(".figure-sum").first.inner_text()
     field = stepper.get_by_label(label, exact=True)
     field.fill(value)
     assert field.get_attribute("aria-invalid") == "true"
     described = field.get_attribute("aria-describedby")
-    assert said in stepper.locator(f"#{described}").inner_text()
+    assert message in stepper.locator(f"#{described}").inner_text()
     assert stepper.locator(".figure-sum").first.inner_text() == before
     field.fill("1" if "row" in label else "3")
     assert stepper.locator(f"#{described}").inner_text() == ""
@@ -270,12 +270,12 @@ def test_a_drawn_digit_is_read(drawing, digit):
     drawing.get_by_role("button", name="Wipe").click()
     box = drawing.locator(".figure-pad").bounding_box()
     for stroke in STROKES[digit]:
-        places = [(box["x"] + x * box["width"] / 100, box["y"] + y * box["height"] / 100)
+        points = [(box["x"] + x * box["width"] / 100, box["y"] + y * box["height"] / 100)
                   for x, y in stroke]  # fmt: skip
-        drawing.mouse.move(*places[0])
+        drawing.mouse.move(*points[0])
         drawing.mouse.down()
-        for place in places[1:]:
-            drawing.mouse.move(*place, steps=4)
+        for point in points[1:]:
+            drawing.mouse.move(*point, steps=4)
         drawing.mouse.up()
     assert f"It reads a {digit} " in news(drawing)
 
@@ -302,9 +302,9 @@ def test_a_digit_is_drawn_and_its_maps_are_read_by_keyboard_alone(drawing):
         drawing.get_by_label(f"{layer}: ", exact=False).focus()
         drawing.keyboard.press("PageDown")
         drawing.keyboard.press("ArrowRight")
-        said = news(drawing)
-        assert said.startswith(f"{layer}, map 2, row ")
-        first, last = said.split("rows ")[1].split(" and")[0].split(" to ")
+        output = news(drawing)
+        assert output.startswith(f"{layer}, map 2, row ")
+        first, last = output.split("rows ")[1].split(" and")[0].split(" to ")
         assert int(last) - int(first) + 1 == side
     assert "four values of C3" in drawing.locator(".figure-products").inner_text()
     drawing.get_by_label("C3: ", exact=False).click(position={"x": 30, "y": 20})

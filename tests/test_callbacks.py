@@ -135,24 +135,24 @@ def test_weight_norms_are_numpys_and_begin_before_training():
 
 def test_gradients_equal_finite_differences_penalty_included():
     model = network("tanh", regularizer=keras.regularizers.L2(0.1))
-    found = gradients(model, X, Y)
-    assert [gradient.shape for gradient in found] == [v.shape for v in model.trainable_variables]
+    result = gradients(model, X, Y)
+    assert [gradient.shape for gradient in result] == [v.shape for v in model.trainable_variables]
 
     def loss():
         return float(keras.ops.convert_to_numpy(model.compute_loss(X, Y, model(X))))
 
     step = 1e-2
-    for variable, gradient in zip(model.trainable_variables, found, strict=True):
+    for variable, gradient in zip(model.trainable_variables, result, strict=True):
         start = keras.ops.convert_to_numpy(variable).copy()
-        place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+        index = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
         sides = []
         for sign in (1, -1):
             moved = start.copy()
-            moved[place] += sign * step
+            moved[index] += sign * step
             variable.assign(moved)
             sides.append(loss())
         variable.assign(start)
-        assert gradient[place] == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-2)
+        assert gradient[index] == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-2)
 
 
 def test_gradient_norms_vanish_through_saturated_layers():

@@ -84,19 +84,19 @@ def test_a_folder_is_a_chapter_wherever_it_lies(own, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", r"empty/__init__.py must define `chapter = Chapter\(...\)`. Received: None"),
         ("\n1 / 0", "chapters.empty cannot be imported from .*empty, line 2: ZeroDivisionError"),
         ("def", "cannot be imported .*SyntaxError: invalid syntax"),
     ],
 )
-def test_a_chapter_that_cannot_be_read_is_left_out_and_says_why(own, caplog, text, said):
+def test_a_chapter_that_cannot_be_read_is_left_out_and_says_why(own, caplog, text, message):
     own("empty/__init__.py", text)
     assert len(catalogue.discover()) == len(catalogue.discover()) > 0
     assert len(caplog.records) == 1
-    assert re.search(said, caplog.text)
-    with pytest.raises(UserError, match=said):
+    assert re.search(message, caplog.text)
+    with pytest.raises(UserError, match=message):
         catalogue.find_chapter("empty")
 
 
@@ -134,15 +134,15 @@ def test_an_entry_bears_its_builders_name_unless_told_otherwise():
 
 
 @pytest.mark.parametrize(
-    ("find", "name", "said"),
+    ("find", "name", "message"),
     [
         (catalogue.find_model, "lenet", "no model named 'lenet'. Did you mean 'lenet5'"),
         (catalogue.find_chapter, "convnet", "no chapter named 'convnet'. Did you mean 'convnets'"),
         (catalogue.find_chapter, "zzz", "There are: .*convnets"),
     ],
 )
-def test_an_unknown_name_gets_the_nearest(find, name, said):
-    with pytest.raises(UserError, match=said):
+def test_an_unknown_name_gets_the_nearest(find, name, message):
+    with pytest.raises(UserError, match=message):
         find(name)
 
 

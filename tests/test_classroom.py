@@ -114,8 +114,8 @@ def test_a_zip_of_a_thousand_and_one_files_is_refused(tmp_path):
 def test_every_damaged_byte_of_a_zip_gives_an_answer_or_a_reason(tmp_path):
     whole = zipped(tmp_path / "whole.zip", {"a.py": HALF}).read_bytes()
     path = tmp_path / "a.zip"
-    for place in range(len(whole)):
-        for damaged in (whole[:place], whole[:place] + b"\xff" + whole[place + 1 :]):
+    for offset in range(len(whole)):
+        for damaged in (whole[:offset], whole[:offset] + b"\xff" + whole[offset + 1 :]):
             path.write_bytes(damaged)
             try:
                 name, source = hand_ins.read_submission(path)
@@ -172,8 +172,8 @@ def test_an_ending_in_capitals_counts(tmp_path):
     (tmp_path / "ada" / "HW.PY").write_text(HALF)
     (tmp_path / "bob.PY").write_text(HALF)
     zipped(tmp_path / "cyd.ZIP", {"ARITHMETIC.PY": HALF, "scrap.py": ""})
-    found = hand_ins.submissions(tmp_path, ["arithmetic.py"])
-    assert {one.learner: one.source for one in found} == {
+    result = hand_ins.submissions(tmp_path, ["arithmetic.py"])
+    assert {one.learner: one.source for one in result} == {
         name: HALF.encode() for name in ("ada", "bob", "cyd")
     }
 
@@ -182,9 +182,9 @@ def test_an_ending_in_capitals_counts(tmp_path):
 
 
 def test_a_class_is_listed_by_learner_with_every_problem_named(tmp_path):
-    found = hand_ins.submissions(make_class(tmp_path / "class"), ["arithmetic.py"])
-    assert [one.learner for one in found] == LEARNERS
-    problems = {one.learner: one.problem for one in found if one.source is None}
+    result = hand_ins.submissions(make_class(tmp_path / "class"), ["arithmetic.py"])
+    assert [one.learner for one in result] == LEARNERS
+    problems = {one.learner: one.problem for one in result if one.source is None}
     assert list(problems) == ["eve", "gus", "hal", "ivy"]
     assert "cannot be read" in problems["eve"]
     assert "gus.py, gus.zip" in problems["gus"]
@@ -196,18 +196,18 @@ def test_a_learner_who_handed_in_a_file_of_another_kind_is_named(tmp_path):
     for name in ("carl.ipynb", "emil.tar.gz", "fred.txt", "gina.rar", "hans.py.txt", "ian", ".x"):
         (tmp_path / name).write_text(RIGHT)
     (tmp_path / "__MACOSX").mkdir()
-    found = hand_ins.submissions(tmp_path)
-    assert [one.learner for one in found] == ["carl", "emil", "fred", "gina", "hans", "ian"]
-    assert {(one.source, one.status) for one in found} == {(None, Status.ERROR)}
-    assert "not a notebook that can be read" in found[0].problem
-    assert all("not a Python file" in one.problem for one in found[1:])
+    result = hand_ins.submissions(tmp_path)
+    assert [one.learner for one in result] == ["carl", "emil", "fred", "gina", "hans", "ian"]
+    assert {(one.source, one.status) for one in result} == {(None, Status.ERROR)}
+    assert "not a notebook that can be read" in result[0].problem
+    assert all("not a Python file" in one.problem for one in result[1:])
 
 
 def test_a_file_of_another_kind_beside_the_work_costs_nothing(tmp_path):
     (tmp_path / "ada.py").write_text(RIGHT)
     (tmp_path / "ada.ipynb").write_text("{}")
-    (found,) = hand_ins.submissions(tmp_path)
-    assert (found.path, found.source) == ("ada.py", RIGHT.encode())
+    (result,) = hand_ins.submissions(tmp_path)
+    assert (result.path, result.source) == ("ada.py", RIGHT.encode())
 
 
 @pytest.mark.parametrize("output", ["results", "grades.csv", "deep/grades.csv", "ada.py"])
@@ -216,27 +216,27 @@ def test_what_grade_writes_is_no_learner_and_a_learners_work_always_is(tmp_path,
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(RIGHT)
     for where in (output, "bob/grades.csv"):
-        found = hand_ins.submissions(tmp_path, output=tmp_path / where)
-        names = [one.learner for one in found if one.source]
+        result = hand_ins.submissions(tmp_path, output=tmp_path / where)
+        names = [one.learner for one in result if one.source]
         assert names == ["ada", "bob"]
-        assert where != output or len(found) == 2
+        assert where != output or len(result) == 2
 
 
 def test_learners_are_told_apart_by_what_is_written(tmp_path):
     names = ["weiss", "weiß", "Ada", "ada", "a\x01", "a\x02", "a\u202eb", "ab", "a\nb", "a\\nb"]
     for name in names:
         (tmp_path / f"{name}.py").write_text(RIGHT)
-    found = hand_ins.submissions(tmp_path)
-    assert len({one.learner for one in found}) == len(found) == len(names)
-    assert all(one.source for one in found)
-    assert all(one.learner.isprintable() for one in found)
+    result = hand_ins.submissions(tmp_path)
+    assert len({one.learner for one in result}) == len(result) == len(names)
+    assert all(one.source for one in result)
+    assert all(one.learner.isprintable() for one in result)
 
 
 def test_one_name_composed_in_two_ways_is_one_learner(tmp_path):
     (tmp_path / "zoë.py").write_text(RIGHT)
     zipped(tmp_path / "zoe\u0308.zip", {"a.py": RIGHT})
-    (found,) = hand_ins.submissions(tmp_path)
-    assert "Two submissions" in found.problem
+    (result,) = hand_ins.submissions(tmp_path)
+    assert "Two submissions" in result.problem
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names that are no text")
@@ -268,15 +268,15 @@ def test_the_chapter_is_read_off_the_functions_that_most_learners_define():
         hand_ins.chapter_of([other, unread])
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_the_names_read_off_a_chapters_file_are_those_that_importing_it_gives(found):
-    assert found.exercise_names() == tuple(one.name for one in exercises_of(found.name))
+@pytest.mark.parametrize("result", catalogue.discover(), ids=lambda found: found.name)
+def test_the_names_read_off_a_chapters_file_are_those_that_importing_it_gives(result):
+    assert result.exercise_names() == tuple(one.name for one in exercises_of(result.name))
 
 
 def test_a_class_is_graded_whatever_is_in_it(tmp_path, arithmetic):
     handed_in = hand_ins.submissions(make_class(tmp_path / "class"), ["arithmetic.py"])
-    found = grading.grade(handed_in, arithmetic, journal_file=tmp_path / "j", workers=2)
-    assert {report.learner: statuses(report) for report in found} == {
+    result = grading.grade(handed_in, arithmetic, journal_file=tmp_path / "j", workers=2)
+    assert {report.learner: statuses(report) for report in result} == {
         "ada": ["pass", "pass"],
         "bob": ["fail", "fail"],
         "cyd": ["pass", "not_attempted"],
@@ -289,14 +289,14 @@ def test_a_class_is_graded_whatever_is_in_it(tmp_path, arithmetic):
         "jon": ["error", "error"],
         "kim": ["not_attempted", "not_attempted"],
     }
-    bob = found[1]
+    bob = result[1]
     assert [verdict.mistake for verdict in bob.verdicts] == [
         "You squared it: twice is x + x.",
         "You took the mean: do not divide.",
     ]
-    assert (found[0].score, found[0].max_score, found[0].path) == (3.0, 3.0, "ada.py")
-    assert "line 1" in found[5].verdicts[0].message + found[5].verdicts[0].details
-    assert "no_such_module" in found[9].verdicts[0].message + found[9].verdicts[0].details
+    assert (result[0].score, result[0].max_score, result[0].path) == (3.0, 3.0, "ada.py")
+    assert "line 1" in result[5].verdicts[0].message + result[5].verdicts[0].details
+    assert "no_such_module" in result[9].verdicts[0].message + result[9].verdicts[0].details
 
 
 # -- picked up --------------------------------------------------------------------------------
@@ -481,13 +481,13 @@ def test_a_process_that_dies_or_hangs_costs_the_hand_in_that_it_graded(
         + f"    if received == 'fault': {fault}\n"
     )
     culprit = "def total(xs): return 'fault'\n"
-    found = grading.grade(
+    result = grading.grade(
         hand_in(ada=RIGHT, bob=culprit, cyd=RIGHT),
         str(tmp_path / "fault.py"),
         journal_file=tmp_path / "j",
         workers=1,
     )
-    assert [statuses(report)[1] for report in found] == ["pass", status, "pass"]
+    assert [statuses(report)[1] for report in result] == ["pass", status, "pass"]
     assert len(journal.read(tmp_path / "j")) == 3
 
 

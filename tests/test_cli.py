@@ -105,7 +105,7 @@ def test_json_is_one_object_with_the_books_facts(call):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["train", "lenet6"], "There is no model named 'lenet6'. Did you mean 'lenet5'?"),
         (["train", "lenet5", "--data", "digit"], "Did you mean 'digits'?"),
@@ -121,26 +121,26 @@ def test_json_is_one_object_with_the_books_facts(call):
         (["start", "convolutions"], "Did you mean 'convolution'?"),
     ],
 )
-def test_a_wrong_call_ends_with_2_and_says_why(call, arguments, said):
+def test_a_wrong_call_ends_with_2_and_says_why(call, arguments, message):
     done = call(*arguments)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     again = call(*arguments, "--json")
     assert again.returncode == 2
-    assert said in one_object(again)["error"]
+    assert message in one_object(again)["error"]
 
 
 @pytest.mark.slow
 def test_train_keeps_a_run_and_prints_it(tmp_path):
     first = companion("train", "lenet5", "--epochs", "1", "--json", folder=tmp_path)
     assert first.returncode == 0, first.stderr
-    found = one_object(first)
-    assert found["status"] == "finished"
-    assert 0 <= found["metrics"]["accuracy"] <= 1
-    assert found["asked"]["data"] == "digits"
-    assert (tmp_path / found["folder"] / "model.keras").exists()
+    result = one_object(first)
+    assert result["status"] == "finished"
+    assert 0 <= result["metrics"]["accuracy"] <= 1
+    assert result["asked"]["data"] == "digits"
+    assert (tmp_path / result["folder"] / "model.keras").exists()
     # TensorFlow's own messages do not reach the reader: our lines are all there is.
     resized, *epochs = first.stderr.splitlines()
     assert resized.startswith("digits: 8×8×1 becomes 28×28×1")
@@ -153,32 +153,32 @@ def test_train_keeps_a_run_and_prints_it(tmp_path):
 @pytest.mark.slow
 def test_doctor_says_what_there_is_and_what_to_do(tmp_path):
     done = companion("doctor", "--json", folder=tmp_path)
-    found = one_object(done)
+    result = one_object(done)
     assert done.returncode == 0
-    assert found["plan"]["precision"] in ("float32", "mixed_float16", "mixed_bfloat16")
-    assert found["versions"]["keras"]
-    assert "digits" in found["data"]
-    if found["plan"]["devices"] == ["CPU"]:
-        assert "tensorflow[and-cuda]" in " ".join(found["advice"])
+    assert result["plan"]["precision"] in ("float32", "mixed_float16", "mixed_bfloat16")
+    assert result["versions"]["keras"]
+    assert "digits" in result["data"]
+    if result["plan"]["devices"] == ["CPU"]:
+        assert "tensorflow[and-cuda]" in " ".join(result["advice"])
 
 
 @pytest.mark.slow
 @pytest.mark.no_cover
 def test_doctor_measures_and_draws_the_roofline(tmp_path):
     done = companion("doctor", "--measure", "--output", "roof.svg", "--json", folder=tmp_path)
-    found = one_object(done)["measured"]
+    result = one_object(done)["measured"]
     assert done.returncode == 0
-    assert {"float32", "bfloat16", "float16"} == set(found["matrix_rates"])
-    assert found["bandwidth"] > 0
-    for step in found["steps"]:
-        assert step["share_of_matrix_rate"] == step["rate"] / found["matrix_rates"]["float32"]
+    assert {"float32", "bfloat16", "float16"} == set(result["matrix_rates"])
+    assert result["bandwidth"] > 0
+    for step in result["steps"]:
+        assert step["share_of_matrix_rate"] == step["rate"] / result["matrix_rates"]["float32"]
     assert "<svg" in (tmp_path / "roof.svg").read_text()
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [(["--output", "roof.png"], "Give both"), (["--measure", "--output", "roof.txt"], "roof.txt")],
 )
-def test_doctor_draws_only_what_it_measures_and_only_pictures(options, said, tmp_path):
+def test_doctor_draws_only_what_it_measures_and_only_pictures(options, message, tmp_path):
     done = companion("doctor", *options, folder=tmp_path)
-    assert (done.returncode, said in done.stderr) == (2, True)
+    assert (done.returncode, message in done.stderr) == (2, True)

@@ -52,8 +52,8 @@ def companion(monkeypatch, capfd):
         monkeypatch.setattr(sys, "argv", ["companion", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             main()
-        said = capfd.readouterr()
-        return end.value.code, said.out, said.err
+        output = capfd.readouterr()
+        return end.value.code, output.out, output.err
 
     return call
 
@@ -165,7 +165,7 @@ def test_check_of_right_answers_ends_with_0_and_is_remembered(companion, here, a
     report = json.loads(out)
     assert code == 0
     assert (report["score"], report["max_score"], report["learner"]) == (3.0, 3.0, "arithmetic")
-    assert {name for name, one in progress.standings().items() if one.passed} == {
+    assert {name for name, one in progress.load_progress().items() if one.passed} == {
         "arithmetic/double",
         "arithmetic/total",
     }
@@ -202,7 +202,7 @@ def test_another_seed_draws_other_cases(companion, here, arithmetic):
 
 
 @pytest.mark.parametrize(
-    ("source", "status", "said"),
+    ("source", "status", "message"),
     [
         ("def double(x:\n", "error", "line 1"),
         ("import no_such_module\n", "error", "no_such_module"),
@@ -214,21 +214,23 @@ def test_another_seed_draws_other_cases(companion, here, arithmetic):
     ],
     ids=["syntax", "import", "raise", "arity", "exit", "empty", "binary"],
 )
-def test_broken_files_are_verdicts_and_no_crash(companion, here, arithmetic, source, status, said):
+def test_broken_files_are_verdicts_and_no_crash(
+    companion, here, arithmetic, source, status, message
+):
     (here / "a.py").write_bytes(source if isinstance(source, bytes) else source.encode())
     asked = ("check", "a.py", "--exercises", arithmetic, "--only", "double")
     code, out, _ = companion(*asked, "--json")
     (verdict,) = json.loads(out)["verdicts"]
     assert code == 1
     assert verdict["status"] == status
-    assert said in verdict["message"] + verdict["details"]
+    assert message in verdict["message"] + verdict["details"]
     code, out, _ = companion(*asked)
     assert code == 1
     assert "\x1b" not in out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nowhere.py"], "is not there"),
         (["empty"], "no Python file"),
@@ -242,7 +244,7 @@ def test_broken_files_are_verdicts_and_no_crash(companion, here, arithmetic, sou
         (["strange.py", "--watch", "--json"], "--watch"),
     ],
 )
-def test_a_wrong_call_ends_with_2_and_says_what_to_do(companion, here, arguments, said):
+def test_a_wrong_call_ends_with_2_and_says_what_to_do(companion, here, arguments, message):
     (here / "empty").mkdir()
     (here / "notes.txt").write_text("")
     (here / "a.ipynb").write_text("{}")
@@ -250,7 +252,7 @@ def test_a_wrong_call_ends_with_2_and_says_what_to_do(companion, here, arguments
     (here / "strange.py").write_text("x = 1\n")
     code, _, err = companion("check", *arguments)
     assert code == 2
-    assert said in err
+    assert message in err
     assert "Traceback" not in err
 
 
@@ -307,8 +309,8 @@ def test_watch_checks_again_at_every_save_and_ends_with_ctrl_c(here, arithmetic)
 
 
 def test_watch_outlives_a_file_that_is_empty_while_it_is_saved(here, monkeypatch, capfd):
-    found = Report("a", "a.py", (), "none", 0)
-    answers = iter([found, UserError("Which exercises are answered here?"), KeyboardInterrupt()])
+    result = Report("a", "a.py", (), "none", 0)
+    answers = iter([result, UserError("Which exercises are answered here?"), KeyboardInterrupt()])
 
     def once():
         answer = next(answers)
@@ -317,8 +319,8 @@ def test_watch_outlives_a_file_that_is_empty_while_it_is_saved(here, monkeypatch
         return answer
 
     stamps = itertools.count()
-    monkeypatch.setattr(exercises, "_stamp", lambda path: next(stamps))
-    assert exercises._watch(here / "a.py", once) is found
+    monkeypatch.setattr(exercises, "_modification_times", lambda path: next(stamps))
+    assert exercises._watch(here / "a.py", once) is result
     assert "Which exercises are answered here?" in capfd.readouterr().err
 
 
@@ -402,7 +404,7 @@ def test_a_solution_is_shown_and_marked_as_seen(companion, arithmetic):
     assert code == 0
     assert "return 2 * x" in out
     assert "solution seen" in out
-    assert progress.standings()["arithmetic/double"].solution
+    assert progress.load_progress()["arithmetic/double"].solution
 
 
 def test_the_printed_solution_passes(companion, here, arithmetic):
@@ -413,15 +415,17 @@ def test_the_printed_solution_passes(companion, here, arithmetic):
 
 
 def test_chapters_shows_what_was_passed(companion):
-    found = next(found for found in catalogue.discover() if found.exercise_names())
-    name = found.exercise_names()[0]
-    progress.remember([(f"{found.name}/{name}", progress.PASSED), (f"{found.name}/gone", "passed")])
+    result = next(result for result in catalogue.discover() if result.exercise_names())
+    name = result.exercise_names()[0]
+    progress.remember(
+        [(f"{result.name}/{name}", progress.PASSED), (f"{result.name}/gone", "passed")]
+    )
     _, out, _ = companion("chapters")
-    assert f"1 of {len(found.exercise_names())}" in out
+    assert f"1 of {len(result.exercise_names())}" in out
     _, out, _ = companion("chapters", "--json")
-    (row,) = [row for row in json.loads(out)["chapters"] if row["name"] == found.name]
+    (row,) = [row for row in json.loads(out)["chapters"] if row["name"] == result.name]
     assert row["passed"] == [name]
-    assert row["exercises"] == list(found.exercise_names())
+    assert row["exercises"] == list(result.exercise_names())
 
 
 # -- for pytest -------------------------------------------------------------------------------
@@ -542,7 +546,7 @@ def test_a_learners_typer_is_not_imported_by_python_m_companion(here):
 
 
 @pytest.mark.parametrize(
-    ("folder", "output", "said"),
+    ("folder", "output", "message"),
     [
         ("nowhere", "g.csv", "is not a folder"),
         ("empty", "g.csv", "holds no submission"),
@@ -550,13 +554,15 @@ def test_a_learners_typer_is_not_imported_by_python_m_companion(here):
         ("class", "class/ada.py/g.csv", "cannot be written"),
     ],
 )
-def test_grade_refuses_what_it_cannot_do(companion, here, school, arithmetic, folder, output, said):
+def test_grade_refuses_what_it_cannot_do(
+    companion, here, school, arithmetic, folder, output, message
+):
     (here / "empty").mkdir()
     code, _, err = companion(
         "grade", folder, "--output", output, "--exercises", arithmetic, "--workers", 1
     )
     assert code == 2
-    assert said in err
+    assert message in err
 
 
 # -- Gradescope -------------------------------------------------------------------------------
@@ -632,10 +638,10 @@ def test_a_submission_can_neither_read_the_answers_nor_write_its_results(unpacke
         "    raise ValueError(f'{os.getuid()=} {got}')\n"
     )
     result = run_autograder(unpacked)
-    said = result["tests"][0]["output"]
-    assert "NO sandbox" in result["output"] or "['refused', 'refused']" in said
+    output = result["tests"][0]["output"]
+    assert "NO sandbox" in result["output"] or "['refused', 'refused']" in output
     if os.getuid() == 0:
-        assert "os.getuid()=0" not in said
+        assert "os.getuid()=0" not in output
 
 
 @needs_bash

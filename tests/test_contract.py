@@ -278,6 +278,6 @@ def test_a_lesson_begins_with_its_title_has_two_figures_or_more_and_ends_with_it
     where = f"the lesson in {chapter.folder}"
     assert first.startswith("# "), f"{where} begins with no title"
     assert len(list(pictures(chapter))) >= 2, f"{where} has fewer than two figures"
-    _, found, ending = last.partition("\n## Exercises")
-    assert found, f"{where} has no section of exercises on its last page"
+    _, result, ending = last.partition("\n## Exercises")
+    assert result, f"{where} has no section of exercises on its last page"
     assert f'pages.exercises("{chapter.name}")' in ending, f"{where} does not list its exercises"

@@ -83,20 +83,20 @@ def test_a_newcomer_who_does_what_stands_there_adds_one_thing_of_each_kind(tree)
                 write(step, tree)
             else:
                 printed.append((part, run(step, tree)))
-    said = dict(printed)
-    assert int(re.search(r"(\d+) passed", said["A chapter"])[1]) > 20
-    assert "snow_thaw" in said["A data set"]
-    assert " match " in said["A study"]
-    assert "1 passed" in said["A figure"]
-    assert "passed" in said["An interactive figure"]
+    output = dict(printed)
+    assert int(re.search(r"(\d+) passed", output["A chapter"])[1]) > 20
+    assert "snow_thaw" in output["A data set"]
+    assert " match " in output["A study"]
+    assert "1 passed" in output["A figure"]
+    assert "passed" in output["An interactive figure"]
 
 
 def test_the_steps_are_few_and_each_is_read():
     """About ten lines each; a block that no step claims would not be followed."""
     for part in PARTS:
-        found = steps(part)
-        assert [one for one in found if one["language"] == "bash"], f"{part} ends with no command"
-        for step in found:
+        result = steps(part)
+        assert [one for one in result if one["language"] == "bash"], f"{part} ends with no command"
+        for step in result:
             assert step["file"] or step["language"] == "bash", f"{part}: {step['code']}"
             assert step["code"].count("\n") <= 18, f"{part} is long: {step['code']}"
 

@@ -145,8 +145,8 @@ def test_the_output_size_is_the_number_of_places_where_the_kernel_fits(
     padded = range(size + 2 * padding)
     places = [i for i in padded[::stride] if i + last in padded]
     if places:
-        found = output_size(size, kernel, padding=padding, stride=stride, dilation=dilation)
-        assert found == len(places)
+        result = output_size(size, kernel, padding=padding, stride=stride, dilation=dilation)
+        assert result == len(places)
     else:
         with pytest.raises(UserError, match="smaller kernel or more padding"):
             output_size(size, kernel, padding=padding, stride=stride, dilation=dilation)

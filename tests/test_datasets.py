@@ -281,7 +281,7 @@ def with_value(value):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "message"),
     [
         (with_value(np.nan), r"Received: nan in example 7, at \(2, 3, 0\)"),
         (with_value(np.inf), "Received: inf in example 7"),
@@ -298,8 +298,8 @@ def with_value(value):
         ((np.zeros((0, 6, 6, 1)), np.zeros(0, int)), "Expected examples. Received: none"),
     ],
 )
-def test_bad_arrays_are_told_in_the_readers_terms(arrays, said):
-    with pytest.raises(UserError, match=said):
+def test_bad_arrays_are_told_in_the_readers_terms(arrays, message):
+    with pytest.raises(UserError, match=message):
         Dataset.from_arrays(*arrays)
 
 

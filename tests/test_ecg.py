@@ -96,8 +96,8 @@ def test_made_up_beats_are_found_where_they_were_put():
     x = made_up.bumps(
         np.arange(30 * RATE) / RATE, peaks, np.ones(len(peaks)), np.full(len(peaks), 0.012)
     )
-    found = features.find_beats(x + rng.normal(0, 0.02, len(x)))
-    np.testing.assert_allclose(found / RATE, peaks, atol=0.01)
+    result = features.find_beats(x + rng.normal(0, 0.02, len(x)))
+    np.testing.assert_allclose(result / RATE, peaks, atol=0.01)
 
 
 def test_a_fibrillating_rhythm_is_less_regular_than_a_normal_one():
@@ -198,10 +198,10 @@ def test_scores_are_those_of_scikit_learn_and_the_threshold_is_the_best():
     truth = rng.random(500) < 0.3
     p = np.clip(0.3 * truth + rng.normal(0.4, 0.15, 500), 0, 1)
     threshold = protocol.best_threshold(truth, p)
-    found = protocol.scores(truth, p, threshold)
-    assert found["roc_auc"] == metrics.roc_auc_score(truth, p)
+    result = protocol.scores(truth, p, threshold)
+    assert result["roc_auc"] == metrics.roc_auc_score(truth, p)
     best = max(metrics.f1_score(truth, p >= t) for t in np.unique(p))
-    assert best - 0.02 < found["f1"] <= best
+    assert best - 0.02 < result["f1"] <= best
 
 
 def test_resampling_recordings_gives_wider_intervals_than_resampling_windows():
@@ -237,11 +237,11 @@ def test_opinions_together_are_a_normalized_geometric_mean():
 def test_every_kind_of_reader_has_the_same_say():
     rng = np.random.default_rng(0)
     one, other, beat, expert = (p / p.sum(1, keepdims=True) for p in rng.random((4, 5, 4)))
-    found = detector.by_kind(
+    result = detector.by_kind(
         [("cnn", one), ("crnn", other), ("beat_reader", beat), ("expert", expert)]
     )
     samples = detector.together(one, other)
-    np.testing.assert_allclose(found, detector.together(samples, beat, expert))
+    np.testing.assert_allclose(result, detector.together(samples, beat, expert))
     np.testing.assert_allclose(detector.by_kind([("cnn", one)]), one)
 
 
@@ -271,9 +271,9 @@ def test_frequency_bands_are_those_of_a_fourier_transform_and_add_up():
 )
 def test_attention_has_a_row_for_each_signal_that_sums_to_one(model, shape, steps):
     x = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
-    found = models.attention(model(), x)["attention"]
-    assert found.shape == (3, steps)
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    result = models.attention(model(), x)["attention"]
+    assert result.shape == (3, steps)
+    np.testing.assert_allclose(result.sum(axis=1), 1, rtol=1e-5)
 
 
 def test_the_beat_reader_has_a_fourteenth_of_the_parameters_of_the_acrnn():
@@ -286,13 +286,13 @@ def test_the_beat_reader_has_a_fourteenth_of_the_parameters_of_the_acrnn():
 @pytest.mark.slow
 def test_mina_attends_to_beats_rhythm_and_frequency():
     model = models.mina(input_shape=(300, 1))
-    found = models.attention(model, np.random.default_rng(0).normal(size=(2, 300, 1)))
-    assert {name: weights.shape for name, weights in found.items()} == {
+    result = models.attention(model, np.random.default_rng(0).normal(size=(2, 300, 1)))
+    assert {name: weights.shape for name, weights in result.items()} == {
         **{f"beat_{k}": (2, 6, 10) for k in range(4)},
         **{f"rhythm_{k}": (2, 6) for k in range(4)},
         "frequency": (2, 4),
     }
-    for weights in found.values():
+    for weights in result.values():
         np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-4)
 
 
@@ -368,10 +368,10 @@ def test_rows_of_beats_are_those_that_the_expert_finds():
     rows = beats.beat_rows(x)
     assert rows.shape == (3, *beats.ROWS)
     for row, signal in zip(rows, x, strict=True):
-        found = features.find_beats(signal[:, 0])
-        assert row[:, -1].sum() == len(found)
-        expected = 3 * np.log(np.diff(found) / RATE / 0.8)
-        np.testing.assert_allclose(row[1 : len(found), -beats.TIMES - 1], expected, rtol=1e-5)
+        result = features.find_beats(signal[:, 0])
+        assert row[:, -1].sum() == len(result)
+        expected = 3 * np.log(np.diff(result) / RATE / 0.8)
+        np.testing.assert_allclose(row[1 : len(result), -beats.TIMES - 1], expected, rtol=1e-5)
 
 
 def test_a_batch_of_beats_depends_on_the_seed_alone_and_is_that_of_the_recording(synthetic):
@@ -463,7 +463,7 @@ def test_what_a_study_has_made_is_kept_in_its_working_folder_alone(tmp_path, mon
     for folder in ("one", "other"):
         (tmp_path / folder).mkdir()
         monkeypatch.chdir(tmp_path / folder)
-        of, made = studies.Material(quick=True), []
+        of, made = studies.StudyData(quick=True), []
         for _ in range(2):
             kept = of.kept("x", lambda made=made: made.append(1) or {"a": np.arange(3)})
             assert kept["a"].tolist() == [0, 1, 2]
@@ -488,8 +488,8 @@ def written(folder, name, values):
 @pytest.mark.parametrize("name", ["x.npy", "x.csv", "x.mat"])
 def test_a_recording_is_the_same_from_every_kind_of_file(tmp_path, name):
     signal = recording()
-    found, remarks = recordings.read_recording(written(tmp_path, name, signal))
-    np.testing.assert_allclose(found, signal, atol=1.1e-3)
+    result, remarks = recordings.read_recording(written(tmp_path, name, signal))
+    np.testing.assert_allclose(result, signal, atol=1.1e-3)
     assert remarks == [said_of_the_rate()]
     assert recordings.read_recording(tmp_path / name, RATE)[1] == []
 
@@ -499,7 +499,7 @@ def said_of_the_rate():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (np.zeros(6000), "flat"),
         (np.where(np.arange(6000) % 300 < 150, 5.0, -5.0), "saturated"),
@@ -509,8 +509,8 @@ def said_of_the_rate():
         (np.zeros(0), "not one sample"),
     ],
 )
-def test_what_cannot_be_judged_is_refused_with_a_reason(tmp_path, values, said):
-    with pytest.raises(UserError, match=said):
+def test_what_cannot_be_judged_is_refused_with_a_reason(tmp_path, values, message):
+    with pytest.raises(UserError, match=message):
         recordings.read_recording(written(tmp_path, "x.npy", values))
 
 
@@ -518,23 +518,23 @@ def test_a_few_missing_samples_are_bridged_and_told(tmp_path):
     signal = recording()
     holes = signal.copy()
     holes[1000:1010] = np.nan
-    found, remarks = recordings.read_recording(written(tmp_path, "x.npy", holes))
-    assert np.isfinite(found).all()
+    result, remarks = recordings.read_recording(written(tmp_path, "x.npy", holes))
+    assert np.isfinite(result).all()
     assert "10 samples" in remarks[0]
     np.testing.assert_allclose(
-        np.delete(found, range(1000, 1010)), np.delete(signal, range(1000, 1010))
+        np.delete(result, range(1000, 1010)), np.delete(signal, range(1000, 1010))
     )
 
 
 def test_another_rate_is_resampled(tmp_path):
     time = np.arange(0, 20, 1 / 360)
-    found, remarks = recordings.read_recording(
+    result, remarks = recordings.read_recording(
         written(tmp_path, "x.npy", np.sin(2 * np.pi * time)), rate=360
     )
     assert "360" in remarks[0]
     middle = slice(600, 5400)
-    expected = np.sin(2 * np.pi * np.arange(len(found)) / RATE)
-    np.testing.assert_allclose(found[middle], expected[middle], atol=0.01)
+    expected = np.sin(2 * np.pi * np.arange(len(result)) / RATE)
+    np.testing.assert_allclose(result[middle], expected[middle], atol=0.01)
 
 
 @pytest.mark.parametrize("contents", [b"", b"\x00\x01", b"no\nnumbers\nhere\n", b"\xff\xfe\xfd"])
@@ -558,15 +558,15 @@ def test_the_shipped_detector_says_of_a_recording_among_others_what_it_says_of_i
     lengths = (30, 12, 61, 10, 45, 30, 33, 60, 20)  # more windows than are read at once
     signals = [recording(k % 2, seconds, k) for k, seconds in enumerate(lengths)]
     together = list(asked.recordings(signals))
-    assert sum(len(found["windows"]) for found in together) > detector.PART
+    assert sum(len(result["windows"]) for result in together) > detector.PART
     for k in (0, 7):  # of which the second lies in two batches
-        alone, found = asked.recording(signals[k]), together[k]
+        alone, result = asked.recording(signals[k]), together[k]
         ours, theirs = (
             [one["probability"], *(window["probability"] for window in one["windows"])]
-            for one in (alone, found)
+            for one in (alone, result)
         )
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
-        np.testing.assert_allclose(alone["attention"], found["attention"], atol=1e-6)
+        np.testing.assert_allclose(alone["attention"], result["attention"], atol=1e-6)
         assert alone["attention"].sum() == pytest.approx(1, abs=1e-4)
 
 
@@ -584,9 +584,9 @@ def test_predict_reads_a_batch_and_a_bad_file_costs_only_itself(tmp_path):
         text=True,
     )
     assert done.returncode == 1, done.stderr
-    said = json.loads(done.stdout)
-    normal, af, flat, nowhere = said["predictions"]
-    assert "not a medical device" in said["notice"]
+    output = json.loads(done.stdout)
+    normal, af, flat, nowhere = output["predictions"]
+    assert "not a medical device" in output["notice"]
     assert 0 <= normal["probability"] < af["probability"] <= 1
     assert (tmp_path / normal["drawing"]).stat().st_size > 10_000
     assert "flat" in flat["error"]
@@ -651,10 +651,10 @@ def test_the_challenges_score_is_the_mean_f1_of_three_classes_as_scikit_learn_ha
     rng = np.random.default_rng(0)
     truth, called = rng.integers(4, size=(2, 300))
     each = f1_score(truth, called, average=None)[:3]
-    found = folds.challenge_scores(truth, called)
-    assert list(found.values()) == pytest.approx([*each, each.mean()])
+    result = folds.challenge_scores(truth, called)
+    assert list(result.values()) == pytest.approx([*each, each.mean()])
     low, high = folds.interval(truth, called, 200)
-    assert low < found["challenge_f1"] < high
+    assert low < result["challenge_f1"] < high
 
 
 def test_offsets_undo_a_training_that_saw_the_rare_classes_too_often():
@@ -662,8 +662,8 @@ def test_offsets_undo_a_training_that_saw_the_rare_classes_too_often():
 
     rng = np.random.default_rng(0)
     truth = rng.choice(4, 600, p=(0.6, 0.1, 0.27, 0.03))
-    said = np.eye(4)[truth] + rng.normal(0, 0.6, (600, 4))
-    wrong = said + np.array([0, 1.0, 0, 1.0])
+    scores = np.eye(4)[truth] + rng.normal(0, 0.6, (600, 4))
+    wrong = scores + np.array([0, 1.0, 0, 1.0])
     offsets = folds.best_offsets(wrong, truth)
     assert offsets[1] < -0.5
     assert offsets[3] < -0.5
@@ -677,9 +677,9 @@ def test_offsets_undo_a_training_that_saw_the_rare_classes_too_often():
 def test_a_recording_without_a_window_is_called_normal():
     from chapters.ecg import folds
 
-    said = folds.rhythms(np.array([[0.1, 0.7, 0.1, 0.1]] * 2), np.array([1, 1]), 2)
-    assert said.argmax(1).tolist() == [0, 1]
-    assert np.exp(said[1]) == pytest.approx([0.1, 0.7, 0.1, 0.1])
+    log_probabilities = folds.rhythms(np.array([[0.1, 0.7, 0.1, 0.1]] * 2), np.array([1, 1]), 2)
+    assert log_probabilities.argmax(1).tolist() == [0, 1]
+    assert np.exp(log_probabilities[1]) == pytest.approx([0.1, 0.7, 0.1, 0.1])
 
 
 def test_a_row_of_a_fold_takes_its_thresholds_from_the_training_part_alone(monkeypatch, tmp_path):
@@ -690,18 +690,26 @@ def test_a_row_of_a_fold_takes_its_thresholds_from_the_training_part_alone(monke
     of = studies.Fold(True, fold=1)
     rng, asked = np.random.default_rng(0), []
     kept = folds.best_offsets
-    monkeypatch.setattr(folds, "best_offsets", lambda said, y: asked.append(said) or kept(said, y))
+    monkeypatch.setattr(
+        folds,
+        "best_offsets",
+        lambda probabilities, y: asked.append(probabilities) or kept(probabilities, y),
+    )
 
     def opinions(spread):
         draws = {
             part: rng.normal(0, spread if part == "test" else 0.4, (len(of.truth(part)), 4))
             for part in studies.PARTS
         }
-        said = {part: np.exp(2 * np.eye(4)[of.truth(part)] + draws[part]) for part in draws}
-        said = {part: one / one.sum(1, keepdims=True) for part, one in said.items()}
+        probabilities = {
+            part: np.exp(2 * np.eye(4)[of.truth(part)] + draws[part]) for part in draws
+        }
+        probabilities = {
+            part: one / one.sum(1, keepdims=True) for part, one in probabilities.items()
+        }
         if asked:
-            said["validation"] = first["validation"]
-        return said, {"seconds": 1.0}
+            probabilities["validation"] = first["validation"]
+        return probabilities, {"seconds": 1.0}
 
     first, _ = opinions(0.1)
     rows = []

@@ -130,8 +130,8 @@ def test_a_finding_has_a_sign_with_its_number_a_cause_a_remedy_and_a_section():
     first = examination.report().findings[0]
     assert first.name == "inputs out of range"
     assert re.search(r"standard deviation of \d{3}", first.sign)
-    said = str(examination.report())
-    assert all(word in said for word in ("1. Inputs out of range", "Likely cause", "Try", "Read"))
+    output = str(examination.report())
+    assert all(word in output for word in ("1. Inputs out of range", "Likely cause", "Try", "Read"))
 
 
 def test_fourteen_signs_and_more_are_known_and_each_can_be_read_about():
@@ -195,9 +195,9 @@ def test_a_run_of_last_week_is_examined_from_its_folder(folder, capfd, monkeypat
     monkeypatch.setattr("sys.argv", ["companion", "examine", str(folder), "--json"])
     with pytest.raises(SystemExit) as end:
         main()
-    said = json.loads(capfd.readouterr().out)
+    output = json.loads(capfd.readouterr().out)
     assert end.value.code == 1
-    assert said["findings"][0]["name"] == "inputs out of range"
+    assert output["findings"][0]["name"] == "inputs out of range"
     monkeypatch.setattr("sys.argv", ["companion", "examine", str(folder)])
     with pytest.raises(SystemExit) as end:
         main()
@@ -277,21 +277,21 @@ def test_the_recorded_cases_show_their_fault_and_none_of_the_near_ones():
 
 
 def test_a_case_on_the_page_asks_before_it_answers():
-    said = clinic.case(1)
-    assert "optimizers/README.html" not in said
-    assert "../optimizers/index.html#learning-rate" in said
-    assert said.count("??? question") == 4
-    assert said.count("**Yes.**") == 1
-    assert said.count("**No.**") == 3
-    assert clinic.case(1) is said, "drawn once, for the page and for the notebook"
+    output = clinic.case(1)
+    assert "optimizers/README.html" not in output
+    assert "../optimizers/index.html#learning-rate" in output
+    assert output.count("??? question") == 4
+    assert output.count("**Yes.**") == 1
+    assert output.count("**No.**") == 3
+    assert clinic.case(1) is output, "drawn once, for the page and for the notebook"
 
 
 def test_a_wrong_suspect_is_told_what_speaks_against_it():
     def wrong(case):
         return "overfitting" if case in (4, 10) else exercises.name_the_fault(case)
 
-    said = exercises.name_the_fault.answer_key(0)
-    verdict = said.verdict(said.outcomes(wrong))
+    key = exercises.name_the_fault.answer_key(0)
+    verdict = key.verdict(key.outcomes(wrong))
     assert re.match(r"Case (4|10) is not 'overfitting'\. .+", verdict.message)
     assert [exercises.name_the_fault(at) for at in range(1, 17)] == [one.fault for one in CASES]
 

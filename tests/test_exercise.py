@@ -271,10 +271,10 @@ def _(rng):
 
 def test_central_differences_agree_with_the_analytic_gradient():
     for case in squares_gradient.draw(3):
-        found = squares_gradient.gradients(case)
+        result = squares_gradient.gradients(case)
         right = squares_gradient(*case)
-        assert np.allclose(found[0].value, right[0], rtol=1e-8, atol=1e-8)
-        assert np.isclose(found[1].value, right[1], rtol=1e-8)
+        assert np.allclose(result[0].value, right[0], rtol=1e-8, atol=1e-8)
+        assert np.isclose(result[1].value, right[1], rtol=1e-8)
     assert prove(squares_gradient) == []
 
 

@@ -86,7 +86,7 @@ def test_the_site_takes_the_core_numpy_and_what_that_depends_on(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"numpy.whl": "forged"}, "numpy.whl is not the file that pyodide-lock.json names"),
         ({"blas.zip": "forged"}, "blas.zip is not the file"),
@@ -99,8 +99,8 @@ def test_the_site_takes_the_core_numpy_and_what_that_depends_on(tmp_path):
         ({"pyodide-lock.json": "<html>"}, "COMPANION_PYODIDE names"),
     ],
 )
-def test_a_release_that_is_not_whole_is_refused_before_the_site_is_built(tmp_path, change, said):
-    with pytest.raises(UserError, match=re.escape(said)):
+def test_a_release_that_is_not_whole_is_refused_before_the_site_is_built(tmp_path, change, message):
+    with pytest.raises(UserError, match=re.escape(message)):
         pyodide.take(release(tmp_path / "release", **change), tmp_path / "python")
 
 
@@ -520,10 +520,10 @@ def test_nothing_is_loaded_before_an_editor_is_opened_and_then_no_more_than_was_
 def test_an_answer_is_checked_explained_and_kept_and_another_way_shown(lesson, axe):
     place = Place(lesson).open()
     place.write(f"print('hello') or {WRONG}")
-    said = place.checked("fail")
-    assert "You padded one side only" in said
-    assert "expected = 4" in said
-    assert "printed: hello" in said
+    output = place.checked("fail")
+    assert "You padded one side only" in output
+    assert "expected = 4" in output
+    assert "printed: hello" in output
     assert barriers(lesson, axe) == []
     place.write(RIGHT)
     assert place.checked("pass").endswith("Right.")
@@ -621,9 +621,9 @@ def test_from_the_front_page_two_clicks_to_an_editor_then_wrong_explained_and_ri
             place.write(result)
             page.keyboard.press("Escape")
             use(place.button("Check"))
-            said = place.waited_for(status)
+            output = place.waited_for(status)
             if status == "fail":
-                assert "You padded one side only" in said
+                assert "You padded one side only" in output
                 page.keyboard.press("Shift+Tab")
         assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
         cut = page.evaluate(

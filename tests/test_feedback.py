@@ -51,8 +51,8 @@ def companion(monkeypatch, capfd):
         monkeypatch.setattr(sys, "argv", ["companion", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             main()
-        said = capfd.readouterr()
-        return end.value.code, said.out, said.err
+        output = capfd.readouterr()
+        return end.value.code, output.out, output.err
 
     return call
 
@@ -203,17 +203,17 @@ def test_a_page_says_what_to_read(companion, school):
 
 def test_learners_whose_names_differ_in_case_alone_have_a_page_each(tmp_path):
     verdict = Verdict("double", "week5", Status.PASS, "Right.")
-    found = [Report(name, name, (verdict,), "none", 0) for name in ("Ada", "ada", "weiß", "WEISS")]
+    result = [Report(name, name, (verdict,), "none", 0) for name in ("Ada", "ada", "weiß", "WEISS")]
     for format in (reports.Format.HTML, reports.Format.GRADESCOPE):
-        reports.write_class(tmp_path / format, found, format)
+        reports.write_class(tmp_path / format, result, format)
         assert len({path.name.casefold() for path in (tmp_path / format).iterdir()}) == 4
 
 
 def test_a_name_that_no_file_may_bear_stays_in_the_folder_and_apart(tmp_path):
     verdict = Verdict("double", "week5", Status.PASS, "Right.")
     names = ("../Ada", "a/b", "a_b", "a:b", "CON", "nul.x", ".hidden", "a" * 400 + "/")
-    found = [Report(name, name, (verdict,), "none", 0) for name in names]
-    reports.write_class(tmp_path / "pages", found, reports.Format.HTML)
+    result = [Report(name, name, (verdict,), "none", 0) for name in names]
+    reports.write_class(tmp_path / "pages", result, reports.Format.HTML)
     assert [path.name for path in tmp_path.iterdir()] == ["pages"]
     written = [path.name for path in (tmp_path / "pages").iterdir()]
     assert len({name.casefold() for name in written}) == len(names)
@@ -330,7 +330,7 @@ def test_other_points_in_the_exercises_run_no_answer_again(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "begins with the line learner,exercise,points,remark"),
         ("name,points\n", "begins with the line"),
@@ -342,7 +342,7 @@ def test_other_points_in_the_exercises_run_no_answer_again(
         (b"\xff\xfe\x00", "cannot be read"),
     ],
 )
-def test_marks_that_cannot_be_understood_are_refused(companion, school, arithmetic, text, said):
+def test_marks_that_cannot_be_understood_are_refused(companion, school, arithmetic, text, message):
     for file in school.iterdir():
         if file.stem not in ("ada", "bob"):
             file.unlink()
@@ -350,16 +350,16 @@ def test_marks_that_cannot_be_understood_are_refused(companion, school, arithmet
     call = ("grade", school, "--output", "g.csv", "--exercises", arithmetic, "--marks", "m.csv")
     code, _, err = companion(*call)
     assert code == 2
-    assert said in err
+    assert message in err
 
 
 def test_a_learners_own_mark_counts_more_than_everybodys():
     verdict = Verdict("double", "week5", Status.PASS, "Right.", points=1.0)
     report = Report("ada", "ada.py", (verdict,), "none", 0)
     rows = [marks.Mark("ada", "double", 0.5, ""), marks.Mark("*", "double", 2.0, "All: well done.")]
-    (found,) = marks.marked([report], rows)
-    assert (found.score, found.max_score) == (0.5, 2.0)
-    assert found.verdicts[0].remark == "All: well done."
+    (result,) = marks.marked([report], rows)
+    assert (result.score, result.max_score) == (0.5, 2.0)
+    assert result.verdicts[0].remark == "All: well done."
     assert marks.marked([report], []) == [report]
     with pytest.raises(UserError, match="no such learner"):
         marks.marked([report], [marks.Mark("eve", "double", 1.0, "")])
@@ -383,7 +383,7 @@ def test_every_text_of_a_learner_is_cut_and_a_name_is_one_line():
     report = Report(
         "n\n\u202e" + "x" * 10**6, "p" * 10**6, (verdict,), "none", 0, notes=("t" * 10**6,)
     )
-    found = reports.cleaned(report)
-    assert "\n" not in found.learner
-    assert "\u202e" not in found.learner
-    assert len(json.dumps(replace(found, seed=0).to_json())) < 12_000
+    result = reports.cleaned(report)
+    assert "\n" not in result.learner
+    assert "\u202e" not in result.learner
+    assert len(json.dumps(replace(result, seed=0).to_json())) < 12_000

@@ -351,13 +351,13 @@ def test_the_networks_on_the_page_are_those_of_the_studies():
 
     kept = data_of(READERS)["digits"]
     held_out = companion.load("digits").validation
-    said = scratch.forward(held_out.x[..., 0].astype(float), parameters(kept)).y_hat[:, -1]
+    output = scratch.forward(held_out.x[..., 0].astype(float), parameters(kept)).y_hat[:, -1]
     (row,) = (
         row.values
         for row in recorded_results(digits_by_rows).rows
         if (row.level, row.seed) == ("one way", 0)
     )
-    error = np.mean(said.argmax(1) != held_out.y)
+    error = np.mean(output.argmax(1) != held_out.y)
     assert error == pytest.approx(row["validation_error"], abs=0.008)  # one digit
     shown = in_javascript(READER, "(r, digits) => digits.map(r.shades)", kept["digits"])
     for label, image in enumerate(shown):
@@ -446,8 +446,8 @@ def test_thresholds_and_prevalences_are_judged_as_scikit_learn_judges_them(seed,
     assert judged["specificity"] == pytest.approx(metrics.recall_score(~ill, ~alarm, **how))
     assert curves["area"] == pytest.approx(metrics.roc_auc_score(ill, scores, **how))
     assert curves["average"] == pytest.approx(metrics.average_precision_score(ill, scores, **how))
-    false, found, _ = metrics.roc_curve(ill, scores, drop_intermediate=False, **how)
-    np.testing.assert_allclose(curves["roc"], np.transpose([false, found]), atol=1e-9)
+    false, result, _ = metrics.roc_curve(ill, scores, drop_intermediate=False, **how)
+    np.testing.assert_allclose(curves["roc"], np.transpose([false, result]), atol=1e-9)
     precision, recall, _ = metrics.precision_recall_curve(ill, scores, **how)
     ours = np.array(curves["pr"])[::-1]
     np.testing.assert_allclose(
@@ -510,22 +510,22 @@ def test_prevalence_moves_the_precision_and_leaves_the_roc_curve_alone(opened):
             drawn.get_attribute("aria-label") for drawn in opened.locator("svg[role=img]").all()
         ]
 
-    said = opened.locator(".figure-news").nth(1)
+    output = opened.locator(".figure-news").nth(1)
     roc, pr = figures()
-    before = said.inner_text()
+    before = output.inner_text()
     opened.get_by_label("Prevalence", exact=True).press("End")
-    assert "Where 60 % are ill" in said.inner_text()
+    assert "Where 60 % are ill" in output.inner_text()
     assert figures()[0] == roc
     assert figures()[1] != pr
-    assert said.inner_text().split(".")[0] == before.split(".")[0]
+    assert output.inner_text().split(".")[0] == before.split(".")[0]
     drag(opened, opened.locator(".figure-drag").first, 0.9, 0.9)
-    assert said.inner_text() != before
+    assert output.inner_text() != before
     opened.get_by_label("Threshold", exact=True).press("End")
-    assert "Nobody raises an alarm, so there is no precision." in said.inner_text()
+    assert "Nobody raises an alarm, so there is no precision." in output.inner_text()
     opened.get_by_label("Threshold", exact=True).press("Home")
-    assert "100 % of the ill are found and 0 % of the healthy" in said.inner_text()
+    assert "100 % of the ill are found and 0 % of the healthy" in output.inner_text()
     opened.get_by_role("button", name="As in the data").click()
-    assert said.inner_text() == before
+    assert output.inner_text() == before
 
 
 @needs_browser

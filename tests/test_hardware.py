@@ -70,7 +70,7 @@ def test_the_reader_overrides_the_plan():
 
 
 @pytest.mark.parametrize(
-    ("machine", "precision", "devices", "said"),
+    ("machine", "precision", "devices", "message"),
     [
         (Machine(accelerators=(V100,)), "mixed_bfloat16", "auto",
          "V100-SXM2-16GB does not compute in bfloat16. Take --precision mixed_float16"),
@@ -85,8 +85,8 @@ def test_the_reader_overrides_the_plan():
         (Machine(), "auto", "0", "devices is a number or one of auto, cpu, all. Received: '0'"),
     ],
 )  # fmt: skip
-def test_what_the_machine_lacks_is_told(machine, precision, devices, said):
-    with pytest.raises(UserError, match=said):
+def test_what_the_machine_lacks_is_told(machine, precision, devices, message):
+    with pytest.raises(UserError, match=message):
         plan_for(machine, precision, devices)
 
 
@@ -271,8 +271,8 @@ def run_on_two_devices(what, *arguments):
 
 @pytest.mark.slow
 def test_two_devices_give_the_losses_of_one_and_take_over_each_others_runs(tmp_path):
-    said = run_on_two_devices(TAKE_OVER, tmp_path / "run")
-    assert "tensorflow sees 2 devices here (the CPU). Received: devices=3" in said
+    output = run_on_two_devices(TAKE_OVER, tmp_path / "run")
+    assert "tensorflow sees 2 devices here (the CPU). Received: devices=3" in output
 
 
 @pytest.mark.slow

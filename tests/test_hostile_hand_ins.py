@@ -143,9 +143,9 @@ def test_a_bomb_is_not_expanded_by_any_method(tmp_path):
 
 def test_a_long_name_of_the_one_file_is_cut_before_it_reaches_the_gradebook(tmp_path, arithmetic):
     zipped(tmp_path / "a.zip", {f"{LONG}.py": RIGHT})
-    found = hand_ins.submissions(tmp_path)
-    assert len(found[0].path) < 1_000
-    (report,) = grading.grade(found, arithmetic, journal_file=tmp_path / "j", workers=1)
+    result = hand_ins.submissions(tmp_path)
+    assert len(result[0].path) < 1_000
+    (report,) = grading.grade(result, arithmetic, journal_file=tmp_path / "j", workers=1)
     assert report.score == 3
     assert max(map(len, next(csv.reader(io.StringIO(reports.to_csv([report])))))) < 1_000
 
@@ -194,8 +194,8 @@ def test_a_journal_that_a_learner_handed_in_is_not_believed(
     folder = tmp_path / "class"
     folder.mkdir()
     (folder / "ada.py").write_text(WRONG)
-    found = hand_ins.submissions(folder)
-    grading.grade(found, arithmetic, journal_file=tmp_path / "true", workers=1)
+    result = hand_ins.submissions(folder)
+    grading.grade(result, arithmetic, journal_file=tmp_path / "true", workers=1)
     (entry,) = journal.read(tmp_path / "true")
     for verdict in entry["report"]["verdicts"]:
         verdict |= {"status": "pass", "message": "Right."}
@@ -508,11 +508,11 @@ def grown(pid):
     sizes = {}
     for one in (pid, *children(pid)):
         try:
-            said = Path(f"/proc/{one}/cmdline").read_bytes()
+            output = Path(f"/proc/{one}/cmdline").read_bytes()
             status = Path(f"/proc/{one}/status").read_text()
         except OSError:
             continue
-        if b"worker.py" not in said and "VmHWM" in status:
+        if b"worker.py" not in output and "VmHWM" in status:
             sizes[one] = int(status.partition("VmHWM:")[2].split()[0]) * 1024
     return max(sizes.values(), default=0)
 
@@ -628,7 +628,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_gradebook(tmp_path, arithm
                 assert process.poll() is None, process.stderr.read()
                 time.sleep(0.05)
             os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
-            said = process.communicate()[1]
-        assert process.returncode == 0, said
+            outputs = process.communicate()[1]
+        assert process.returncode == 0, outputs
     rows = {row["learner"]: row for row in csv.DictReader(io.StringIO(output.read_text()))}
     assert rows == here

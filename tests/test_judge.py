@@ -177,7 +177,7 @@ def test_a_function_is_found_among_ever_so_many_imported_ones(check):
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "result"),
     [
         ("import keras", True),
         ("\ufeffimport keras", True),
@@ -188,8 +188,8 @@ def test_a_function_is_found_among_ever_so_many_imported_ones(check):
         ("import kerastuner", False),
     ],
 )
-def test_an_import_of_keras_is_seen_wherever_it_stands_in_a_line(line, found):
-    assert imports_keras(line.encode()) is found
+def test_an_import_of_keras_is_seen_wherever_it_stands_in_a_line(line, result):
+    assert imports_keras(line.encode()) is result
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,12 @@ def test_the_contracts_are_kept_and_what_breaks_them_is_named(tmp_path):
         done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True)
         return done.returncode, " ".join(done.stdout.split())
 
-    code, said = broken()
-    assert code == 0, said
+    code, output = broken()
+    assert code == 0, output
     for file, (statement, _) in FORBIDDEN.items():
         with (tmp_path / file).open("a") as opened:
             opened.write(f"\n{statement}\n")
-    code, said = broken()
+    code, output = broken()
     assert code == 1
     for _, message in FORBIDDEN.values():
-        assert message in said
+        assert message in output

@@ -36,8 +36,8 @@ def companion(monkeypatch, capfd):
         monkeypatch.setattr(sys, "argv", ["companion", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             main()
-        said = capfd.readouterr()
-        return end.value.code, said.out, said.err
+        output = capfd.readouterr()
+        return end.value.code, output.out, output.err
 
     return call
 
@@ -110,8 +110,8 @@ def same_name():
 
 
 def test_hint_and_solution_mean_the_chapter_last_checked_and_say_so(companion, here):
-    name, found = same_name()
-    for chapter in (found[-1], found[0]):
+    name, result = same_name()
+    for chapter in (result[-1], result[0]):
         (here / f"{chapter}.py").write_text("x = 1\n")
         companion("check", f"{chapter}.py", "--exercises", chapter)
         asked = next(one for one in exercises_named(chapter) if one.name == name)
@@ -120,17 +120,17 @@ def test_hint_and_solution_mean_the_chapter_last_checked_and_say_so(companion, h
         assert asked.hints[0] in " ".join(out.split())
         _, out, _ = companion("solution", name, "--json")
         assert json.loads(out)["solution"] == asked.solution
-        assert progress.standings()[f"{chapter}/{name}"].solution
+        assert progress.load_progress()[f"{chapter}/{name}"].solution
 
 
 def test_a_name_of_several_chapters_is_asked_about_before_any_check(companion):
-    name, found = same_name()
+    name, result = same_name()
     code, _, err = companion("hint", name)
     assert code == 2
-    assert all(chapter in err for chapter in found)
-    assert f"--exercises {found[0]}" in err
-    _, out, _ = companion("hint", name, "--exercises", found[-1])
-    assert f"{found[-1]} · {name}" in out
+    assert all(chapter in err for chapter in result)
+    assert f"--exercises {result[0]}" in err
+    _, out, _ = companion("hint", name, "--exercises", result[-1])
+    assert f"{result[-1]} · {name}" in out
 
 
 def test_after_a_check_of_a_file_of_ones_own_its_exercises_are_meant(companion, here, arithmetic):
@@ -185,10 +185,10 @@ def test_after_a_first_pass_the_reference_is_offered_as_another_way(companion, h
 
 
 def test_a_solution_that_was_seen_stands_in_the_tables(companion, here, arithmetic):
-    name, found = "convolve", "convolution"
+    name, result = "convolve", "convolution"
     companion("solution", name)
     _, out, _ = companion("chapters", "--json")
-    row = next(row for row in json.loads(out)["chapters"] if row["name"] == found)
+    row = next(row for row in json.loads(out)["chapters"] if row["name"] == result)
     assert row["solutions_seen"] == [name]
     companion("solution", "double", "--exercises", arithmetic)
     (here / "a.py").write_text(RIGHT)

@@ -85,12 +85,12 @@ def test_other_images_are_framed_to_32_and_larger_ones_are_read_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"variant": "1989"}, 'variant is "modern" or "1998". Received: variant=\'1989\''),
         ({"variant": "1998", "classes": 26}, "Received: classes=26"),
     ],
 )
-def test_a_wrong_argument_is_named(arguments, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_argument_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
         lenet5(**arguments)

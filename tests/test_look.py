@@ -58,9 +58,9 @@ def test_figures_are_drawn_for_the_page_that_they_stand_on():
     assert inline_svg.to_hex(inline_svg.NIGHT) == inks[1]
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_a_chapter_has_a_picture_in_the_page_s_own_ink(found):
-    picture = (found.folder / "picture.svg").read_text(encoding="utf-8")
+@pytest.mark.parametrize("result", catalogue.discover(), ids=lambda found: found.name)
+def test_a_chapter_has_a_picture_in_the_page_s_own_ink(result):
+    picture = (result.folder / "picture.svg").read_text(encoding="utf-8")
     assert 'aria-hidden="true"' in picture
     assert "currentColor" in picture
     assert not re.search(r"#[0-9a-f]{3}", picture)

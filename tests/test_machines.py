@@ -34,14 +34,14 @@ def port():
 
 def answer(port, process, processes=2, call=None):
     hello = {"process": process, "processes": processes, "call": call or {}}
-    return machines._answer_the_roll("127.0.0.1", port, hello, 5)
+    return machines._join_rendezvous("127.0.0.1", port, hello, 5)
 
 
 def test_processes_meet_and_whoever_does_not_fit_is_sent_away(port):
-    found = {}
+    result = {}
 
     def zero():
-        found[0] = machines._call_the_roll("127.0.0.1", port, 3, {"seed": 0}, 10)
+        result[0] = machines._host_rendezvous("127.0.0.1", port, 3, {"seed": 0}, 10)
 
     def arrive(process):
         line = socket.create_connection(("127.0.0.1", port), timeout=5)
@@ -62,11 +62,11 @@ def test_processes_meet_and_whoever_does_not_fit_is_sent_away(port):
     with arrive(1) as first:
         with pytest.raises(UserError, match="there is a process 1 already"):
             answer(port, 1, 3, {"seed": 0})
-        found[2] = answer(port, 2, 3, {"seed": 0})
-        found[1] = machines._receive(first)["port"]
+        result[2] = answer(port, 2, 3, {"seed": 0})
+        result[1] = machines._receive(first)["port"]
     waiting.join(10)
-    (meeting, lines), (same_meeting, line) = found[0], found[2]
-    assert meeting == same_meeting == found[1] != port
+    (meeting, lines), (same_meeting, line) = result[0], result[2]
+    assert meeting == same_meeting == result[1] != port
     line.sendall(b".")  # the lines stay open, to be watched
     assert lines[1].recv(1) == b"."
     for one in (*lines, line):
@@ -74,22 +74,22 @@ def test_processes_meet_and_whoever_does_not_fit_is_sent_away(port):
     with pytest.raises(UserError, match="there is a process 1 already"):
         answer(port, 1, 3, {"seed": 0})
     with pytest.raises(UserError, match=r"Process 0 cannot wait at port \d+: Address already"):
-        machines._call_the_roll("127.0.0.1", port, 3, {}, 1)
+        machines._host_rendezvous("127.0.0.1", port, 3, {}, 1)
 
 
 def test_a_process_that_does_not_come_is_named(port):
     with pytest.raises(UserError, match="Process 1, 2 of 3 did not come to localhost"):
-        machines._call_the_roll("localhost", port, 3, {}, 0.2)
+        machines._host_rendezvous("localhost", port, 3, {}, 0.2)
 
 
 def test_a_process_without_a_process_0_gives_up(port):
     hello = {"process": 1, "processes": 2, "call": {}}
     with pytest.raises(UserError, match=r"Process 0 did not answer at 127.0.0.1:\d+ in 0 s"):
-        machines._answer_the_roll("127.0.0.1", port, hello, 0)
+        machines._join_rendezvous("127.0.0.1", port, hello, 0)
 
 
 @pytest.mark.parametrize(
-    ("coordinator", "processes", "process", "said"),
+    ("coordinator", "processes", "process", "message"),
     [
         ("localhost", 2, 0, "--coordinator is HOST:PORT"),
         ("localhost:many", 2, 0, "--coordinator is HOST:PORT"),
@@ -97,10 +97,10 @@ def test_a_process_without_a_process_0_gives_up(port):
         ("127.0.0.1:5678", 2, 2, "Received: process 2 of 2"),
     ],
 )
-def test_a_wrong_call_is_told(monkeypatch, coordinator, processes, process, said):
+def test_a_wrong_call_is_told(monkeypatch, coordinator, processes, process, message):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setattr(machines, "backend_name", lambda: "jax")
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         machines.join(coordinator, processes, process)
 
 
@@ -111,7 +111,7 @@ def test_another_backend_is_told_the_way_round(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("own", "address", "said"),
+    ("own", "address", "message"),
     [
         ("127.0.1.1", "10.0.0.1", {"hostname": "10.0.0.1"}),  # Debian's own name for itself
         ("10.0.0.1", "10.0.0.1", {}),
@@ -119,13 +119,13 @@ def test_another_backend_is_told_the_way_round(monkeypatch):
     ],
 )
 def test_other_machines_reach_this_one_though_its_name_stands_for_itself(
-    monkeypatch, own, address, said
+    monkeypatch, own, address, message
 ):
     jaxlib = SimpleNamespace(_jax=SimpleNamespace(make_gloo_tcp_collectives=dict))
     monkeypatch.setattr(machines.importlib, "import_module", lambda name: jaxlib)
     monkeypatch.setattr(machines.socket, "gethostbyname", lambda name: own)
     machines._be_reached_at(address)
-    assert jaxlib._jax.make_gloo_tcp_collectives() == said
+    assert jaxlib._jax.make_gloo_tcp_collectives() == message
 
 
 def test_where_jax_cannot_be_told_an_address_the_way_round_is_said(monkeypatch):
@@ -231,12 +231,12 @@ def processes(tmp_path_factory):
 
     started = [start(1, 0), start(2, 0), start(2, 1)]
     try:
-        said = [one.communicate(timeout=600) for one in started]
+        output = [one.communicate(timeout=600) for one in started]
     finally:
         for one in started:
             one.kill()
             one.communicate()
-    return folder, [one.returncode for one in started], said
+    return folder, [one.returncode for one in started], output
 
 
 def results(said):
@@ -247,8 +247,8 @@ def results(said):
 
 @pytest.mark.slow
 def test_two_processes_give_the_losses_of_one_and_equal_weights(processes):
-    folder, _, said = processes
-    alone, first, second = map(results, said)
+    folder, _, output = processes
+    alone, first, second = map(results, output)
     assert first[2] == second[2]
     for column, values in alone[0].items():
         np.testing.assert_allclose(first[0][column], values, atol=1e-5, err_msg=column)
@@ -263,10 +263,10 @@ def test_two_processes_give_the_losses_of_one_and_equal_weights(processes):
 
 @pytest.mark.slow
 def test_a_lost_process_ends_the_run_with_a_state_to_go_on_from(processes):
-    folder, codes, said = processes
-    assert codes == [0, 1, -signal.SIGKILL], said
-    assert "another process of this run has gone" in said[1][1]
-    assert f"--resume {folder / 'lost'}" in said[1][1]
+    folder, codes, output = processes
+    assert codes == [0, 1, -signal.SIGKILL], output
+    assert "another process of this run has gone" in output[1][1]
+    assert f"--resume {folder / 'lost'}" in output[1][1]
     # Another backend, another strategy: what TensorFlow reads, JAX in two processes wrote.
     kept = pd.read_csv(folder / "lost" / "history.csv")
     run = companion.resume(folder / "lost", show_progress=False)
@@ -290,10 +290,10 @@ def line(monkeypatch):
 
 def test_a_process_that_takes_leave_is_not_lost(line):
     here, there, lost = line
-    one, other = machines.Watch([here], "one"), machines.Watch([there], "other")
+    one, other = machines.Heartbeat([here], "one"), machines.Heartbeat([there], "other")
     time.sleep(1.5)  # longer than either would wait for a word
-    for watch in (one, other):
-        watch.end()
+    for heartbeat in (one, other):
+        heartbeat.end()
     for listener in (*one._listeners, *other._listeners):
         listener.join(5)
         assert not listener.is_alive()
@@ -303,26 +303,26 @@ def test_a_process_that_takes_leave_is_not_lost(line):
 @pytest.mark.parametrize("silent", [True, False])
 def test_a_line_that_breaks_or_falls_silent_is_a_loss(line, silent):
     here, there, lost = line
-    watch = machines.Watch([here], "one")
+    heartbeat = machines.Heartbeat([here], "one")
     if not silent:
         there.close()
     assert lost.get(timeout=5) == "one"
-    watch.end()
+    heartbeat.end()
 
 
 def test_a_process_that_fails_is_lost_to_the_others_but_not_where_all_fail(line):
     here, there, lost = line
-    one, other = machines.Watch([here], "one"), machines.Watch([there], "other")
+    one, other = machines.Heartbeat([here], "one"), machines.Heartbeat([there], "other")
     other.fail()
     assert lost.get(timeout=5) == "one"
     one.end()
     with contextlib.ExitStack() as stack:
         pair = [stack.enter_context(end) for end in socket.socketpair()]
-        both = [machines.Watch([end], "both") for end in pair]
-        for watch in both:
-            watch.fail()
-        for watch in both:
-            watch.end()
+        both = [machines.Heartbeat([end], "both") for end in pair]
+        for heartbeat in both:
+            heartbeat.fail()
+        for heartbeat in both:
+            heartbeat.end()
     assert lost.empty()
 
 
@@ -374,16 +374,16 @@ def test_the_others_end_soon_and_say_so_when_a_process_is_lost(tmp_path, port, c
         started[lost].send_signal(how)
         for number, one in enumerate(started):
             if number != lost:
-                said = one.communicate(timeout=90)[1]
+                output = one.communicate(timeout=90)[1]
                 assert one.returncode == 1
-                assert said.count("another process of this run has gone") == 1
-                assert f"--resume {tmp_path}" in said
-                assert "Traceback" not in said
+                assert output.count("another process of this run has gone") == 1
+                assert f"--resume {tmp_path}" in output
+                assert "Traceback" not in output
         if how == signal.SIGUSR1:
-            said = started[lost].communicate(timeout=90)[1]
+            output = started[lost].communicate(timeout=90)[1]
             assert started[lost].returncode == 1
-            assert "this process fails" in said
-            assert "has gone" not in said
+            assert "this process fails" in output
+            assert "has gone" not in output
     finally:
         for one in started:
             one.kill()

@@ -276,13 +276,13 @@ def test_the_gradient_of_the_figure_is_that_of_keras(cell):
     layer.build((None, None, 2))
     layer.set_weights([rng.normal(size=weight.shape) for weight in layer.get_weights()])
     kernel = rng.normal(size=(4, 1))
-    found = figures.shares(cell, [*layer.get_weights(), kernel, np.zeros(1)], sequences)
+    result = figures.shares(cell, [*layer.get_weights(), kernel, np.zeros(1)], sequences)
     memory = tf.Variable(layer(sequences[:, :4]))  # two steps before the end
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(layer(sequences[:, 4:], initial_state=memory) @ kernel)
     sizes = [np.linalg.norm(one) for one in (tape.gradient(total, memory), kernel)]
-    assert found[0] == 1
-    assert found[2] == pytest.approx(sizes[0] / sizes[1] / np.sqrt(3), rel=1e-3)
+    assert result[0] == 1
+    assert result[2] == pytest.approx(sizes[0] / sizes[1] / np.sqrt(3), rel=1e-3)
 
 
 def test_the_gradient_of_an_lstms_memory_is_its_central_difference():

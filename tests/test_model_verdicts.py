@@ -202,11 +202,11 @@ def test_no_model_with_one_field_changed_passes(exercise):
     for name, key, wrong in wrong_models(right):
         if is_another(reference(exercise), wrong):
             count += 1
-            said = fault(exercise, wrong)
-            if said is None:
+            output = fault(exercise, wrong)
+            if output is None:
                 passed.append(name)
-            elif key not in said and WORDS.get(key, key) not in said:
-                unnamed.append((name, said))
+            elif key not in output and WORDS.get(key, key) not in output:
+                unnamed.append((name, output))
     assert count >= 20
     assert passed == []
     assert unnamed == []
@@ -862,8 +862,8 @@ def test_a_forged_description_is_neither_rebuilt_nor_read(kind):
     with pytest.raises(ValueError, match=r"."):
         measured(FORGED[kind], [np.zeros((2, 4, 5), "float32")], 0)
     case = last_case(MODELS["tagger"])
-    said = case.fault(case.completed({"graph": FORGED[kind], "measured": {}}, measured))
-    assert said
+    output = case.fault(case.completed({"graph": FORGED[kind], "measured": {}}, measured))
+    assert output
     assert isinstance(case.shown({"graph": FORGED[kind]})[0], str)
 
 

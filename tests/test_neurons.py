@@ -209,8 +209,8 @@ def test_twenty_steps_are_those_of_keras(activation):
     loss = keras.losses.BinaryCrossentropy(from_logits=True, dtype="float64")
     for _ in range(20):
         with tf.GradientTape() as tape:
-            found = loss(t[:, None], model(X))
-        optimizer.apply(tape.gradient(found, model.trainable_weights), model.trainable_weights)
+            result = loss(t[:, None], model(X))
+        optimizer.apply(tape.gradient(result, model.trainable_weights), model.trainable_weights)
         layers = network_step(layers, X, t, rate=0.3, activation=activation)
     ours = [part for layer in layers for part in layer]
     for mine, theirs in zip(ours, model.get_weights(), strict=True):

@@ -86,23 +86,23 @@ def test_every_verb_takes_it(own, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    said = {" ".join(call[:2]): found for call, (_, found) in zip(calls, answers, strict=True)}
+    output = {" ".join(call[:2]): found for call, (_, found) in zip(calls, answers, strict=True)}
     codes = {" ".join(call[:2]): code for call, (code, _) in zip(calls, answers, strict=True)}
     assert codes.pop("check class/ada.py") == 1
     assert set(codes.values()) == {0}, (codes, done.stderr)
-    assert said["chapters"]["chapters"][-1]["exercises"] == [
+    assert output["chapters"]["chapters"][-1]["exercises"] == [
         "tidal_range", "energy", "energy_gradient", "reader"
     ]  # fmt: skip
-    assert {"tide_turns", "tide_heights"} <= {row["name"] for row in said["data"]["data"]}
-    assert 0 <= said["train tide_turn"]["metrics"]["accuracy"] <= 1
-    assert said["train tide_forecaster"]["metrics"]["loss"] >= 0
+    assert {"tide_turns", "tide_heights"} <= {row["name"] for row in output["data"]["data"]}
+    assert 0 <= output["train tide_turn"]["metrics"]["accuracy"] <= 1
+    assert output["train tide_forecaster"]["metrics"]["loss"] >= 0
     assert (tmp_path / "mine" / "tides.py").read_text().count("def ") == 4
-    wrong = {one["exercise"]: one["message"] for one in said["check class/ada.py"]["verdicts"]}
+    wrong = {one["exercise"]: one["message"] for one in output["check class/ada.py"]["verdicts"]}
     assert wrong["energy"] == "You forgot the half."
-    assert said["prove tides"]["exercises"] == {name: [] for name in wrong}
-    assert said["grade class"]["learners"] == 1
-    assert Path(said["study tide_wind"]["record"]) == folder / "results" / "tide_wind.json"
-    assert [row["status"] for row in said["verify tides"]["results"]] == ["match"]
+    assert output["prove tides"]["exercises"] == {name: [] for name in wrong}
+    assert output["grade class"]["learners"] == 1
+    assert Path(output["study tide_wind"]["record"]) == folder / "results" / "tide_wind.json"
+    assert [row["status"] for row in output["verify tides"]["results"]] == ["match"]
 
 
 @pytest.mark.slow

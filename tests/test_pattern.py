@@ -90,7 +90,7 @@ def test_filters_may_grow_with_every_pooling_and_kernel_and_units_are_ours_to_ch
 
 
 @pytest.mark.parametrize(
-    ("pattern", "column", "said"),
+    ("pattern", "column", "message"),
     [
         ("", 1, "expected INPUT. The pattern ends here"),
         ("CONV -> FC", 1, "expected INPUT. Received: 'CONV'"),
@@ -111,8 +111,8 @@ def test_filters_may_grow_with_every_pooling_and_kernel_and_units_are_ours_to_ch
         ("INPUT -> [POOL]*6 -> FC", 11, "nothing is left to pool: maps of 1×1"),
     ],
 )
-def test_a_wrong_pattern_is_pointed_at_and_told_what_could_stand_there(pattern, column, said):
-    with pytest.raises(PatternError, match=said) as caught:
+def test_a_wrong_pattern_is_pointed_at_and_told_what_could_stand_there(pattern, column, message):
+    with pytest.raises(PatternError, match=message) as caught:
         from_pattern(pattern)
     assert caught.value.column == column
     shown, caret, _ = str(caught.value).split("\n", 2)
@@ -130,15 +130,15 @@ def test_the_caret_of_a_long_pattern_points_at_the_place_too():
 
 
 @pytest.mark.parametrize(
-    ("repeats", "said"),
+    ("repeats", "message"),
     [
         ({"N": -1}, "N is a whole number from 0. Received: N=-1"),
         ({"N": 1.5}, "Received: N=1.5"),
         ({"N": 1, "unit": 3}, "There is no UNIT in the pattern"),
     ],
 )
-def test_a_wrong_number_for_a_letter_is_named(repeats, said):
-    with pytest.raises(UserError, match=said):
+def test_a_wrong_number_for_a_letter_is_named(repeats, message):
+    with pytest.raises(UserError, match=message):
         from_pattern("INPUT -> [CONV]*N -> FC", **repeats)
 
 

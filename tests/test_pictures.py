@@ -90,9 +90,9 @@ def turned():
     ],
 )
 def test_a_digit_is_the_same_from_every_kind_of_picture(tmp_path, made, name, options):
-    found = pictures.opened(saved(tmp_path, made, name, **options))
-    assert found.mode in ("L", "RGB")
-    assert np.abs(pictures.mnist_digit(found) - SEVEN).mean() < 0.01
+    result = pictures.opened(saved(tmp_path, made, name, **options))
+    assert result.mode in ("L", "RGB")
+    assert np.abs(pictures.mnist_digit(result) - SEVEN).mean() < 0.01
 
 
 def test_what_is_no_picture_is_said(tmp_path):
@@ -154,17 +154,17 @@ def test_the_pen_does_not_matter():
     y, x = np.mgrid[:size, :size] / size
     for width in (1 / size, 4 / size, 0.02, 0.06):
         ring = np.abs(np.hypot(x - 0.5, 1.5 * (y - 0.5)) - 0.3) < max(width, 0.7 / size)
-        found = pictures.mnist_digit(image(np.where(ring, 0.1, 0.9)))
-        assert 0.1 < found.mean() < 0.22
-        assert found[13:15, 13:15].max() == 0  # open in the middle
+        result = pictures.mnist_digit(image(np.where(ring, 0.1, 0.9)))
+        assert 0.1 < result.mean() < 0.22
+        assert result[13:15, 13:15].max() == 0  # open in the middle
 
 
 def test_a_digit_of_the_embedded_set_is_counted_in_sixteenths():
-    found = pictures.uci_digit(image(seven()))
-    assert found.shape == (8, 8, 1)
-    np.testing.assert_array_equal(found * 16, np.round(found * 16))
-    assert found[0].any()
-    assert found[-1].any()
+    result = pictures.uci_digit(image(seven()))
+    assert result.shape == (8, 8, 1)
+    np.testing.assert_array_equal(result * 16, np.round(result * 16))
+    assert result[0].any()
+    assert result[-1].any()
 
 
 @pytest.mark.parametrize("values", [np.full((50, 70), 0.7), light(90)])
@@ -184,20 +184,22 @@ def test_two_figures_are_not_taken_for_one():
 def test_a_thing_fills_the_image_grey_on_black():
     page = np.full((90, 120), 0.95)
     page[30:60, 20:100] = np.linspace(0.2, 0.6, 80)
-    found = pictures.cut_out(image(page))
-    assert found[13, :, 0].min() > 0.3
-    assert not found[:7].any()
+    result = pictures.cut_out(image(page))
+    assert result[13, :, 0].min() > 0.3
+    assert not result[:7].any()
     hair = np.full((900, 900), 0.9)
     hair[200:700, 448:452] = hair[448:452, 300:600] = 0.1
     assert pictures.cut_out(image(hair)).any()
-    np.testing.assert_allclose(found[14, 1:-1, 0], np.linspace(0.8, 0.4, 28)[1:-1], atol=0.03)
+    np.testing.assert_allclose(result[14, 1:-1, 0], np.linspace(0.8, 0.4, 28)[1:-1], atol=0.03)
 
 
 def test_a_photograph_is_cut_to_its_middle_and_keeps_its_colours():
     page = np.zeros((40, 80, 3))
     page[:, 20:60] = (1.0, 0.4, 0.2)
-    found = pictures.photograph(image(page), (32, 32, 3))
-    np.testing.assert_allclose(found[8:-8, 8:-8], np.broadcast_to((1, 0.4, 0.2), (16, 16, 3)), 0.01)
+    result = pictures.photograph(image(page), (32, 32, 3))
+    np.testing.assert_allclose(
+        result[8:-8, 8:-8], np.broadcast_to((1, 0.4, 0.2), (16, 16, 3)), 0.01
+    )
 
 
 # ---- networks -----------------------------------------------------------------------------------
@@ -279,11 +281,11 @@ def test_every_data_set_of_images_has_a_way_from_a_picture():
 
     for source in known().values():
         if source.card.kind == "image":
-            found = source.picture(image(seven()), source.card.shape)
-            assert found.shape == source.card.shape
-            assert 0 <= found.min() < found.max() <= 1
+            result = source.picture(image(seven()), source.card.shape)
+            assert result.shape == source.card.shape
+            assert 0 <= result.min() < result.max() <= 1
             grey = source.card.shape[2] == 1
-            assert not grey or found[0, 0] < 0.1  # the ground is dark in all of them
+            assert not grey or result[0, 0] < 0.1  # the ground is dark in all of them
     assert Source.__dataclass_fields__["picture"].default is pictures.photograph
 
 
@@ -305,7 +307,7 @@ def test_lenet_reads_pictures_of_digits_that_nobody_tuned_on(tmp_path):
     sizes, shares = rendered_digits.SIZES, (0.2, 0.2, 0.25, 0.2, 0.12, 0.03)
     if not LONG:  # to draw one of 3,000 pixels takes seconds
         sizes, shares = sizes[:-1], (0.2, 0.2, 0.25, 0.2, 0.15)
-    found, labels, kinds = [], [], []
+    result, labels, kinds = [], [], []
     for k in rng.choice(fresh, 1500 if LONG else 80, replace=False):
         kind = {
             "stroke": int(rng.integers(1, 5)),
@@ -318,11 +320,11 @@ def test_lenet_reads_pictures_of_digits_that_nobody_tuned_on(tmp_path):
         drawn = rendered_digits.drawn(digits.test.x[k, ..., 0], rng, **kind)
         (tmp_path / "x").write_bytes(rendered_digits.encoded(drawn, rng, packed))
         seen = attempt(pictures.mnist_digit, pictures.opened(tmp_path / "x"))
-        found.append(np.full((28, 28, 1), -1.0) if isinstance(seen, UserError) else seen)
+        result.append(np.full((28, 28, 1), -1.0) if isinstance(seen, UserError) else seen)
         labels.append(digits.test.y[k])
         kinds.append({**kind, "file": packed})
-    read = np.min(found, axis=(1, 2, 3)) >= 0
-    right = read & (run.predict(np.stack(found)).argmax(axis=1) == np.array(labels))
+    read = np.min(result, axis=(1, 2, 3)) >= 0
+    right = read & (run.predict(np.stack(result)).argmax(axis=1) == np.array(labels))
     assert right.mean() >= (0.95 if LONG else 0.9), right.mean()
     for name in kinds[0]:
         for value in {kind[name] for kind in kinds}:
@@ -359,10 +361,10 @@ def test_damaged_pictures_are_read_or_refused(tmp_path):
                 del raw[start : stop if len(raw) > 100 else start]
         (tmp_path / "x").write_bytes(bytes(raw))
         try:
-            found = pictures.mnist_digit(pictures.opened(tmp_path / "x"))
+            result = pictures.mnist_digit(pictures.opened(tmp_path / "x"))
         except UserError:
             refused += 1
         else:
-            assert found.shape == (28, 28, 1)
-            assert np.isfinite(found).all()
+            assert result.shape == (28, 28, 1)
+            assert np.isfinite(result).all()
     assert refused > 0

@@ -163,9 +163,9 @@ PLATFORMS = {
 @pytest.mark.parametrize("name", PLATFORMS)
 def test_every_learner_of_a_platform_is_there_once_by_the_last_attempt(tmp_path, name):
     files, learners, passed_over = PLATFORMS[name]
-    found = hand_ins.class_in(filled(tmp_path, files), USUAL)
-    assert [one.learner for one in found.submissions] == sorted(learners)
-    for one in found.submissions:
+    result = hand_ins.class_in(filled(tmp_path, files), USUAL)
+    assert [one.learner for one in result.submissions] == sorted(learners)
+    for one in result.submissions:
         wanted = learners[one.learner]
         if wanted in (RIGHT, OLD):
             assert one.source == wanted.encode(), one
@@ -174,7 +174,7 @@ def test_every_learner_of_a_platform_is_there_once_by_the_last_attempt(tmp_path,
         else:
             assert one.source is None
             assert wanted in one.problem
-    assert found.passed_over == passed_over
+    assert result.passed_over == passed_over
 
 
 def test_a_class_in_the_one_folder_of_an_export_is_found(tmp_path):
@@ -182,22 +182,22 @@ def test_a_class_in_the_one_folder_of_an_export_is_found(tmp_path):
     filled(tmp_path / "assignment_7_export", files)
     report = tmp_path / "grades.txt"
     filled(tmp_path, {".DS_Store": "", "grades.txt": "", "grades.txt.journal": ""})
-    found = hand_ins.class_in(tmp_path, USUAL, report)
-    assert [one.learner for one in found.submissions] == sorted(learners)
-    assert found.passed_over == passed_over
+    result = hand_ins.class_in(tmp_path, USUAL, report)
+    assert [one.learner for one in result.submissions] == sorted(learners)
+    assert result.passed_over == passed_over
 
 
 def test_a_class_of_one_who_handed_in_a_folder_stays_one(tmp_path):
     filled(tmp_path / "ada", {"arithmetic.py": RIGHT, "old/arithmetic_2.py": OLD})
-    (found,) = hand_ins.submissions(tmp_path, USUAL)
-    assert (found.learner, found.source) == ("ada", RIGHT.encode())
+    (result,) = hand_ins.submissions(tmp_path, USUAL)
+    assert (result.learner, result.source) == ("ada", RIGHT.encode())
 
 
 def test_a_platforms_class_is_graded_by_people(tmp_path, arithmetic):
     files = PLATFORMS["Gradescope"][0]
     handed_in = hand_ins.submissions(filled(tmp_path / "class", files), USUAL)
-    found = grading.grade(handed_in, arithmetic, journal_file=tmp_path / "j", workers=1)
-    assert {one.learner: one.score for one in found} == {
+    result = grading.grade(handed_in, arithmetic, journal_file=tmp_path / "j", workers=1)
+    assert {one.learner: one.score for one in result} == {
         "Ada Lovelace, Bob Noyce": 3.0,
         "Cyd Berger": 0.0,
         "submission_2003": 0.0,
@@ -247,7 +247,7 @@ def test_the_cells_of_a_notebook_of_version_3_are_read():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("def double(x): return x", "not a notebook"),
         ("[]", "not a notebook"),
@@ -258,8 +258,8 @@ def test_the_cells_of_a_notebook_of_version_3_are_read():
         (notebook("x <- 1", metadata={"kernelspec": {"language": "R"}}), "'r': Python is expected"),
     ],
 )
-def test_what_is_no_notebook_is_named(text, said):
-    with pytest.raises(UserError, match=said):
+def test_what_is_no_notebook_is_named(text, message):
+    with pytest.raises(UserError, match=message):
         notebooks.source_of(text.encode())
 
 
@@ -285,8 +285,8 @@ def test_a_notebook_is_checked_cell_by_cell_as_it_ran(tmp_path, arithmetic, how)
     path = {"alone": "a.ipynb", "folder": "a/hw.ipynb", "zip": "a.zip"}[how]
     held = zipped(tmp_path / "x", {"hw/hw.ipynb": notebook(*cells)}) if how == "zip" else None
     filled(tmp_path / "class", {path: held or notebook(*cells)})
-    (found,) = hand_ins.submissions(tmp_path / "class", USUAL)
-    assert (found.learner, found.problem) == ("a", "")
+    (result,) = hand_ins.submissions(tmp_path / "class", USUAL)
+    assert (result.learner, result.problem) == ("a", "")
     report = one_file.check_path(tmp_path / "class" / path.partition("/")[0], arithmetic)
     assert [str(one.status) for one in report.verdicts] == ["pass", "pass"]
 

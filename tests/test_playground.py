@@ -169,7 +169,7 @@ def test_a_readers_csv_is_read_and_scaled(text, X, y):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected_message"),
     [
         ("", "Two points at least"),
         ("x,y,k\n1,2,a", "Two points at least"),
@@ -181,13 +181,13 @@ def test_a_readers_csv_is_read_and_scaled(text, X, y):
         ("1,2,a\n" * 401, "400 points. Received: 401"),
     ],
 )
-def test_a_csv_that_cannot_be_read_is_refused_with_its_line(text, said):
+def test_a_csv_that_cannot_be_read_is_refused_with_its_line(text, expected_message):
     message = in_javascript(
         PLAYGROUND,
         "(p, text) => { try { p.readCsv(text); } catch (error) { return error.message; } }",
         text,
     )
-    assert said in message
+    assert expected_message in message
 
 
 @given(st.lists(st.tuples(*[st.floats(-3, 3)] * 3), min_size=30, max_size=30))
@@ -258,14 +258,14 @@ def figure(chromium, bare_page):
         viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce"
     )
     page = context.new_page()
-    said = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    output = []
+    page.on("console", lambda message: output.append(message.text))
+    page.on("pageerror", lambda error: output.append(str(error)))
     page.goto(bare_page)
     page.wait_for_selector(".neurons-map")
     yield page
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert said == []
+    assert output == []
     context.close()
 
 
@@ -364,7 +364,7 @@ def test_the_playground_is_used_by_keyboard_alone(figure):
 
 
 @pytest.mark.parametrize(
-    ("panel", "label", "value", "said"),
+    ("panel", "label", "value", "message"),
     [
         ("A perceptron", "Rate λ", "0", "The rate lies above 0"),
         ("A network", "Rate η", "fast", "A number is needed here"),
@@ -372,13 +372,15 @@ def test_the_playground_is_used_by_keyboard_alone(figure):
         ("A network", "Units in each", "0", "a whole number from 1"),
     ],
 )
-def test_the_playground_says_what_is_wrong_and_keeps_its_state(figure, panel, label, value, said):
+def test_the_playground_says_what_is_wrong_and_keeps_its_state(
+    figure, panel, label, value, message
+):
     press(figure, panel)
     before = state(figure)
     field = figure.get_by_label(label, exact=True)
     field.fill(value)
     assert field.get_attribute("aria-invalid") == "true"
-    assert said in figure.locator(f"#{field.get_attribute('aria-describedby')}").inner_text()
+    assert message in figure.locator(f"#{field.get_attribute('aria-describedby')}").inner_text()
     assert state(figure) == before
 
 

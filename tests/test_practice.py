@@ -24,16 +24,16 @@ seeds = st.integers(0, 2**32 - 1)
 @given(seed=seeds, n=st.integers(2, 60))
 def test_a_report_is_that_of_scikit_learn(seed, n):
     rng = np.random.default_rng(seed)
-    found, true = rng.random(n) < 0.4, rng.random(n) < 0.4
+    result, true = rng.random(n) < 0.4, rng.random(n) < 0.4
     true[0] = True
-    ours = scratch.report(found, true)
+    ours = scratch.report(result, true)
     precision, recall, f1, _ = precision_recall_fscore_support(
-        true, found, average="binary", zero_division=np.nan
+        true, result, average="binary", zero_division=np.nan
     )
-    assert ours.accuracy == accuracy_score(true, found)
-    assert ours.precision == pytest.approx(1.0 if not found.any() else precision)
+    assert ours.accuracy == accuracy_score(true, result)
+    assert ours.precision == pytest.approx(1.0 if not result.any() else precision)
     assert ours.recall == pytest.approx(recall)
-    assert ours.f1 == pytest.approx(f1 if (found & true).any() else 0.0)
+    assert ours.f1 == pytest.approx(f1 if (result & true).any() else 0.0)
 
 
 @given(counts=st.lists(st.integers(1, 40), min_size=2, max_size=5))

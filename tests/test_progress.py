@@ -27,8 +27,8 @@ def report(**statuses):
 
 def test_a_passed_exercise_is_remembered_and_a_failed_one_is_not(state):
     assert progress.record(report(double="pass", triple="fail"))
-    (known,) = progress.standings().items()
-    assert known == ("arithmetic/double", progress.Standing(passed=known[1].passed))
+    (known,) = progress.load_progress().items()
+    assert known == ("arithmetic/double", progress.ExerciseProgress(passed=known[1].passed))
     assert progress.TIME.fullmatch(known[1].passed)
 
 
@@ -42,20 +42,20 @@ def test_passing_again_writes_nothing(state):
 def test_a_later_failure_does_not_take_a_pass_away(state):
     progress.record(report(double="pass"))
     progress.record(report(double="fail"))
-    assert progress.standings()["arithmetic/double"].passed
+    assert progress.load_progress()["arithmetic/double"].passed
 
 
 def test_hints_are_counted(state):
     progress.remember([("arithmetic/double", progress.HINT)] * 2)
-    assert progress.standings()["arithmetic/double"].hints == 2
+    assert progress.load_progress()["arithmetic/double"].hints == 2
 
 
 def test_a_solution_counts_as_seen_only_before_the_first_pass(state):
     progress.remember([("a", progress.SOLUTION), ("a", progress.PASSED)])
     progress.remember([("b", progress.PASSED), ("b", progress.SOLUTION)])
-    standings = progress.standings()
-    assert standings["a"].solution
-    assert not standings["b"].solution
+    by_exercise = progress.load_progress()
+    assert by_exercise["a"].solution
+    assert not by_exercise["b"].solution
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_damage_costs_no_more_than_the_damaged_line(state, damage):
     progress.record(report(double="pass"))
     with state.open("ab") as file:
         file.write(damage)
-    assert progress.standings()["arithmetic/double"].passed
+    assert progress.load_progress()["arithmetic/double"].passed
     progress.record(report(triple="pass"))
-    assert progress.standings()["arithmetic/triple"].passed
+    assert progress.load_progress()["arithmetic/triple"].passed
 
 
 def test_a_folder_in_the_files_place_is_no_crash(state):
     state.mkdir(parents=True)
-    assert progress.standings() == {}
+    assert progress.load_progress() == {}
     assert not progress.record(report(double="pass"))
 
 
@@ -91,7 +91,7 @@ def test_without_a_home_nothing_is_remembered_and_nothing_breaks(monkeypatch):
     for name in ("COMPANION_STATE", "XDG_STATE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    assert progress.standings() == {}
+    assert progress.load_progress() == {}
     assert not progress.record(report(double="pass"))
 
 
@@ -122,25 +122,42 @@ def test_commands_at_work_at_the_same_time_lose_nothing(state):
         for name in ("one", "two", "three")
     ]
     assert [process.wait() for process in running] == [0, 0, 0]
-    assert len(progress.standings()) == 150
+    assert len(progress.load_progress()) == 150
 
 
 def test_the_order_of_time_counts_and_not_that_of_the_file(state):
     """What another machine knew comes later into the file."""
     early, late = "2026-11-27T09:30:00.000Z", "2026-12-01T08:00:00.000Z"
-    progress.take_in({"a": progress.Standing(passed=late), "b": progress.Standing(passed=early)})
-    progress.take_in(
-        {"a": progress.Standing(passed=early), "b": progress.Standing(solution=late, hints=2)}
+    progress.merge(
+        {"a": progress.ExerciseProgress(passed=late), "b": progress.ExerciseProgress(passed=early)}
     )
-    expected = {"a": progress.Standing(early), "b": progress.Standing(early, 2)}
-    assert progress.standings() == expected
+    progress.merge(
+        {
+            "a": progress.ExerciseProgress(passed=early),
+            "b": progress.ExerciseProgress(solution=late, hints=2),
+        }
+    )
+    expected = {"a": progress.ExerciseProgress(early), "b": progress.ExerciseProgress(early, 2)}
+    assert progress.load_progress() == expected
     before = state.read_bytes()
-    progress.take_in(expected)
+    progress.merge(expected)
     assert state.read_bytes() == before, "what is known already is not written again"
 
 
 def test_a_solution_seen_elsewhere_before_the_pass_is_marked_whichever_comes_first(state):
     early, late = "2026-11-27T09:30:00.000Z", "2026-12-01T08:00:00.000Z"
-    progress.take_in({"a": progress.Standing(passed=late), "b": progress.Standing(solution=early)})
-    progress.take_in({"a": progress.Standing(solution=early), "b": progress.Standing(passed=late)})
-    assert progress.standings() == dict.fromkeys("ab", progress.Standing(late, 0, early))
+    progress.merge(
+        {
+            "a": progress.ExerciseProgress(passed=late),
+            "b": progress.ExerciseProgress(solution=early),
+        }
+    )
+    progress.merge(
+        {
+            "a": progress.ExerciseProgress(solution=early),
+            "b": progress.ExerciseProgress(passed=late),
+        }
+    )
+    assert progress.load_progress() == dict.fromkeys(
+        "ab", progress.ExerciseProgress(late, 0, early)
+    )

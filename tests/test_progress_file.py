@@ -175,21 +175,21 @@ def test_terminal_and_page_know_the_same_after_loading_and_no_pass_is_lost(state
           lines += page.missing(lines, page.parsed(Buffer.from(one)));
         }
         return [page.written(page.standings(lines)), lines]; })"""
-    found = {}
+    result = {}
     for pair, (from_the_page, page_lines) in zip(
         pairs, in_javascript(PAGE, program, pairs), strict=True
     ):
         state.unlink(missing_ok=True)
         for one in (*pair, *pair):
-            progress.take_in(progress_file.parsed(one.encode()))
-        found[pair] = progress_file.content(progress.standings())["exercises"]
-        assert json.loads(from_the_page)["exercises"] == found[pair]
+            progress.merge(progress_file.parsed(one.encode()))
+        result[pair] = progress_file.content(progress.load_progress())["exercises"]
+        assert json.loads(from_the_page)["exercises"] == result[pair]
         written = state.read_text() if state.exists() else ""
         assert [*map(json.loads, page_lines.splitlines())] == [
             {"at": progress.UNDATED, **json.loads(line)} for line in written.splitlines()
         ], "and nothing is written twice"
-    for (here, there), known in found.items():
-        assert known == found[there, here]
+    for (here, there), known in result.items():
+        assert known == result[there, here]
         for name in json.loads(here)["exercises"]:
             passes = [
                 json.loads(one)["exercises"].get(name, {}).get("passed") for one in (here, there)
@@ -218,10 +218,10 @@ def test_a_file_carries_passes_from_machine_to_machine_and_unknown_ones_are_name
     assert set(json.loads(Path("both.json").read_text())["exercises"]) == {
         "algebra/angle", "convolution/im2col", "convolution/output_size", "memory/other"
     }  # fmt: skip
-    assert "memory/other" not in progress.standings()
+    assert "memory/other" not in progress.load_progress()
 
     printed = call("--json")[1]
-    assert progress_file.parsed(printed.encode()) == progress.standings()
+    assert progress_file.parsed(printed.encode()) == progress.load_progress()
 
 
 def test_where_nothing_can_be_written_down_the_file_is_written_all_the_same(call, monkeypatch):

@@ -60,8 +60,8 @@ MICROVOLTS = "\n".join(f"{1000 * value:.3f}" for value in WAVE)
 
 
 def test_decimal_commas_keep_their_sign_and_point(tmp_path):
-    found = leads(tmp_path, "Zeit;EKG\n0,000;-0,127\n0,003;0,519\n")
-    assert found == [("EKG", [-0.127, 0.519], pytest.approx(1 / 0.003), None)]
+    result = leads(tmp_path, "Zeit;EKG\n0,000;-0,127\n0,003;0,519\n")
+    assert result == [("EKG", [-0.127, 0.519], pytest.approx(1 / 0.003), None)]
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,9 @@ def test_a_table_is_read_as_its_writer_meant_it(tmp_path, contents, expected):
 def test_physiobanks_two_head_lines_name_leads_and_units(tmp_path):
     body = "".join(f"'0:{k / 360:06.3f}',{-0.145 + k / 1000:.3f},-0.065\n" for k in range(800))
     head = "'Elapsed time','MLII','V5'\n'hh:mm:ss.mmm','mV','mV'\n"
-    found = leads(tmp_path, head + body)
-    assert found[0] == ("MLII", [-0.145, -0.144, -0.143], 360, "mV")
-    assert found[1] == ("V5", [-0.065] * 3, 360, "mV")
+    result = leads(tmp_path, head + body)
+    assert result[0] == ("MLII", [-0.145, -0.144, -0.143], 360, "mV")
+    assert result[1] == ("V5", [-0.065] * 3, 360, "mV")
 
 
 def test_times_go_on_after_midnight_and_gaps_in_them_are_gaps(tmp_path):
@@ -122,7 +122,7 @@ def test_times_go_on_after_midnight_and_gaps_in_them_are_gaps(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("contents", "said"),
+    ("contents", "message"),
     [
         ("1,127\n2,519\n", "comma may stand before decimals or between columns"),
         ("Zeit,EKG\n0,000,-0,127\n0,003,0,519\n", "line 2 is '0,000,-0,127'"),
@@ -134,8 +134,8 @@ def test_times_go_on_after_midnight_and_gaps_in_them_are_gaps(tmp_path):
         (b"PK\x03\x04" + bytes(range(256)), "neither a text"),
     ],
 )
-def test_a_table_that_could_be_misread_is_refused_with_the_line(tmp_path, contents, said):
-    with pytest.raises(UserError, match=said):
+def test_a_table_that_could_be_misread_is_refused_with_the_line(tmp_path, contents, message):
+    with pytest.raises(UserError, match=message):
         leads(tmp_path, contents)
 
 
@@ -233,8 +233,8 @@ def test_times_that_stand_still_are_no_lead_and_give_no_rate(tmp_path):
     (tmp_path / "x.csv").write_text("time,ecg\n" + "\n".join(lines))
     with pytest.raises(UserError, match="--rate"):
         recordings.read_recording(tmp_path / "x.csv")
-    found, remarks = recordings.read_recording(tmp_path / "x.csv", 300)
-    np.testing.assert_allclose(found, beating(), atol=1e-3)
+    result, remarks = recordings.read_recording(tmp_path / "x.csv", 300)
+    np.testing.assert_allclose(result, beating(), atol=1e-3)
     assert "do not always grow" in remarks[0]
 
 
@@ -248,7 +248,7 @@ def test_a_pressure_beside_the_lead_is_no_lead(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "message"),
     [
         ("r 1 360 40\nr.dat 16 200/mV\n", "whole"),
         ("r 1 360 90000000000\nr.dat 16 200/mV\n", "speaks of 90,000,000,000 samples"),
@@ -257,9 +257,9 @@ def test_a_pressure_beside_the_lead_is_no_lead(tmp_path):
         ("r 1 0 10\nr.dat 16 200/mV\n", "50 to 10,000"),
     ],
 )
-def test_a_record_that_is_not_whole_is_refused(tmp_path, header, said):
+def test_a_record_that_is_not_whole_is_refused(tmp_path, header, message):
     file = record(tmp_path, header, dat=ADC[:10].astype("<i2").tobytes())
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         recordings.read_recording(file)
 
 
@@ -303,16 +303,16 @@ def test_a_rate_is_asked_for_where_a_table_has_leads_and_none(tmp_path):
     (tmp_path / "x.csv").write_text("I,II\n" + rows(one, two, separator=",", decimal="."))
     with pytest.raises(UserError, match="--rate"):
         recordings.read_recording(tmp_path / "x.csv", lead="II")
-    found, remarks = recordings.read_recording(tmp_path / "x.csv", 300, lead="II")
-    np.testing.assert_allclose(found, two, atol=1e-3)
+    result, remarks = recordings.read_recording(tmp_path / "x.csv", 300, lead="II")
+    np.testing.assert_allclose(result, two, atol=1e-3)
     assert remarks == []
 
 
 def test_what_a_file_says_goes_before_what_is_told(tmp_path):
     (tmp_path / "x.csv").write_text(APPLE + "\n".join(str(1000 * v) for v in beating(12, 512)))
-    found, remarks = recordings.read_recording(tmp_path / "x.csv", 300)
-    assert len(found) == 12 * 300
-    assert 0.5 < np.ptp(found) < 5
+    result, remarks = recordings.read_recording(tmp_path / "x.csv", 300)
+    assert len(result) == 12 * 300
+    assert 0.5 < np.ptp(result) < 5
     assert remarks == [
         "it says 512 Hz itself, so 300 was not used", "resampled from 512 to 300 Hz"
     ]  # fmt: skip
@@ -322,8 +322,8 @@ def test_volts_that_nobody_names_are_asked_for_and_not_taken_for_millivolts(tmp_
     np.save(tmp_path / "x.npy", beating() / 1000)
     with pytest.raises(UserError, match="--unit"):
         recordings.read_recording(tmp_path / "x.npy", 300)
-    found, _ = recordings.read_recording(tmp_path / "x.npy", 300, unit="V")
-    np.testing.assert_allclose(found, beating(), atol=1e-5)
+    result, _ = recordings.read_recording(tmp_path / "x.npy", 300, unit="V")
+    np.testing.assert_allclose(result, beating(), atol=1e-5)
     with pytest.raises(UserError, match="A unit is"):
         recordings.read_recording(tmp_path / "x.npy", 300, unit="furlong")
 
@@ -349,12 +349,12 @@ def test_a_beat_reader_takes_a_window_without_beats_and_reads_the_others_as_befo
     call = gru.call
     gru.call = lambda x, mask=None, **rest: masks.append(mask) or call(x, mask=mask, **rest)
     signals = np.stack([beating(10), np.linspace(0, 1, 3000)])[..., None]
-    found = model(beats.beat_rows(signals))
-    assert np.isfinite(found).all()
+    result = model(beats.beat_rows(signals))
+    assert np.isfinite(result).all()
     there = beats.beat_rows(signals)[..., -1] > 0
     np.testing.assert_array_equal(masks[0], there)
     assert not there[1].any()
-    np.testing.assert_allclose(found[:1], model(beats.beat_rows(signals[:1])), atol=1e-6)
+    np.testing.assert_allclose(result[:1], model(beats.beat_rows(signals[:1])), atol=1e-6)
 
 
 def test_a_line_without_beats_has_no_rows():
@@ -405,13 +405,13 @@ def test_each_file_gets_its_own_answer_in_order_whatever_the_others_are(tmp_path
         files.append(tmp_path / f"{k}.npy")
     files[4].write_bytes(b"\x93NUMPY")
     files[5].unlink()
-    found = list(reading.readings(Asked(), files, rate=300))
-    said = [str(one) if isinstance(one, UserError) else one.data["probability"] for one in found]
-    assert "No heartbeats" in said[2]
-    assert "no array of numbers" in said[4]
-    assert "no such file" in said[5]
+    result = list(reading.readings(Asked(), files, rate=300))
+    output = [str(one) if isinstance(one, UserError) else one.data["probability"] for one in result]
+    assert "No heartbeats" in output[2]
+    assert "no array of numbers" in output[4]
+    assert "no such file" in output[5]
     for k in (0, 1, 3, 6, 7):
-        assert said[k] == pytest.approx(abs(beating(12, seed=k)[-1]), abs=1e-5)
+        assert output[k] == pytest.approx(abs(beating(12, seed=k)[-1]), abs=1e-5)
 
 
 def test_what_is_said_of_a_recording_does_not_depend_on_its_neighbours(monkeypatch):
@@ -447,12 +447,12 @@ def test_answers_come_while_others_are_still_to_be_read_and_nobody_reads_on_when
             taken.append(beating(12))
             yield taken[-1]
 
-    found = looking(monkeypatch).recordings(endless())
-    windows = len(next(found)["windows"])
-    some = list(itertools.islice(found, 400))
+    result = looking(monkeypatch).recordings(endless())
+    windows = len(next(result)["windows"])
+    some = list(itertools.islice(result, 400))
     assert None not in some
     assert (len(taken) - 401) * windows < 4 * detector.PART
-    found.close()
+    result.close()
     assert threading.active_count() == threads
 
 
@@ -468,9 +468,9 @@ def test_calls_go_on_beside_others_in_their_order_and_no_more_than_are_asked_for
         assert list(in_turn(pool, slow, range(20), ahead=5)) == [-k for k in range(20)]
         begun.clear()
         held = threading.Event()
-        found = in_turn(pool, lambda k: k if k < 2 else held.wait(5), itertools.count(), ahead=4)
-        assert [next(found), next(found)] == [0, 1]
-        found.close()  # two are under way and the others never begin
+        result = in_turn(pool, lambda k: k if k < 2 else held.wait(5), itertools.count(), ahead=4)
+        assert [next(result), next(result)] == [0, 1]
+        result.close()  # two are under way and the others never begin
         held.set()
     with ThreadPoolExecutor(1) as pool, pytest.raises(ZeroDivisionError):
         list(in_turn(pool, lambda k: 1 / k, [1, 0, 1]))

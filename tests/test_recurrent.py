@@ -37,11 +37,11 @@ def test_a_fused_kernel_reads_any_mask_as_the_loop_does(backend):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    result = json.loads(done.stdout.splitlines()[-1])
     if backend == "jax":
-        assert 0 < found.pop("lstm in half precision") < 2.3  # ten classes by chance: ln 10
-    assert len(found) == 6 * KINDS[backend]
-    assert max(found.values()) < 1e-5, found
+        assert 0 < result.pop("lstm in half precision") < 2.3  # ten classes by chance: ln 10
+    assert len(result) == 6 * KINDS[backend]
+    assert max(result.values()) < 1e-5, result
 
 
 @pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
@@ -72,11 +72,11 @@ def test_without_a_kernel_a_layer_is_kerass_own_with_its_names_and_weights(kind,
 
 def test_the_places_of_steps_lead_to_the_front_and_back():
     mask = np.array([[0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
-    found = recurrent.places(keras.ops.convert_to_tensor(mask))
-    np.testing.assert_array_equal(found.order, [[1, 3, 0, 2], [0, 1, 2, 3], [0, 1, 2, 3]])
-    np.testing.assert_array_equal(found.rank, [[0, 1, 1, 2], [1, 2, 2, 2], [0, 0, 0, 0]])
-    np.testing.assert_array_equal(found.lengths, [2, 2, 1])
-    np.testing.assert_array_equal(found.empty[:, 0], [False, False, True])
+    result = recurrent.step_order(keras.ops.convert_to_tensor(mask))
+    np.testing.assert_array_equal(result.order, [[1, 3, 0, 2], [0, 1, 2, 3], [0, 1, 2, 3]])
+    np.testing.assert_array_equal(result.rank, [[0, 1, 1, 2], [1, 2, 2, 2], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(result.lengths, [2, 2, 1])
+    np.testing.assert_array_equal(result.empty[:, 0], [False, False, True])
 
 
 @pytest.mark.parametrize(

@@ -88,11 +88,13 @@ EVERY_STATUS = class_of(
 
 @given(message=texts, details=texts, learner=texts)
 def test_whatever_a_learners_code_says_every_report_stays_readable(message, details, learner):
-    found = [class_of(verdict("double", "error", message, details=details), learner=learner or "x")]
-    ElementTree.fromstring(reports.to_junit(found, timestamp=NOON))
-    assert json.loads(reports.dumps(reports.to_json(found)).encode())
-    assert json.loads(reports.dumps(reports.to_gradescope(found[0])).encode())
-    rows = list(csv.reader(io.StringIO(reports.to_csv(found).encode().decode(), newline="")))
+    result = [
+        class_of(verdict("double", "error", message, details=details), learner=learner or "x")
+    ]
+    ElementTree.fromstring(reports.to_junit(result, timestamp=NOON))
+    assert json.loads(reports.dumps(reports.to_json(result)).encode())
+    assert json.loads(reports.dumps(reports.to_gradescope(result[0])).encode())
+    rows = list(csv.reader(io.StringIO(reports.to_csv(result).encode().decode(), newline="")))
     assert [len(row) for row in rows] == [6, 6]
 
 
@@ -129,11 +131,11 @@ def test_junit_counts_what_it_lists():
 
 def test_the_commonest_mistake_of_the_class_comes_first():
     flipped, floor = "The kernel is flipped.", "The floor is forgotten."
-    found = [
+    result = [
         class_of(verdict(status="fail", mistake=mistake), learner=str(n))
         for n, mistake in enumerate([floor, flipped, flipped, None])
     ]
-    (summary,) = reports.by_exercise([*found, class_of(verdict(), learner="right")])
+    (summary,) = reports.by_exercise([*result, class_of(verdict(), learner="right")])
     assert summary.mistakes == ((flipped, 2), (floor, 1))
     assert summary.counts == {"pass": 1, "fail": 4}
     assert summary.learners == 5
@@ -149,11 +151,11 @@ def test_json_keeps_every_clock_apart():
 
 
 def test_csv_has_a_row_a_learner_with_points_and_reasons():
-    found = [
+    result = [
         class_of(verdict(points=2.0), verdict("triple", "fail", "Times two."), learner="ada"),
         class_of(verdict(points=2.0), learner="bob", notes=("Late.",)),
     ]
-    rows = list(csv.DictReader(io.StringIO(reports.to_csv(found))))
+    rows = list(csv.DictReader(io.StringIO(reports.to_csv(result))))
     assert rows[0] == {
         "learner": "ada",
         "score": "2.0",
@@ -170,22 +172,22 @@ def test_csv_has_a_row_a_learner_with_points_and_reasons():
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
 def test_a_learner_cannot_put_a_formula_into_the_gradebook(start):
-    found = [class_of(verdict(), learner=f"{start}HYPERLINK(1)")]
-    assert f"\n'{start}HYPERLINK(1)," in reports.to_csv(found)
+    result = [class_of(verdict(), learner=f"{start}HYPERLINK(1)")]
+    assert f"\n'{start}HYPERLINK(1)," in reports.to_csv(result)
 
 
 def test_gradescope_gets_the_fields_it_documents_and_no_seed():
-    found = class_of(
+    outcome = class_of(
         verdict(points=2.0),
         verdict("triple", "fail", "Times two.", details="triple(1)"),
         seed=8_675_309,
         seconds=1.5,
     )
-    result = reports.to_gradescope(found)
+    result = reports.to_gradescope(outcome)
     assert result["score"] == 2.0
     assert result["execution_time"] == 1.5
     assert result["output"] == "Isolation: sandbox"
-    nothing_run = reports.to_gradescope(replace(found, isolation=""))
+    nothing_run = reports.to_gradescope(replace(outcome, isolation=""))
     assert nothing_run["output"] == "Isolation: none needed, nothing was run"
     passed, failed = result["tests"]
     assert (passed["score"], passed["max_score"], passed["status"]) == (2.0, 2.0, "passed")

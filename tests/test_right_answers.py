@@ -119,5 +119,7 @@ def test_right_answers_pass_in_every_style(exercise):
                         return form(answer(*map(to, arguments), **named))
 
                     verdict = key.verdict(key.outcomes(handed_in))
-                    said = f"{style}, seed {seed}, {precision.__name__}, {form.__name__}"
-                    assert verdict.status == "pass", f"{said}: {verdict.message}\n{verdict.details}"
+                    output = f"{style}, seed {seed}, {precision.__name__}, {form.__name__}"
+                    assert verdict.status == "pass", (
+                        f"{output}: {verdict.message}\n{verdict.details}"
+                    )

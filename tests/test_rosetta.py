@@ -96,10 +96,10 @@ def test_weights_go_to_pytorch_and_back_and_outputs_and_gradients_go_with_them(p
     close(answer, output)
     close(theirs.grad, to_x)
 
-    found = iter(gradients)
+    result = iter(gradients)
     for number, (part, layer) in enumerate(weights.side_by_side(module, model)):
         kind = type(part).__name__
-        arrays = [array(next(found) if one.trainable else one) for one in layer.weights]
+        arrays = [array(next(result) if one.trainable else one) for one in layer.weights]
         carried = weights.to_pytorch(kind, arrays, flattened.get(number))
         for name, parameter in part.named_parameters():
             if kind == "GRU" or name != "bias_hh_l0":  # else one bias stands for two

@@ -89,13 +89,13 @@ def teaches(page, places):
 def test_the_lesson_is_among_the_first_two_hits(site):
     docs = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]
     sought = {**WORDS, **HEADINGS}
-    found = asked(docs, {**sought, **SLIPS})
+    result = asked(docs, {**sought, **SLIPS})
     good = {query for query, where in sought.items()
-            if any(teaches(page, where) for page in found[query][:2])}  # fmt: skip
+            if any(teaches(page, where) for page in result[query][:2])}  # fmt: skip
     assert len(good) >= 0.95 * len(sought), sought.keys() - good
     for query, where in SLIPS.items():
-        assert any(teaches(page, where) for page in found[query][:2]), query
-    assert not any(page.endswith("reference.html") for query in WORDS for page in found[query][:1])
+        assert any(teaches(page, where) for page in result[query][:2]), query
+    assert not any(page.endswith("reference.html") for query in WORDS for page in result[query][:1])
     assert not any(
         "def __init__" in one["text"] for one in docs if "reference" not in one["location"]
     )
@@ -113,13 +113,13 @@ DOCS = [
 @needs_node
 def test_lessons_come_first_and_endings_and_slips_are_forgiven():
     queries = ["lstm", "LSTMs", "lsmt", "clip gradient", "regularise", "cells", "zebra", "the", ""]
-    found = asked(DOCS, queries)
+    result = asked(DOCS, queries)
     for query in ("lstm", "LSTMs", "lsmt"):
-        assert found[query][0] == "a/index.html"
-    assert found["clip gradient"][0] == "b/02-more.html"
-    assert found["regularise"] == ["words.html"]
-    assert found["cells"] == ["a/index.html"]
-    assert found["zebra"] == found["the"] == found[""] == []
+        assert result[query][0] == "a/index.html"
+    assert result["clip gradient"][0] == "b/02-more.html"
+    assert result["regularise"] == ["words.html"]
+    assert result["cells"] == ["a/index.html"]
+    assert result["zebra"] == result["the"] == result[""] == []
 
 
 @needs_node

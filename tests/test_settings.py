@@ -82,10 +82,10 @@ def test_models_and_runs_are_the_same_whatever_keras_json_says(tmp_path):
     usual = companion("-c", ANSWERS, "first", keras_json={}, folder=tmp_path)
     # Keras is loaded before the companion, as many a notebook does.
     odd = companion("-c", ANSWERS, keras_json=ODD, folder=tmp_path)
-    found = json.loads(odd.stdout)
-    assert found["acrnn"][0] == 340_548
-    assert found == json.loads(usual.stdout)
-    assert found["run"][1:] == ["float32", "float32"]
+    result = json.loads(odd.stdout)
+    assert result["acrnn"][0] == 340_548
+    assert result == json.loads(usual.stdout)
+    assert result["run"][1:] == ["float32", "float32"]
     assert "image_data_format 'channels_first' (here 'channels_last')" in odd.stderr
     assert usual.stderr == ""
 
@@ -95,7 +95,7 @@ def test_a_session_gets_its_own_settings_back_after_a_training():
 
     keras.config.set_image_data_format("channels_first")
     try:
-        with keras_settings.as_written():
+        with keras_settings.keras_defaults():
             assert keras.config.image_data_format() == "channels_last"
             layer = keras.layers.Conv2D(2, 3)
         assert keras.config.image_data_format() == "channels_first"
@@ -105,16 +105,16 @@ def test_a_session_gets_its_own_settings_back_after_a_training():
 
 
 @pytest.mark.parametrize(
-    ("keras_json", "said"),
+    ("keras_json", "message"),
     [
         ({"floatx": "bfloat16"}, "Keras cannot be loaded: Invalid `floatx`"),
         ({"backend": "theano"}, "`backend` in {file} is one of tensorflow, jax, torch"),
     ],
 )
-def test_a_keras_json_that_keras_refuses_is_named(keras_json, said, tmp_path):
+def test_a_keras_json_that_keras_refuses_is_named(keras_json, message, tmp_path):
     done = companion("train", "mlp", keras_json=keras_json, folder=tmp_path, KERAS_BACKEND="")
     assert done.returncode == 2
-    assert said.format(file=tmp_path / "keras.json") in done.stderr
+    assert message.format(file=tmp_path / "keras.json") in done.stderr
     assert "Traceback" not in done.stderr
     assert str(tmp_path / "keras.json") in done.stderr
 
@@ -123,7 +123,7 @@ def test_a_keras_json_that_keras_refuses_is_named(keras_json, said, tmp_path):
 def test_a_damaged_keras_json_counts_for_nothing(content, tmp_path, monkeypatch):
     (tmp_path / "keras.json").write_text(content, encoding="utf-8")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert keras_settings.read() == keras_settings.overruled() == {}
+    assert keras_settings.read() == keras_settings.ignored_settings() == {}
 
 
 def test_without_a_home_training_goes_on_and_data_say_what_to_set(call, homeless):
@@ -132,10 +132,10 @@ def test_without_a_home_training_goes_on_and_data_say_what_to_set(call, homeless
         assert (done.returncode, "Set TFDS_DATA_DIR" in done.stderr) == (2, True), arguments
     assert call("train", "mlp", "--epochs", "1").returncode == 0
     assert call("hint", "im2col").returncode == 0
-    found = json.loads(call("doctor", "--json").stdout)
-    assert "Set HOME" in found["settings"]["home"]
-    assert found["settings"]["home"] in found["advice"]
-    assert "digits" in found["data"]
+    result = json.loads(call("doctor", "--json").stdout)
+    assert "Set HOME" in result["settings"]["home"]
+    assert result["settings"]["home"] in result["advice"]
+    assert "digits" in result["data"]
 
 
 class Narrow(io.TextIOWrapper):
@@ -165,13 +165,13 @@ def test_solutions_and_hints_are_shown_in_narrow_encodings(encoding, call, monke
                 patch.setattr(sys, "stdout", stream)
                 patch.setattr(sys, "__stdout__", stream)
                 assert call(*arguments).returncode == 0, arguments
-            said = stream.text()
+            output = stream.text()
             if "--json" in arguments:
-                assert said.isascii()
-                assert name in json.loads(said)["solution"]
-                assert ("Σ" in json.loads(said)["solution"]) or name != "cross_correlate"
+                assert output.isascii()
+                assert name in json.loads(output)["solution"]
+                assert ("Σ" in json.loads(output)["solution"]) or name != "cross_correlate"
             else:
-                assert name in said
+                assert name in output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
@@ -209,14 +209,14 @@ def test_a_closed_stdout_stops_no_command():
 @pytest.mark.parametrize("verb", ["models", "chapters", "data"])
 def test_names_are_whole_at_every_width(width, verb, call, monkeypatch):
     monkeypatch.setattr(console.out, "width", width)
-    said = call(verb).stdout
+    output = call(verb).stdout
     known = {"models": catalogue.models(), "data": ["sentiment_sentences", "ecg_synthetic"]}
     names = known.get(verb) or [entry.name for entry in catalogue.discover()]
     longest = [name for name in names if len(name) <= width]
     assert longest
-    assert [name for name in longest if name not in said] == []
-    assert "…" not in said
-    assert max(map(len, said.splitlines())) <= width
+    assert [name for name in longest if name not in output] == []
+    assert "…" not in output
+    assert max(map(len, output.splitlines())) <= width
 
 
 @pytest.mark.slow
@@ -238,7 +238,7 @@ def test_doctor_knows_each_setting_that_changes_a_result(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "__stdout__", Narrow("cp1252"))
     monkeypatch.setattr(surroundings.isolation, "best", surroundings.isolation.Sandbox)
     monkeypatch.setattr(surroundings.os, "access", lambda path, mode: False)
-    found = surroundings.settings()
+    result = surroundings.settings()
     wanted = {
         "keras.json": "channels_first",
         "backend": "'jax'",
@@ -251,5 +251,5 @@ def test_doctor_knows_each_setting_that_changes_a_result(tmp_path, monkeypatch):
     if sys.platform == "linux":
         wanted["sandbox"] = "bubblewrap"
     for name, advice in wanted.items():
-        assert advice in found[name], name
+        assert advice in result[name], name
         assert name not in before or name in ("encoding", "sandbox", "data", "CUDA_VISIBLE_DEVICES")

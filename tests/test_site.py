@@ -86,16 +86,16 @@ def test_a_gate_lets_a_good_page_pass(gate, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tex", "said"),
+    ("tex", "message"),
     [
         (r"\frac{1}", r"Received: \frac{1}. At character 8: Expected argument"),
         (r"2 \undefined x", r'At character 2: Unknown command "\undefined"'),
         ("{x", "At character"),
     ],
 )
-def test_a_bad_formula_stops_the_build(tex, said):
+def test_a_bad_formula_stops_the_build(tex, message):
     for written in (f"A formula ${tex}$.", f"$$\n{tex}\n$$"):
-        with pytest.raises(ValueError, match=re.escape(said)):
+        with pytest.raises(ValueError, match=re.escape(message)):
             as_page(written)
 
 
@@ -171,9 +171,9 @@ def test_the_navigation_follows_the_catalogue():
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     numbers = re.findall(r"^ +- (\d+) [^:]+:", settings, re.MULTILINE)
     files = re.findall(r"^ +- [^:]+: (\w+)/([\w-]+\.md)$", settings, re.MULTILINE)
-    found = catalogue.discover()
-    assert numbers == [str(one.card.number) for one in found]
-    assert files == [(one.name, page) for one in found for page in ("README.md", *one.card.pages)]
+    result = catalogue.discover()
+    assert numbers == [str(one.card.number) for one in result]
+    assert files == [(one.name, page) for one in result for page in ("README.md", *one.card.pages)]
 
 
 def public_names():
@@ -219,19 +219,19 @@ def test_every_public_name_of_a_chapter_is_in_the_reference(site):
 
 
 @pytest.mark.parametrize("gate", site_gates.PAGE_GATES, ids=lambda gate: gate.__name__)
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_the_pages_of_a_chapter_pass(gate, found):
-    assert gate(page_files(found.name)) == []
+@pytest.mark.parametrize("result", catalogue.discover(), ids=lambda found: found.name)
+def test_the_pages_of_a_chapter_pass(gate, result):
+    assert gate(page_files(result.name)) == []
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_a_lesson_opens_with_its_question_and_shows_each_exercise_in_its_place(found):
-    text = lesson.text(found.name)
-    assert f"**{found.card.question}**" in text[:400]
-    assert f'pages.download("{found.name}")' in text
-    assert f'pages.builds_on("{found.name}")' in text
+@pytest.mark.parametrize("result", catalogue.discover(), ids=lambda found: found.name)
+def test_a_lesson_opens_with_its_question_and_shows_each_exercise_in_its_place(result):
+    text = lesson.text(result.name)
+    assert f"**{result.card.question}**" in text[:400]
+    assert f'pages.download("{result.name}")' in text
+    assert f'pages.builds_on("{result.name}")' in text
     assert "what goes wrong" in text.lower()
-    assert site_gates.exercises_out_of_place(page_files(found.name), found.exercise_names()) == []
+    assert site_gates.exercises_out_of_place(page_files(result.name), result.exercise_names()) == []
 
 
 def test_no_two_headings_of_the_book_bear_one_id():
@@ -316,9 +316,9 @@ def test_a_gate_lets_a_good_chapter_pass(gate, tmp_path):
     assert getattr(site_gates, gate)([file]) == []
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_from_scratch_code_gives_its_matrices_the_letters_of_the_page_of_notation(found):
-    code = found.folder / "scratch.py"
+@pytest.mark.parametrize("result", catalogue.discover(), ids=lambda found: found.name)
+def test_from_scratch_code_gives_its_matrices_the_letters_of_the_page_of_notation(result):
+    code = result.folder / "scratch.py"
     assert not code.is_file() or site_gates.matrices_turned_round(code) == []
 
 
@@ -347,12 +347,12 @@ def test_a_work_without_a_link_and_an_exercise_shown_twice_or_never_are_found(tm
     assert len(site_gates.exercises_out_of_place([file], ["one", "two"])) == 2
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_an_exercise_stands_with_its_task_example_and_hints_one_within_the_other(found):
-    for name in found.exercise_names():
-        written = pages.exercise(f"{found.name}.{name}")
-        assert f'id="exercise-{found.name}-{name}"' in written
-        assert f'<div data-exercise="{found.name}.{name}"' in written
+@pytest.mark.parametrize("result", catalogue.discover(), ids=lambda found: found.name)
+def test_an_exercise_stands_with_its_task_example_and_hints_one_within_the_other(result):
+    for name in result.exercise_names():
+        written = pages.exercise(f"{result.name}.{name}")
+        assert f'id="exercise-{result.name}-{name}"' in written
+        assert f'<div data-exercise="{result.name}.{name}"' in written
         depths = [len(space) for space in re.findall(r'^( *)\?\?\? question "Hint', written, re.M)]
         assert depths == [4 * depth for depth in range(len(depths))]
         assert depths
@@ -486,9 +486,9 @@ quiet_kernel = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::De
 @quiet_kernel
 @pytest.mark.slow
 @pytest.mark.site
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_a_lesson_runs_as_a_notebook(found, tmp_path):
-    run = run_notebook(notebook(found.name), tmp_path)
+@pytest.mark.parametrize("result", catalogue.discover(), ids=lambda found: found.name)
+def test_a_lesson_runs_as_a_notebook(result, tmp_path):
+    run = run_notebook(notebook(result.name), tmp_path)
     shown_as = [
         kind
         for cell in run.cells
@@ -513,9 +513,9 @@ def test_a_code_block_that_does_not_run_is_found(tmp_path):
         run_notebook(made, tmp_path)
 
 
-@pytest.mark.parametrize("found", catalogue.discover(), ids=lambda found: found.name)
-def test_a_notebook_holds_all_code_and_no_trace_of_the_site(found):
-    cells = notebook(found.name)["cells"]
+@pytest.mark.parametrize("result", catalogue.discover(), ids=lambda found: found.name)
+def test_a_notebook_holds_all_code_and_no_trace_of_the_site(result):
+    cells = notebook(result.name)["cells"]
     prose = "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
     for trace in ("pages.code", "README.md", "data-figure", "!!! ", 'exec="true"'):
         assert trace not in prose

@@ -25,7 +25,7 @@ from companion.studies.fingerprint import modules_of
 from companion.studies.results import Results
 from companion.studies.scheduler import run_study
 from companion.studies.statistics import bootstrap_interval, seeds_needed
-from companion.studies.storage import Folder, Row
+from companion.studies.storage import Row, StudyFolder
 from companion.studies.study import Study
 from companion.studies.workers import executors, perform
 
@@ -335,7 +335,7 @@ def test_a_row_that_says_the_call_was_wrong_ends_the_study(tmp_path):
     [("study", {"name": "another"}), ("levels", {"levels": (0, 1)}), ("code", {"measure": Study})],
 )
 def test_a_folder_of_another_study_or_version_is_refused_and_left_alone(tmp_path, name, changes):
-    Folder(tmp_path, samples.study(), False)
+    StudyFolder(tmp_path, samples.study(), False)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match=f"another study or version: its {name}"):
         run_study(samples.study(**changes), tmp_path, workers=1)
@@ -343,7 +343,7 @@ def test_a_folder_of_another_study_or_version_is_refused_and_left_alone(tmp_path
 
 
 def test_a_folder_of_another_library_version_is_refused(tmp_path):
-    Folder(tmp_path, samples.study(), False)
+    StudyFolder(tmp_path, samples.study(), False)
     card = json.loads((tmp_path / "study.json").read_text())
     card["versions"]["numpy"] = "0.1"
     (tmp_path / "study.json").write_text(json.dumps(card))
@@ -352,7 +352,7 @@ def test_a_folder_of_another_library_version_is_refused(tmp_path):
 
 
 def test_the_quick_rows_do_not_mix_with_the_full_ones(tmp_path):
-    Folder(tmp_path, samples.study(), False)
+    StudyFolder(tmp_path, samples.study(), False)
     with pytest.raises(UserError, match="its quick is False"):
         run_study(samples.study(), tmp_path, quick=True)
 
@@ -599,15 +599,15 @@ def test_a_record_says_where_its_numbers_come_from_and_not_whose_machine_it_was(
     _, path = recorded
     assert path == clone / "data" / "results" / "sample.json"
     text = path.read_text(encoding="utf-8")
-    found = json.loads(text)
-    assert found["command"] == "companion study sample --record"
-    assert found["full"]["seeds"] == [0, 1, 2]
-    assert found["quick"]["seeds"] == [0, 1]
-    assert {"numpy", "python", "lecture-companion"} <= set(found["versions"])
-    assert {"system", "processor", "cores", "memory_gb"} == set(found["machine"])
-    assert found["peak_memory_mb"] > 1
-    assert found["seconds"].keys() == {"full", "quick"}
-    assert set(found["quick"]["bands"]) == {"error", "norm"}
+    result = json.loads(text)
+    assert result["command"] == "companion study sample --record"
+    assert result["full"]["seeds"] == [0, 1, 2]
+    assert result["quick"]["seeds"] == [0, 1]
+    assert {"numpy", "python", "lecture-companion"} <= set(result["versions"])
+    assert {"system", "processor", "cores", "memory_gb"} == set(result["machine"])
+    assert result["peak_memory_mb"] > 1
+    assert result["seconds"].keys() == {"full", "quick"}
+    assert set(result["quick"]["bands"]) == {"error", "norm"}
     assert os.uname().nodename not in text
     assert str(clone) not in text
 

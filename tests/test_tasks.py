@@ -67,12 +67,12 @@ def test_each_kind_of_classifier_is_recognised_and_judged(task, units, ending, y
     data = Dataset.from_arrays(X, y)
     run = train(network(units, ending), data)
     assert run.asked["task"] == task
-    said = probabilities(run.predict(data.test.x).astype(float))
-    said /= said.sum(axis=1, keepdims=True)
+    output = probabilities(run.predict(data.test.x).astype(float))
+    output /= output.sum(axis=1, keepdims=True)
     assert run.metrics["accuracy"] == pytest.approx(
-        accuracy_score(data.test.y, said.argmax(-1)), abs=1e-6
+        accuracy_score(data.test.y, output.argmax(-1)), abs=1e-6
     )
-    assert run.metrics["loss"] == pytest.approx(log_loss(data.test.y, said), abs=1e-5)
+    assert run.metrics["loss"] == pytest.approx(log_loss(data.test.y, output), abs=1e-5)
     judged = run.model.evaluate(data.test.x, run.task.targets(data.test.y, 0, units), verbose=0)
     assert judged == pytest.approx([run.metrics["loss"], run.metrics["accuracy"]], abs=1e-5)
     assert run.error(data.test) == pytest.approx(1 - run.metrics["accuracy"], abs=1e-6)
@@ -84,10 +84,10 @@ def test_numbers_are_predicted_one_or_several_and_judged_by_their_errors(y, tmp_
     data = Dataset.from_arrays(X, y)
     run = train(network(y[0].size), data, output=tmp_path / "run")
     assert run.asked["task"] == "numbers"
-    said = run.predict(data.test.x).reshape(data.test.y.shape)
-    error = mean_absolute_error(data.test.y, said)
+    outputs = run.predict(data.test.x).reshape(data.test.y.shape)
+    error = mean_absolute_error(data.test.y, outputs)
     assert run.metrics["mean_absolute_error"] == pytest.approx(error, abs=1e-6)
-    assert run.metrics["loss"] == pytest.approx(np.square(data.test.y - said).mean(), abs=1e-6)
+    assert run.metrics["loss"] == pytest.approx(np.square(data.test.y - outputs).mean(), abs=1e-6)
     assert run.error(data.test) == pytest.approx(error, abs=1e-6)
     assert (tmp_path / "run" / "predicted-against-true.png").exists()
     assert not (tmp_path / "run" / "confusion-matrix.png").exists()
@@ -97,8 +97,8 @@ def test_a_class_at_every_step_counts_only_where_the_mask_says_so(tmp_path):
     y = (SEQUENCES.sum(-1) > 0).astype(int) + (SEQUENCES[..., 0] > 0.5)
     data = Dataset.from_arrays(SEQUENCES, y, mask=MASK)
     run = train(network(3, "softmax", (6, 2)), data, epochs=3, output=tmp_path / "run")
-    test, said = data.test, run.predict(data.test.x)
-    counted = test.y[test.mask], said[test.mask].argmax(-1)
+    test, outputs = data.test, run.predict(data.test.x)
+    counted = test.y[test.mask], outputs[test.mask].argmax(-1)
     assert run.metrics["accuracy"] == pytest.approx(accuracy_score(*counted), abs=1e-6)
     # What stands under the mask is never learned: other labels there give the same run.
     other = Dataset.from_arrays(SEQUENCES, np.where(MASK, y, 2 - y), mask=MASK)
@@ -117,7 +117,7 @@ def test_a_task_that_is_given_goes_before_the_one_that_suits():
 
 
 @pytest.mark.parametrize(
-    ("model", "data", "said"),
+    ("model", "data", "message"),
     [
         (network(2), (X, X[:, :3]), r"numbers of shape \(3,\) and the model gives \(2,\)"),
         (network(2, "softmax", (6, 2)), (SEQUENCES, KINDS % 2), "a class of a whole example"),
@@ -128,8 +128,8 @@ def test_a_task_that_is_given_goes_before_the_one_that_suits():
         ),
     ],
 )
-def test_a_model_that_does_not_fit_its_targets_is_told(model, data, said):
-    with pytest.raises(UserError, match=said):
+def test_a_model_that_does_not_fit_its_targets_is_told(model, data, message):
+    with pytest.raises(UserError, match=message):
         train(model, data)
 
 
@@ -277,7 +277,7 @@ def test_a_recipe_is_plain_values_that_make_it_again():
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         (
             {"learning_rat": 0.1},
@@ -303,8 +303,8 @@ def test_a_recipe_is_plain_values_that_make_it_again():
         ({"example_weights": [1.0]}, "example_weights. Received: 1"),
     ],
 )
-def test_a_recipe_that_cannot_be_is_told(changes, said):
-    with pytest.raises(UserError, match=said):
+def test_a_recipe_that_cannot_be_is_told(changes, message):
+    with pytest.raises(UserError, match=message):
         train(network(3), (X, KINDS), **changes)
 
 
@@ -350,7 +350,7 @@ def test_pooled_logits_and_operations_are_read_off_the_graph_and_not_off_the_lis
 
 
 @pytest.mark.parametrize(
-    ("last", "y", "said"),
+    ("last", "y", "message"),
     [
         ([layers.Dense(3, "relu")], KINDS, "ends in relu, which gives neither"),
         ([layers.Dense(3), layers.ReLU()], KINDS, "ends in relu.*softmax, or no activation"),
@@ -367,8 +367,8 @@ def test_pooled_logits_and_operations_are_read_off_the_graph_and_not_off_the_lis
         ([layers.Dense(3, "softmax")], KINDS * 1.0, r"3 outputs.*y.astype"),
     ],
 )
-def test_an_ending_that_cannot_give_the_targets_is_told_before_training(last, y, said):
-    with pytest.raises(UserError, match=said):
+def test_an_ending_that_cannot_give_the_targets_is_told_before_training(last, y, message):
+    with pytest.raises(UserError, match=message):
         train(stack(*last), (X, y))
 
 
@@ -378,7 +378,7 @@ class Subclass(keras.Model):
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "message"),
     [
         (Subclass(), "Subclass is a subclass of keras.Model.*functional form"),
         (lambda classes: Subclass(), "Subclass is a subclass of keras.Model.*functional form"),
@@ -396,8 +396,8 @@ class Subclass(keras.Model):
         (keras.Sequential([layers.Conv2D(3, 3)]), r"cannot be built for examples of shape \(5,\)"),
     ],
 )
-def test_what_is_no_model_that_can_be_trained_is_told(model, said):
-    with pytest.raises(UserError, match=said):
+def test_what_is_no_model_that_can_be_trained_is_told(model, message):
+    with pytest.raises(UserError, match=message):
         train(model, (X, KINDS))
 
 
@@ -412,7 +412,7 @@ def test_an_unbuilt_model_is_built_for_the_data_from_the_seed():
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         ({"x": X, "y": KINDS}, "data is a name .* Received: dict"),
         (None, "data is a name .* Received: NoneType"),
@@ -428,8 +428,8 @@ def test_an_unbuilt_model_is_built_for_the_data_from_the_seed():
         (((X, KINDS), (X[:9, :2], KINDS[:9])), r"test examples of shape \(5,\)"),
     ],
 )
-def test_what_are_no_data_is_told(data, said):
-    with pytest.raises(UserError, match=said):
+def test_what_are_no_data_is_told(data, message):
+    with pytest.raises(UserError, match=message):
         train(network(3), data)
 
 
@@ -470,7 +470,7 @@ def test_five_examples_of_each_class_are_enough_for_every_split_to_have_all():
 
 
 @pytest.mark.parametrize(
-    ("callback", "said"),
+    ("callback", "message"),
     [
         (keras.callbacks.ReduceLROnPlateau(), "ReduceLROnPlateau sets the rate.*schedule=None"),
         (
@@ -481,8 +481,8 @@ def test_five_examples_of_each_class_are_enough_for_every_split_to_have_all():
         (print, "Received: builtin_function_or_method"),
     ],
 )
-def test_a_callback_that_cannot_work_is_told_before_training(callback, said):
-    with pytest.raises(UserError, match=said):
+def test_a_callback_that_cannot_work_is_told_before_training(callback, message):
+    with pytest.raises(UserError, match=message):
         train(network(3), (X, KINDS), callbacks=[callback])
 
 

@@ -104,12 +104,12 @@ def test_the_metrics_are_those_of_keras_on_the_test_split(whole):
 
 @pytest.mark.slow
 def test_a_support_vector_machine_is_judged_beside_the_softmax_and_survives_a_stop(tmp_path, whole):
-    found = train(svm=True, output=tmp_path / "run")
-    assert found.metrics == whole.metrics | {"svm_accuracy": found.metrics["svm_accuracy"]}
-    assert found.metrics["svm_accuracy"] > 0.5
+    result = train(svm=True, output=tmp_path / "run")
+    assert result.metrics == whole.metrics | {"svm_accuracy": result.metrics["svm_accuracy"]}
+    assert result.metrics["svm_accuracy"] > 0.5
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert record["metrics"] == found.metrics
-    same(found, companion.resume(tmp_path / "run", show_progress=False))
+    assert record["metrics"] == result.metrics
+    same(result, companion.resume(tmp_path / "run", show_progress=False))
 
 
 def test_the_weights_are_those_of_the_best_epoch():
@@ -120,16 +120,16 @@ def test_the_weights_are_those_of_the_best_epoch():
                 self.model.set_weights([-5 * weight for weight in self.good])
 
     spoil = Spoil()
-    found = train(callbacks=[spoil])
-    assert found.metrics["best_epoch"] == 2
-    for ours, good in zip(found.model.get_weights(), spoil.good, strict=True):
+    result = train(callbacks=[spoil])
+    assert result.metrics["best_epoch"] == 2
+    for ours, good in zip(result.model.get_weights(), spoil.good, strict=True):
         np.testing.assert_array_equal(ours, good)
 
 
 def test_patience_ends_a_run_early():
-    found = train(recipe=Recipe(30, 64, learning_rate=0.5, patience=2))
-    assert found.status == "stopped early"
-    assert len(found.history) == found.metrics["best_epoch"] + 2 < 30
+    result = train(recipe=Recipe(30, 64, learning_rate=0.5, patience=2))
+    assert result.status == "stopped early"
+    assert len(result.history) == result.metrics["best_epoch"] + 2 < 30
 
 
 def test_the_run_folder_holds_weights_history_record_and_figures(whole, folder):
@@ -217,10 +217,10 @@ def test_a_run_of_the_command_line_survives_a_signal(tmp_path, whole_folder, blo
     while "epoch 2/4" not in process.stderr.readline():
         assert time.monotonic() < limit
     process.send_signal(blow)
-    _, said = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
     assert process.returncode == (130 if blow == signal.SIGINT else -9)
     if blow == signal.SIGINT:
-        assert f"companion train --resume {part}" in said.replace("\n", "")
+        assert f"companion train --resume {part}" in output.replace("\n", "")
     subprocess.run([*TRAIN, "--resume", part], check=True, capture_output=True)
     ours, theirs = (pd.read_csv(folder / "history.csv") for folder in (part, whole))
     pd.testing.assert_frame_equal(ours[list(EXACT)], theirs[list(EXACT)], atol=1e-6)
@@ -237,21 +237,21 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_weights(
                 self.model.set_weights([np.full_like(w, np.nan) for w in self.good])
 
     poison = Poison()
-    found = train(callbacks=[poison])
-    assert found.status == "diverged"
-    assert "The loss became nan at step 1 of epoch 3" in found.message
-    assert len(found.history) == 2
-    assert all(np.isfinite(weight).all() for weight in found.model.get_weights())
+    result = train(callbacks=[poison])
+    assert result.status == "diverged"
+    assert "The loss became nan at step 1 of epoch 3" in result.message
+    assert len(result.history) == 2
+    assert all(np.isfinite(weight).all() for weight in result.model.get_weights())
 
 
 def test_a_network_that_cannot_learn_at_all_keeps_its_first_weights():
     model = tiny_network()
     first = model.get_weights()
     x, y = np.random.default_rng(0).random((200, 8, 8, 1)), np.arange(200) % 10
-    found = companion.train(model, (x * 1e38, y), epochs=1, batch_size=32, show_progress=False)
-    assert found.status == "diverged"
-    assert "with the weights that it began with" in found.message
-    for ours, begun in zip(found.model.get_weights(), first, strict=True):
+    result = companion.train(model, (x * 1e38, y), epochs=1, batch_size=32, show_progress=False)
+    assert result.status == "diverged"
+    assert "with the weights that it began with" in result.message
+    for ours, begun in zip(result.model.get_weights(), first, strict=True):
         np.testing.assert_array_equal(ours, begun)
 
 
@@ -280,7 +280,7 @@ def damaged(folder, name, content=b"not a model"):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("state-0004.keras", "cannot be resumed"),
         ("model.keras", "cannot be resumed"),
@@ -288,15 +288,15 @@ def damaged(folder, name, content=b"not a model"):
         ("run.json", "run.json is damaged"),
     ],
 )
-def test_a_damaged_run_is_named_and_left_alone(folder, name, said):
+def test_a_damaged_run_is_named_and_left_alone(folder, name, message):
     before = damaged(folder, name)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         companion.resume(folder, show_progress=False)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"epochs": 0}, "epochs is 1 or more. Received: epochs=0"),
         ({"batch_size": 1294}, "at most the 1293 training examples of digits"),
@@ -308,8 +308,8 @@ def test_a_damaged_run_is_named_and_left_alone(folder, name, said):
         ({"output": "/proc/companion"}, "/proc/companion cannot be made"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_the_readers_terms(options, said):
-    with pytest.raises(UserError, match=said):
+def test_what_cannot_be_done_is_told_in_the_readers_terms(options, message):
+    with pytest.raises(UserError, match=message):
         train(**options)
 
 
@@ -423,9 +423,9 @@ def test_a_shift_moves_the_image_and_fills_with_zeros():
 def test_your_own_data_are_named_in_the_run():
     rng = np.random.default_rng(0)
     data = Dataset.from_arrays(rng.random((90, 8, 8, 1)), np.arange(90) % 3, name="mine")
-    found = train(data=data, epochs=1, batch_size=16)
-    assert found.asked["data"] == "mine"
-    assert found.model.output_shape == (None, 3)
+    result = train(data=data, epochs=1, batch_size=16)
+    assert result.asked["data"] == "mine"
+    assert result.model.output_shape == (None, 3)
 
 
 class Greatest:

@@ -492,14 +492,14 @@ def figure(chromium, tmp_path):
     context = chromium.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce"
     )
-    page, said = context.new_page(), []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page, output = context.new_page(), []
+    page.on("console", lambda message: output.append(message.text))
+    page.on("pageerror", lambda error: output.append(str(error)))
     page.goto(page_file.as_uri())
     page.wait_for_selector(".figure-news")
     yield page
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert said == []
+    assert output == []
     context.close()
 
 

@@ -83,10 +83,10 @@ def test_a_gradient_is_that_of_finite_differences():
     model = from_pattern("INPUT -> CONV -> RELU -> POOL -> FC", (6, 6, 1), 3, filters=2)
     image = np.random.default_rng(0).random((6, 6, 1)).astype("float32")
     maps = visualize.activations(model, image, "pool3")
-    found = visualize.gradient_at(visualize.scores(model), "pool3", maps, 1)
+    result = visualize.gradient_at(visualize.scores(model), "pool3", maps, 1)
     # What follows the maps is linear: the gradient is the class's column of weights.
     np.testing.assert_allclose(
-        found.ravel(), model.get_layer("output").kernel.numpy()[:, 1], atol=1e-5
+        result.ravel(), model.get_layer("output").kernel.numpy()[:, 1], atol=1e-5
     )
 
 
@@ -105,12 +105,12 @@ def test_a_class_activation_map_averages_to_the_score_and_grad_cam_is_its_positi
     image = np.random.default_rng(0).random((28, 28, 1)).astype("float32")
     scores = np.asarray(visualize.scores(model)(image[None]))[0]
     for label in (0, 7):
-        found = visualize.activation_map(model, image, label)
-        assert found.shape == (7, 7)
-        assert found.mean() == pytest.approx(scores[label], abs=1e-5)  # the biases are still 0
+        result = visualize.activation_map(model, image, label)
+        assert result.shape == (7, 7)
+        assert result.mean() == pytest.approx(scores[label], abs=1e-5)  # the biases are still 0
         # Selvaraju et al. (2017), section 3.1: Grad-CAM generalises CAM, up to a factor.
         cam = visualize.gradient_map(model, image, label, "maps")
-        np.testing.assert_allclose(cam * 49, np.maximum(found, 0), atol=1e-5)
+        np.testing.assert_allclose(cam * 49, np.maximum(result, 0), atol=1e-5)
 
 
 @pytest.mark.slow
@@ -169,9 +169,9 @@ def test_what_has_no_such_picture_is_told():
 
 @pytest.mark.slow
 def test_a_support_vector_machine_reads_the_features_as_well_as_the_softmax(trained, data):
-    found = svm_accuracy(trained, data)
+    result = svm_accuracy(trained, data)
     right = (trained.predict(data.test.x, verbose=0).argmax(-1) == data.test.y).mean()
-    assert found > right - 0.02
+    assert result > right - 0.02
     # Its labels are read, too: without them it can only guess.
     guessing = replace(data, train=replace(data.train, y=np.roll(data.train.y, 7)))
     assert svm_accuracy(trained, guessing) < 0.4

@@ -39,8 +39,8 @@ def test_no_wrong_answer_passes(name):
 
 
 def test_three_of_four_wrong_answers_are_named():
-    found = [one for name in ANSWERS for one in verdicts(name)]
-    assert sum(bool(one.mistake) for one in found) >= 0.75 * len(found)
+    result = [one for name in ANSWERS for one in verdicts(name)]
+    assert sum(bool(one.mistake) for one in result) >= 0.75 * len(result)
 
 
 # -- what is said where no known mistake fits ----------------------------------------------------
@@ -63,7 +63,7 @@ def right(x, w, bias, rate):
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "expected_message"),
     [
         (lambda *a: -right(*a), "Every value of the result has the wrong sign."),
         (lambda *a: right(*a)[::-1], "values of the result are right, but in reverse order."),
@@ -104,15 +104,15 @@ def right(x, w, bias, rate):
         (lambda x, w, b, r: right(x, w, b, r) + 0.125 * x[0], None),
     ],
 )
-def test_a_wrong_result_is_told_what_it_has_to_do_with_the_right_one(answer, said):
+def test_a_wrong_result_is_told_what_it_has_to_do_with_the_right_one(answer, expected_message):
     for to in (np.float64, np.float32):
         given = lambda x, w, b, r, to=to: answer(to(x), to(w), to(b), r)  # noqa: E731
         verdict = weighted.check(given).verdict
         assert verdict.status == "fail"
-        if said is None:
+        if expected_message is None:
             assert verdict.mistake is None
         else:
-            assert said in verdict.mistake
+            assert expected_message in verdict.mistake
             assert verdict.message == verdict.mistake
 
 
@@ -143,7 +143,7 @@ def changed(line, by):
 
 
 @pytest.mark.parametrize(
-    ("line", "by", "said"),
+    ("line", "by", "message"),
     [
         ("for step, shift", "for shift, step", "`step` and `shift` exchanged."),
         ("product *=", "product =", "a product that each round writes over."),
@@ -163,15 +163,15 @@ def changed(line, by):
         ("return mean, product", "return mean, product, step", "first 2 parts of your result are"),
     ],
 )
-def test_a_slip_in_a_formula_or_a_loop_is_told(line, by, said):
+def test_a_slip_in_a_formula_or_a_loop_is_told(line, by, message):
     verdict = averages.check(changed(line, by)).verdict
     assert verdict.status == "fail"
-    assert (said in verdict.mistake) if said else verdict.mistake is None
+    assert (message in verdict.mistake) if message else verdict.mistake is None
 
 
 def test_a_result_with_more_than_is_asked_for_is_told_so():
-    found = weighted.check(lambda *a: (np.zeros(4), right(*a))).verdict
-    assert found.mistake == "Part 2 of your result is right: return it alone."
+    result = weighted.check(lambda *a: (np.zeros(4), right(*a))).verdict
+    assert result.mistake == "Part 2 of your result is right: return it alone."
     assert weighted.check(lambda *a: (np.zeros(4), -right(*a))).verdict.mistake is None
 
 
@@ -182,8 +182,8 @@ def test_one_number_in_place_of_an_array_of_them_has_another_shape():
         return x * (x.sum() > 0)
 
     passed.cases(lambda rng: [(np.array([1.0, 2.5]),), (np.array([-1.0, -2.5]),)])
-    said = passed.check(lambda x: x if x.sum() > 0 else 0).verdict.mistake
-    assert said == "The values are right, but not in the shape that is asked for."
+    output = passed.check(lambda x: x if x.sum() > 0 else 0).verdict.mistake
+    assert output == "The values are right, but not in the shape that is asked for."
     assert passed.check(lambda x: x if x.sum() > 0 else 1).verdict.mistake is None
 
 
@@ -213,12 +213,12 @@ def test_an_array_that_is_given_twice_is_two_arrays_to_an_answer():
         a += 1
         return a + b - 1
 
-    said = added.check(answer).verdict.message
-    assert said.startswith("The result is right, but your function changes its arguments")
+    output = added.check(answer).verdict.message
+    assert output.startswith("The result is right, but your function changes its arguments")
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (lambda x: np.tanh(x).mean(axis=0), "The result is averaged over its axis 0"),
         (lambda x: np.tanh(x).sum(axis=0), "The result is added up over its axis 0"),
@@ -226,31 +226,31 @@ def test_an_array_that_is_given_twice_is_two_arrays_to_an_answer():
         (lambda x: np.tanh(x)[..., ::-1], "in reverse order along the last axis."),
     ],
 )
-def test_a_wrong_result_in_planes_is_told_along_which_axis(answer, said):
+def test_a_wrong_result_in_planes_is_told_along_which_axis(answer, message):
     @exercise()
     def squashed(x):
         """Return tanh of every number."""
         return np.tanh(x)
 
     squashed.cases(lambda rng: [(rng.normal(size=(2, 3, 4)),), (rng.normal(size=(4, 2, 2)),)])
-    assert said in squashed.check(answer).verdict.mistake
+    assert message in squashed.check(answer).verdict.mistake
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (lambda x, n: np.tanh(x), "is divided by `n` once too often."),
         (lambda x, n: n * n * np.tanh(x), "is multiplied by `n` once too often."),
     ],
 )
-def test_a_wrong_result_is_told_the_number_that_it_is_off_by(answer, said):
+def test_a_wrong_result_is_told_the_number_that_it_is_off_by(answer, message):
     @exercise()
     def scaled(x, n):
         """Return n tanh(x)."""
         return n * np.tanh(x)
 
     scaled.cases(lambda rng: [(rng.normal(size=(3,)), n) for n in (5, 7, 2)])
-    assert said in scaled.check(answer).verdict.mistake
+    assert message in scaled.check(answer).verdict.mistake
 
 
 def test_a_result_in_float16_may_be_one_last_bit_off_and_no_more():
@@ -268,7 +268,7 @@ def test_a_result_in_float16_may_be_one_last_bit_off_and_no_more():
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (
             lambda u, x, w: (2 * u * w, u * x),
@@ -278,7 +278,7 @@ def test_a_result_in_float16_may_be_one_last_bit_off_and_no_more():
         (lambda u, x, w: (-u * w, -u * x), "The gradient of `x` has the wrong sign"),
     ],
 )
-def test_a_gradient_is_told_by_its_parts(answer, said):
+def test_a_gradient_is_told_by_its_parts(answer, message):
     @gradient_exercise(of=lambda x, w: x * w)
     def product_gradient(upstream, x, w):
         """Return the gradients of the product."""
@@ -289,7 +289,7 @@ def test_a_gradient_is_told_by_its_parts(answer, said):
         for _ in range(3):
             yield rng.normal(size=3), rng.normal(size=3), rng.normal(size=3)
 
-    assert said in product_gradient.check(answer).verdict.mistake
+    assert message in product_gradient.check(answer).verdict.mistake
 
 
 def test_a_known_mistake_comes_first_and_a_right_answer_is_told_nothing():
@@ -306,7 +306,7 @@ def test_a_known_mistake_comes_first_and_a_right_answer_is_told_nothing():
 
 def test_where_a_loop_might_never_end_no_number_and_no_line_is_changed(tmp_path):
     source = "def counted(steps, start):\n    {}return steps + start\n"
-    found = {}
+    result = {}
     for name, loop in (("free", ""), ("bound", "while steps > 9:\n        steps -= 1\n    ")):
         (tmp_path / f"{name}.py").write_text(source.format(loop))
         spec = importlib.util.spec_from_file_location(name, tmp_path / f"{name}.py")
@@ -314,7 +314,7 @@ def test_where_a_loop_might_never_end_no_number_and_no_line_is_changed(tmp_path)
         spec.loader.exec_module(module)
         given = [{"steps": 3, "start": 0}, {"steps": 2, "start": 1}]
         words = [words for words, _ in elsewhere(module.counted, given)]
-        found[name] = len(words), len(list(variants(module.counted)))
+        result[name] = len(words), len(list(variants(module.counted)))
         del sys.modules[name]
-    assert found["bound"] == (1, 0), "the two numbers may still be exchanged"
-    assert min(found["free"]) > 1
+    assert result["bound"] == (1, 0), "the two numbers may still be exchanged"
+    assert min(result["free"]) > 1

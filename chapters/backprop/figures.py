@@ -48,15 +48,15 @@ def places(graph: Graph) -> dict[str, tuple[float, float]]:
         new = [name for name in dict.fromkeys(graph.table.get(node, ())[1:]) if name not in row]
         for name in new:
             settle(name)
-        leaves = [place for name, place in row.items() if name not in graph.table]
+        leaves = [index for name, index in row.items() if name not in graph.table]
         row[node] = float(np.mean([row[name] for name in new])) if new else len(leaves)
 
     settle(next(reversed(graph.table)))
-    for here in set(column.values()):
-        standing = sorted((name for name in row if column[name] == here), key=row.__getitem__)
+    for depth in set(column.values()):
+        standing = sorted((name for name in row if column[name] == depth), key=row.__getitem__)
         for above, below in pairwise(standing):
             row[below] = max(row[below], row[above] + 1)
-    return {node: (column[node], -place) for node, place in row.items()}
+    return {node: (column[node], -index) for node, index in row.items()}
 
 
 def numbers(value: Array, digits: int = 3) -> str:
@@ -188,15 +188,15 @@ def both_passes() -> str:
 def rounding() -> Figure:
     """CS826's table, unrounded, beside the cells that the slide rounded otherwise."""
     rows = delta_rule_table()
-    cells, shade, told = [], {}, []
+    cells, shade, corrections = [], {}, []
     for number, (slide, row) in enumerate(zip(CS826_TABLE, rows, strict=True)):
         cells.append([f"w{row.i}{row.j}", f"{row.weight:g}"])
-        for place, name in enumerate(("delta", "y", "updated"), 2):
+        for column, name in enumerate(("delta", "y", "updated"), 2):
             printed, right = (f"{getattr(one, name):.4f}" for one in (slide, row))
             cells[-1].append(right)
             if printed != right:
-                shade[number, place] = ORANGE
-                told.append(f"{name} of w{row.i}{row.j} is {right} and not {printed}")
+                shade[number, column] = ORANGE
+                corrections.append(f"{name} of w{row.i}{row.j} is {right} and not {printed}")
     figure, axes = subplots((5.6, 4.8))
     grid(axes, np.array(cells), shade)
     axes.set(aspect="auto", ylabel="", xlabel="")
@@ -206,7 +206,7 @@ def rounding() -> Figure:
     axes.set_title(f"Rounding moved {len(shade)} of the slide's cells")
     figure.set_label(
         "CS826's table, unrounded: nine rows, one for each weight, with δ, y and the weight after. "
-        f"Shaded: {'; '.join(told)}."
+        f"Shaded: {'; '.join(corrections)}."
     )
     return figure
 

@@ -141,12 +141,12 @@ class Graph:
             block, *names = self.table.get(node, ("",))
             given = [self.values[name] for name in names]
             slopes = BLOCKS[block].slopes(*given, self.values[node]) if names else ()
-            for place, (name, slope) in enumerate(zip(names, slopes, strict=True)):
-                self.slopes[node, place] = np.asarray(slope, float)
+            for index, (name, slope) in enumerate(zip(names, slopes, strict=True)):
+                self.slopes[node, index] = np.asarray(slope, float)
                 # ∂out/∂in += ∂out/∂node · ∂node/∂in
                 sent = self.gradients[node] * np.asarray(slope)
                 # A number that stood beside an array was used at each of its elements.
-                self.gradients[name] += sent.sum() if sent.ndim > given[place].ndim else sent
+                self.gradients[name] += sent.sum() if sent.ndim > given[index].ndim else sent
         return dict(self.gradients)
 
     def report(self, digits: int = 6) -> str:

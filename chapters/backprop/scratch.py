@@ -138,9 +138,9 @@ def initial_layers(
         Layer(
             rng.normal(0, np.sqrt(spread / inputs), (inputs, outputs)),
             np.zeros(outputs),
-            output if place == len(sizes) - 2 else activation,
+            output if index == len(sizes) - 2 else activation,
         )
-        for place, (inputs, outputs) in enumerate(pairwise(sizes))
+        for index, (inputs, outputs) in enumerate(pairwise(sizes))
     ]
 
 
@@ -315,11 +315,11 @@ def numerical_gradient(f: Callable[[Array], ArrayLike], x: Array, step: float = 
 
 def sided_differences(f: Callable[[Array], ArrayLike], x: Array, step: float) -> Array:
     """Return (f(x + h) − f(x)) / h, for one element of x after the other; h may be negative."""
-    moved, here = np.array(x, float), np.asarray(f(np.array(x, float)))
+    moved, value = np.array(x, float), np.asarray(f(np.array(x, float)))
     slopes = np.zeros_like(moved)
     for index in np.ndindex(moved.shape):
         moved[index] = x[index] + step
-        slopes[index] = (np.asarray(f(moved)) - here) / (moved[index] - x[index])
+        slopes[index] = (np.asarray(f(moved)) - value) / (moved[index] - x[index])
         moved[index] = x[index]
     return slopes
 
@@ -383,10 +383,10 @@ def check_gradient(
     worst = np.unravel_index(np.argmax(np.abs(gradient - measured)), np.shape(x))
     return GradientCheck(
         relative_error(gradient, measured),
-        tuple(int(place) for place in worst),
+        tuple(int(index) for index in worst),
         float(gradient[worst]),
         float(measured[worst]),
-        [tuple(map(int, place)) for place in np.argwhere(kinked)],
+        [tuple(map(int, index)) for index in np.argwhere(kinked)],
     )
 
 

@@ -23,24 +23,24 @@ def where_the_weights_are() -> Figure:
     """Weights of five networks, a bar for the convolutions and one for what is fully connected."""
     counts = record["weights"]
     figure, axes = subplots((8, 4.2))
-    places = np.arange(len(counts))
+    positions = np.arange(len(counts))
     for offset, part, colour, hatch in (
         (-0.2, "convolutional", BLUE, ""),
         (0.2, "fully connected", ORANGE, "//"),
     ):
         heights = [counts[name][part] / 1e6 for name in counts]
-        drawn = axes.bar(places + offset, heights, 0.38, color=colour, hatch=hatch, label=part)
+        drawn = axes.bar(positions + offset, heights, 0.38, color=colour, hatch=hatch, label=part)
         axes.bar_label(drawn, [f"{height:.2g}" if height < 1 else f"{height:.1f}" for height in
                                heights], padding=2, fontsize="small")  # fmt: skip
     weights = (
         f"{name}: {parts['convolutional']:,} and {parts['fully connected']:,}"
         for name, parts in counts.items()
     )
-    said = "Weights of the convolutions and of the fully connected layers. "
-    figure.set_label(said + "; ".join(weights).replace("\n", " "))
+    description = "Weights of the convolutions and of the fully connected layers. "
+    figure.set_label(description + "; ".join(weights).replace("\n", " "))
     axes.set_yscale("log")
     axes.set_ylim(0.005, 500)
-    axes.set_xticks(places, counts)
+    axes.set_xticks(positions, counts)
     axes.set(ylabel="parameters [millions]")
     axes.set_title("In AlexNet, ZFNet and VGG nine weights in ten are fully connected")
     axes.legend(frameon=False, loc="upper left")

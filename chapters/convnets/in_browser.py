@@ -45,7 +45,7 @@ def keep(folder: Path) -> None:
         encoding="utf-8",
     )
     history = pd.read_csv(folder / "history.csv")
-    kept = {
+    content = {
         "command": COMMAND,
         "then": "python -m chapters.convnets.in_browser runs/lenet5-mnist",
         **{key: run[key] for key in ("seed", "metrics", "seconds", "versions")},
@@ -53,7 +53,7 @@ def keep(folder: Path) -> None:
         "hardware": run["hardware"],
         "history": {name: history[name].round(6).tolist() for name in history},
     }
-    recorded(RECORD).write_text(json.dumps(kept) + "\n", encoding="utf-8")
+    recorded(RECORD).write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

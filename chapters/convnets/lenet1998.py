@@ -92,10 +92,10 @@ class TableConv2D(layers.Layer):
     def build(self, input_shape: tuple[int, ...]):
         sources = input_shape[-1]
         links = [(source, target) for target, row in enumerate(C3_TABLE) for source in row]
-        # place[l] is 1 where connection l lies in the dense table of (source, target) pairs
-        place = np.zeros((len(links), sources, len(C3_TABLE)), "float32")
-        place[range(len(links)), *zip(*links, strict=True)] = 1
-        self.place = place.reshape(len(links), -1)
+        # scatter[l] is 1 where connection l lies in the dense table of (source, target) pairs
+        scatter = np.zeros((len(links), sources, len(C3_TABLE)), "float32")
+        scatter[range(len(links)), *zip(*links, strict=True)] = 1
+        self.scatter = scatter.reshape(len(links), -1)
         fan_in = np.array([25 * len(C3_TABLE[target]) for _, target in links], "float32")
         self.kernel = self.add_weight(
             name="kernel",
@@ -106,8 +106,8 @@ class TableConv2D(layers.Layer):
 
     def call(self, x: keras.KerasTensor):
         sources, targets = x.shape[-1], len(C3_TABLE)
-        place = ops.cast(self.place, self.compute_dtype)
-        kernel = ops.reshape(ops.matmul(self.kernel, place), (5, 5, sources, targets))
+        scatter = ops.cast(self.scatter, self.compute_dtype)
+        kernel = ops.reshape(ops.matmul(self.kernel, scatter), (5, 5, sources, targets))
         return ops.conv(x, kernel) + self.bias
 
 

@@ -29,20 +29,20 @@ class PatternError(UserError):
 
     Args:
         pattern: The pattern.
-        place: Where it goes wrong, in characters from 0.
+        offset: Where it goes wrong, in characters from 0.
         problem: What is wrong there, and what could stand there instead.
 
     Attributes:
         column: The place, counted from 1.
     """
 
-    def __init__(self, pattern: str, place: int, problem: str):
+    def __init__(self, pattern: str, offset: int, problem: str):
         shown = re.sub("[^ -~→]", " ", pattern)  # what has the width of one character
-        self.column = place + 1
+        self.column = offset + 1
         # A long pattern is cut to what lies around the place.
-        start = max(0, place - 60)
-        excerpt = shown[start : place + 30]
-        super().__init__(f"{excerpt}\n{' ' * (place - start)}^\ncolumn {self.column}: {problem}")
+        start = max(0, offset - 60)
+        excerpt = shown[start : offset + 30]
+        super().__init__(f"{excerpt}\n{' ' * (offset - start)}^\ncolumn {self.column}: {problem}")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Token:
     """One word or sign of a pattern: its text in capitals, and where it begins."""
 
     text: str
-    place: int
+    offset: int
 
 
 class Parser:
@@ -68,26 +68,26 @@ class Parser:
 
     def split(self):
         """Return the pattern's tokens, and an empty one that stands for its end."""
-        tokens, place = [], 0
-        while place < len(self.pattern):
-            found = TOKEN.match(self.pattern, place)
-            if found:
-                tokens.append(Token(found[0].upper().replace("→", "->"), place))
-            elif not self.pattern[place].isspace():
+        tokens, offset = [], 0
+        while offset < len(self.pattern):
+            matched = TOKEN.match(self.pattern, offset)
+            if matched:
+                tokens.append(Token(matched[0].upper().replace("→", "->"), offset))
+            elif not self.pattern[offset].isspace():
                 self.fail(
-                    Token(self.pattern[place], place), "INPUT", *LAYERS, "->", "[", "]", "*", "?"
+                    Token(self.pattern[offset], offset), "INPUT", *LAYERS, "->", "[", "]", "*", "?"
                 )
-            place = found.end() if found else place + 1
+            offset = matched.end() if matched else offset + 1
         return [*tokens, Token("", len(self.pattern))]
 
     def read(self):
         """Return the layers in order, groups written out: "INPUT", { "->", item }."""
         self.take("INPUT")
-        found: list[Token] = []
+        tokens: list[Token] = []
         while self.here.text:
             self.take("->", also=("the end",))
-            found = self.join(found, self.item(depth=1))
-        return found
+            tokens = self.join(tokens, self.item(depth=1))
+        return tokens
 
     def item(self, depth: int):
         """Return an item's layers: ( layer | group ), [ "*", count ], [ "?" ]."""
@@ -96,22 +96,22 @@ class Parser:
             if depth > DEEPEST:
                 self.fail(start, *LAYERS)
             self.next += 1
-            found = self.item(depth + 1)
+            tokens = self.item(depth + 1)
             while self.here.text != "]":
                 self.take("->", also=("]",))
-                found = self.join(found, self.item(depth + 1))
+                tokens = self.join(tokens, self.item(depth + 1))
             self.next += 1
         else:
-            found = [self.take(*LAYERS, also=("[",))]
+            tokens = [self.take(*LAYERS, also=("[",))]
         if self.here.text == "*":
             self.next += 1
-            found = self.repeat(found, self.here)
+            tokens = self.repeat(tokens, self.here)
         if self.here.text == "?":
             self.next += 1
-            found = found if self.optional else []
-        return found
+            tokens = tokens if self.optional else []
+        return tokens
 
-    def repeat(self, found: list[Token], count: Token):
+    def repeat(self, tokens: list[Token], count: Token):
         """Return the layers as often as `count`, a number or a letter, says."""
         if count.text.isdigit():
             times = int(count.text)
@@ -120,21 +120,21 @@ class Parser:
         elif len(count.text) == 1 and count.text.isalpha():
             raise PatternError(
                 self.pattern,
-                count.place,
+                count.offset,
                 f"how often is {count.text}? Say it with the pattern: {count.text}=2.",
             )
         else:
             self.fail(count, "a number", "a letter that stands for one")
         self.next += 1
-        if max(len(found), 1) * times > MOST_LAYERS:
+        if max(len(tokens), 1) * times > MOST_LAYERS:
             self.too_many(count)
-        return found * times
+        return tokens * times
 
-    def join(self, found: list[Token], more: list[Token]):
+    def join(self, first: list[Token], more: list[Token]):
         """Return both lists as one, unless that is too long."""
-        if len(found) + len(more) > MOST_LAYERS:
+        if len(first) + len(more) > MOST_LAYERS:
             self.too_many(self.tokens[self.next - 1])
-        return found + more
+        return first + more
 
     @property
     def here(self):
@@ -152,15 +152,15 @@ class Parser:
     def too_many(self, token: Token):
         """Refuse a network of more than `MOST_LAYERS` layers."""
         raise PatternError(
-            self.pattern, token.place, f"that makes more than {MOST_LAYERS} layers: repeat less."
+            self.pattern, token.offset, f"that makes more than {MOST_LAYERS} layers: repeat less."
         )
 
     def fail(self, token: Token, *expected: str):
         """Say what could stand where `token` stands."""
         *others, last = expected
         could_stand = f"{', '.join(others)} or {last}" if others else last
-        came = f"Received: {token.text[:20]!r}." if token.text else "The pattern ends here."
-        raise PatternError(self.pattern, token.place, f"expected {could_stand}. {came}")
+        received = f"Received: {token.text[:20]!r}." if token.text else "The pattern ends here."
+        raise PatternError(self.pattern, token.offset, f"expected {could_stand}. {received}")
 
 
 def from_pattern(
@@ -229,7 +229,7 @@ def from_pattern(
         if weights > MOST_WEIGHTS:
             raise PatternError(
                 pattern,
-                step.place,
+                step.offset,
                 f"more than {MOST_WEIGHTS:,} weights by now: put a POOL before it, or give fewer "
                 "filters or units.",
             )
@@ -244,13 +244,13 @@ def _check_room(pattern: str, step: Token, maps: tuple[int, ...]) -> None:
     if len(maps) == 1:
         raise PatternError(
             pattern,
-            step.place,
+            step.offset,
             f"expected RELU or FC: there is no image left for {step.text} once FC has come.",
         )
     if step.text == "POOL" and min(maps[:2]) < 2:
         raise PatternError(
             pattern,
-            step.place,
+            step.offset,
             f"nothing is left to pool: maps of {maps[0]}×{maps[1]}. Leave out a POOL, or give a "
             "larger image.",
         )
@@ -295,7 +295,7 @@ def parse(pattern: str, *, optional: bool = True, **repeats: int):
     if not steps or steps[-1].text != "FC":
         raise PatternError(
             pattern,
-            steps[-1].place if steps else len(pattern),
+            steps[-1].offset if steps else len(pattern),
             "the last layer must be FC: one score for each class. Add -> FC.",
         )
     return steps

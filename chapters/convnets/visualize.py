@@ -202,9 +202,9 @@ def occlusion_map(
         top, left = max(row - patch // 2, 0), max(column - patch // 2, 0)
         bottom, right = row - patch // 2 + patch, column - patch // 2 + patch
         covered[number, top:bottom, left:right] = image.mean(axis=(0, 1))
-    whole = model.predict(image[None], verbose=0)[0, label]
+    unoccluded = model.predict(image[None], verbose=0)[0, label]
     left_over = model.predict(covered, batch_size=256, verbose=0)[:, label]
-    return (whole - left_over).reshape(len(rows), len(columns))
+    return (unoccluded - left_over).reshape(len(rows), len(columns))
 
 
 def exciting_image(

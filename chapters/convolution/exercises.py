@@ -133,8 +133,8 @@ def multiply_count(size, kernel, padding, channels, filters):
     Returns:
         A whole number, e.g. 117,600 for ``multiply_count(32, 5, 0, 1, 6)``.
     """
-    places = size + 2 * padding - kernel + 1
-    return places**2 * kernel**2 * channels * filters
+    positions = size + 2 * padding - kernel + 1
+    return positions**2 * kernel**2 * channels * filters
 
 
 @multiply_count.cases
@@ -591,10 +591,10 @@ def convolution_matrix(kernel, size):
     Returns:
         Shape ``(size − width + 1, size)``.
     """
-    places = size - len(kernel) + 1
-    matrix = np.zeros((places, size))
-    for place in range(places):
-        matrix[place, place : place + len(kernel)] = kernel
+    positions = size - len(kernel) + 1
+    matrix = np.zeros((positions, size))
+    for position in range(positions):
+        matrix[position, position : position + len(kernel)] = kernel
     return matrix
 
 

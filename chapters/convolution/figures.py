@@ -87,7 +87,7 @@ def padding_and_stride() -> Figure:
     figure.suptitle("Padding adds places, a stride skips them, a dilated kernel needs more room")
     for axes, setting in zip(row, settings, strict=True):
         padding, stride, dilation = setting.values()
-        padded, places = 5 + 2 * padding, output_size(5, 3, **setting)
+        padded, positions = 5 + 2 * padding, output_size(5, 3, **setting)
         inside = {(i + padding, j + padding): SKY for i, j in np.ndindex(5, 5)}
         zeros = np.zeros((padded, padded), dtype=object)
         zeros[tuple(zip(*inside, strict=True))] = ""
@@ -96,10 +96,11 @@ def padding_and_stride() -> Figure:
         for i in taps:
             for j in taps:
                 frame(axes, (i, j), (1, 1))
-        middles = dilation + stride * np.arange(places)
+        middles = dilation + stride * np.arange(positions)
         axes.scatter(*np.meshgrid(middles, middles), color=VERMILION, zorder=3, s=28)
         axes.set_title(
-            f"padding {padding}, stride {stride},\ndilation {dilation}: {places}×{places} places",
+            f"padding {padding}, stride {stride},\n"
+            f"dilation {dilation}: {positions}×{positions} places",
             fontsize="medium",
         )
     return figure
@@ -125,11 +126,11 @@ def receptive_fields() -> Figure:
         "7 wide": ([(7,)] * 8, PURPLE, "d--"),
         "3 wide": ([(3,)] * 8, BLUE, "o-"),
     }
-    told = []
+    descriptions = []
     for name, (stack, colour, style) in stacks.items():
         fields = [receptive_field(stack[:depth]) for depth in depths]
         right.plot(depths, fields, style, color=colour, label=name, markerfacecolor="none")
-        told.append(f"{name}: {fields[0]} to {fields[-1]}")
+        descriptions.append(f"{name}: {fields[0]} to {fields[-1]}")
     right.set_yscale("log", base=2)
     right.set_yticks([4, 16, 64, 256], ["4", "16", "64", "256"])
     right.set(xlabel="layers", ylabel="receptive field [pixels]")
@@ -139,7 +140,7 @@ def receptive_fields() -> Figure:
     figure.set_label(
         "Left: one unit at the top of three layers, its lines fanning out to 3, 5 and 7 places. "
         f"Right: the receptive field after 1 to {len(depths)} layers, on a logarithmic axis. "
-        f"{'; '.join(told)}."
+        f"{'; '.join(descriptions)}."
     )
     return figure
 
@@ -155,8 +156,8 @@ def matrix() -> Figure:
     M = convolution_matrix(weights.reshape(3, 3, 1, 1), (5, 5, 1))
     figure, axes = subplots((9.5, 4))
     lines = (SKY, ORANGE, GREEN)
-    places = zip(*np.nonzero(M), strict=True)
-    grid(axes, np.where(M, M, ""), {place: lines[(M[place] - 1) // 3] for place in places})
+    cells = zip(*np.nonzero(M), strict=True)
+    grid(axes, np.where(M, M, ""), {cell: lines[(M[cell] - 1) // 3] for cell in cells})
     axes.set(xlabel="pixel of the image, read like text", ylabel="output")
     axes.set_title(
         f"{np.mean(M == 0):.0%} of the matrix are zeros, and the other {np.count_nonzero(M)} "
@@ -173,15 +174,15 @@ def pooling() -> Figure:
     colours = ((SKY, ORANGE), (GREEN, PURPLE))
     grid(first, maps, {(i, j): colours[i // 2][j // 2] for i, j in np.ndindex(4, 4)})
     first.set_title("feature map")
-    told = []
+    descriptions = []
     for axes, summary in zip(others, ("max", "average", "min"), strict=True):
         pooled = pool(maps[None, ..., None], summary=summary)[0, :, :, 0]
         grid(axes, pooled, {(i, j): colours[i][j] for i, j in np.ndindex(2, 2)})
         axes.set_title(f"{summary} pooling")
         rows = " over ".join(" ".join(f"{value:g}" for value in row) for row in pooled)
-        told.append(f"{summary} pooling gives {rows}".replace("-", "−"))
+        descriptions.append(f"{summary} pooling gives {rows}".replace("-", "−"))
     figure.set_label(
         "The 4×4 feature map of CS826's first filter, its four 2×2 windows coloured apart: "
-        f"{'; '.join(told)}."
+        f"{'; '.join(descriptions)}."
     )
     return figure

@@ -368,10 +368,10 @@ def convolution_backward(
     those of `convolution_loops_backward`.
     """
     walk = walk_over(images, kernel, padding, stride, dilation)
-    places = tuple(range(gradient.ndim - 1))
-    to_kernel = np.tensordot(windows(images, walk), gradient, axes=(places, places))
+    positions = tuple(range(gradient.ndim - 1))
+    to_kernel = np.tensordot(windows(images, walk), gradient, axes=(positions, positions))
     to_windows = np.tensordot(gradient, kernel, axes=(-1, -1))
-    return lay_back(to_windows, images, walk), to_kernel, gradient.sum(axis=places)
+    return lay_back(to_windows, images, walk), to_kernel, gradient.sum(axis=positions)
 
 
 def lay_back(to_windows: Array, images: Array, walk: Walk) -> Array:
@@ -380,13 +380,13 @@ def lay_back(to_windows: Array, images: Array, walk: Walk) -> Array:
     One place of the window at a time: at that place, no two windows cover the same pixel.
     """
     to_padded = np.zeros_like(walk.pad(images), dtype=to_windows.dtype)
-    for place in np.ndindex(*walk.window):
+    for offset in np.ndindex(*walk.window):
         pixels = tuple(
             slice(m * d, m * d + s * (count - 1) + 1, s)
-            for m, d, s, count in zip(place, walk.dilation, walk.stride, walk.output, strict=True)
+            for m, d, s, count in zip(offset, walk.dilation, walk.stride, walk.output, strict=True)
         )
-        everywhere = (slice(None),) * (1 + len(place))
-        to_padded[:, *pixels] += to_windows[*everywhere, *place]
+        everywhere = (slice(None),) * (1 + len(offset))
+        to_padded[:, *pixels] += to_windows[*everywhere, *offset]
     return walk.crop(to_padded)
 
 

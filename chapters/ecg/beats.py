@@ -28,15 +28,15 @@ def describe(samples, beats, there, start, stop, speed=1.0):
         before over the median, and of the one after over the one before; +1 for the first beat and
         −1 for the last; and 1 where there is a beat. The rest is 0.
     """
-    places = np.clip(beats[..., None] + AROUND, start[..., None], stop[..., None] - 1)
+    indices = np.clip(beats[..., None] + AROUND, start[..., None], stop[..., None] - 1)
     spread = [
         1.25 * np.abs(samples[a:b]).mean() for a, b in zip(start[:, 0], stop[:, 0], strict=True)
     ]
-    waves = np.clip(samples[places] / (np.reshape(spread, (-1, 1, 1)) + 1e-3), -8, 8)
+    waves = np.clip(samples[indices] / (np.reshape(spread, (-1, 1, 1)) + 1e-3), -8, 8)
     follows = there[:, 1:] & there[:, :-1]
     rr = np.where(follows, np.diff(beats, axis=1) / RATE / speed, np.nan)
-    some = follows.any(axis=1, keepdims=True)
-    usual = np.nanmedian(np.where(some, rr, 1.0), axis=1, keepdims=True)
+    has_interval = follows.any(axis=1, keepdims=True)
+    usual = np.nanmedian(np.where(has_interval, rr, 1.0), axis=1, keepdims=True)
     rr = np.where(follows, rr, usual)
     before = np.concatenate([usual, rr], axis=1)
     after = np.concatenate([rr, usual], axis=1)
@@ -51,8 +51,8 @@ def describe(samples, beats, there, start, stop, speed=1.0):
         edge,
         np.ones(beats.shape),
     )
-    found = np.concatenate([waves, np.stack(times, axis=2)], axis=2)
-    return np.where(there[..., None], found, 0).astype("float32")
+    rows = np.concatenate([waves, np.stack(times, axis=2)], axis=2)
+    return np.where(there[..., None], rows, 0).astype("float32")
 
 
 def beat_rows(x):
@@ -91,8 +91,8 @@ class Line:
         self.lengths = np.array([len(signal) for signal in signals])
         self.starts = np.cumsum(self.lengths) - self.lengths
         # Behind the last sample stands one that no crop reaches: there may be no beat at all.
-        found = [own + start for own, start in zip(beats, self.starts, strict=True)]
-        self.beats = np.concatenate([*found, [len(self.samples)]])
+        shifted = [own + start for own, start in zip(beats, self.starts, strict=True)]
+        self.beats = np.concatenate([*shifted, [len(self.samples)]])
 
     def crops(self, chosen, start, length, speed):
         """Return the rows of beats of a stretch of each chosen recording."""

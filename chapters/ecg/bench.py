@@ -50,17 +50,17 @@ def judged() -> dict[str, Any]:
 
     detector = Detector.load(data_folder() / "weights" / "ecg.npz")
     test = companion.load("cinc2017").test
-    where = windows(test.x, test.y, STRIDE, STRIDE)
+    starts = windows(test.x, test.y, STRIDE, STRIDE)
     probability = np.concatenate(
         [
-            detector.classes(cut(test.x, where[:, begin : begin + 1024]))[:, AF]
-            for begin in range(0, where.shape[1], 1024)
+            detector.classes(cut(test.x, starts[:, begin : begin + 1024]))[:, AF]
+            for begin in range(0, starts.shape[1], 1024)
         ]
     )
-    numbers, whole = by_recording(probability, where[0])
+    numbers, by_number = by_recording(probability, starts[0])
     return {
         "threshold": round(detector.thresholds["recording"], 4),
-        "probabilities": np.round(whole, 4).tolist(),
+        "probabilities": np.round(by_number, 4).tolist(),
         "classes": "".join(map(str, test.y[numbers])),
     }
 

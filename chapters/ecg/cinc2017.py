@@ -35,8 +35,8 @@ def part_of(record: str) -> str:
     >>> [part_of(name) for name in ("A00001", "A00004", "A00009", "A00020")]
     ['train', 'train', 'test', 'train']
     """
-    place = int(hashlib.sha256(record.encode()).hexdigest()[:8], 16) % 100
-    return "train" if place < 75 else "validation" if place < 85 else "test"
+    percentile = int(hashlib.sha256(record.encode()).hexdigest()[:8], 16) % 100
+    return "train" if percentile < 75 else "validation" if percentile < 85 else "test"
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):

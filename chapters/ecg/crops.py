@@ -35,8 +35,8 @@ class Balanced:
 
     def __init__(self, labels: NDArray[Any], shares: Sequence[float] = SHARES):
         self.labels = np.asarray(labels)
-        here = np.bincount(self.labels, minlength=len(shares)) > 0
-        self.shares = np.where(here, shares, 0) / np.where(here, shares, 0).sum()
+        present = np.bincount(self.labels, minlength=len(shares)) > 0
+        self.shares = np.where(present, shares, 0) / np.where(present, shares, 0).sum()
 
     def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
         """Yield batches without end: what `drawn` makes of each, and its labels."""
@@ -105,9 +105,9 @@ class Crops(Balanced):
         speed = np.exp(rng.uniform(-self.stretch, self.stretch, len(chosen)))
         speed = np.minimum(speed, last / (self.length - 1))  # a short recording is read slowly
         start = rng.random(len(chosen)) * (last - speed * (self.length - 1))
-        where = start[:, None] + speed[:, None] * np.arange(self.length)
-        left = where.astype(int)
-        share = (where - left).astype("float32")
+        position = start[:, None] + speed[:, None] * np.arange(self.length)
+        left = position.astype(int)
+        share = (position - left).astype("float32")
         left += self.starts[chosen][:, None]
         return self.samples[left] * (1 - share) + self.samples[left + 1] * share
 
@@ -163,9 +163,9 @@ class BeatCrops(Balanced):
         length = np.minimum((LENGTH * speed).astype(int), lengths)
         start = rng.random(len(chosen)) * (lengths - length)
         rows = self.line.crops(chosen, start, length, speed[:, None])
-        waves, there = rows[..., : len(AROUND)], rows[..., -1:]
+        waves, is_beat = rows[..., : len(AROUND)], rows[..., -1:]
         waves *= np.where(rng.random((len(chosen), 1, 1)) < self.upside_down, -1, 1)
         hiss = rng.uniform(0, self.noise, (len(chosen), 1, 1))
         hiss *= rng.random((len(chosen), 1, 1)) < 0.5
-        waves += hiss * there * rng.standard_normal(waves.shape, "float32")
+        waves += hiss * is_beat * rng.standard_normal(waves.shape, "float32")
         return rows

@@ -99,14 +99,14 @@ class Detector:
         with ThreadPoolExecutor(1) as pool:
             for x, rows, opinions in in_turn(pool, self._measured, parts):
                 size = max(size, len(x))  # a network is compiled for each size anew
-                found, looks = [], [None] * len(x)
+                by_network, looks = [], [None] * len(x)
                 for network in self._networks:
                     given = rows if network.name == "beat_reader" else x
-                    said = network.predict_on_batch(filled(given, size))
-                    if isinstance(said, list):
-                        said, looks = said[0], said[1][: len(x), :, 0]
-                    found.append((network.name, said[: len(x)]))
-                yield list(zip(by_kind(found + opinions), looks, strict=True))
+                    outputs = network.predict_on_batch(filled(given, size))
+                    if isinstance(outputs, list):
+                        outputs, looks = outputs[0], outputs[1][: len(x), :, 0]
+                    by_network.append((network.name, outputs[: len(x)]))
+                yield list(zip(by_kind(by_network + opinions), looks, strict=True))
 
     def _measured(self, x):
         """Return windows, the rows of their beats, and what the expert says, as far as needed."""
@@ -169,8 +169,8 @@ class Detector:
         from chapters.ecg.experts import Expert
 
         record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        with np.load(path) as kept:
-            arrays = dict(kept)
+        with np.load(path) as file:
+            arrays = dict(file)
         networks = [
             with_weights(name, arrays, f"network{number}_")
             for number, name in enumerate(record["networks"])

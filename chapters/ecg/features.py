@@ -71,11 +71,11 @@ def peaks(steep, rate=RATE):
     level = np.median(seconds)
     if level < 1e-9:  # mV² per sample²: nothing moves
         return np.arange(0)
-    places, _ = find_peaks(energy, height=0.2 * level, distance=int(REFRACTORY * rate))
+    candidates, _ = find_peaks(energy, height=0.2 * level, distance=int(REFRACTORY * rate))
     # A place is the middle of a complex; its R peak is the largest deflection within 80 ms.
     reach = np.arange(-int(0.08 * rate), int(0.08 * rate) + 1)
-    near = np.clip(places[:, None] + reach, 0, len(steep) - 1)
-    return np.unique(near[np.arange(len(places)), np.abs(steep[near]).argmax(axis=1)])
+    near = np.clip(candidates[:, None] + reach, 0, len(steep) - 1)
+    return np.unique(near[np.arange(len(candidates)), np.abs(steep[near]).argmax(axis=1)])
 
 
 def cleaned(x):
@@ -96,8 +96,8 @@ def of_one_length(rows):
     """Yield which rows have the same length, and these as one array, for each length."""
     lengths = np.array([len(row) for row in rows])
     for length in np.unique(lengths):
-        places = np.flatnonzero(lengths == length)
-        yield places, np.array([rows[k] for k in places], int)
+        indices = np.flatnonzero(lengths == length)
+        yield indices, np.array([rows[k] for k in indices], int)
 
 
 def entropy(counts):
@@ -131,7 +131,7 @@ def coefficient_of_sample_entropy(rr):
     before = np.triu_indices(n - 1, 1)
     one = apart[..., before[0], before[1]]
     two = np.maximum(one, apart[..., before[0] + 1, before[1] + 1])
-    matches, longer = ([(found <= r).sum(axis=-1) for r in CLOSE] for found in (one, two))
+    matches, longer = ([(distances <= r).sum(axis=-1) for r in CLOSE] for distances in (one, two))
     enough = np.array(longer) >= 5
     enough[-1] = True
     first = enough.argmax(axis=0)
@@ -160,7 +160,7 @@ def rhythm(beats, rate=RATE):
     sd1 = jumps.std(axis=-1) / np.sqrt(2)
     sd2 = (rr[..., 1:] + rr[..., :-1]).std(axis=-1) / np.sqrt(2)
     centred = rr - mean[..., None]
-    found = {
+    features = {
         "beats": none + beats.shape[-1],
         "rate": 60 / np.median(rr, axis=-1),
         "rr_mean": mean,
@@ -191,8 +191,8 @@ def rhythm(beats, rate=RATE):
     power = (centred**2).sum(axis=-1) + 1e-6
     for lag in LAGS:
         later, earlier = centred[..., lag:], centred[..., :-lag]
-        found[f"rr_autocorrelation_{lag}"] = (later * earlier).sum(axis=-1) / power
-    return {name: found[name] for name in names}
+        features[f"rr_autocorrelation_{lag}"] = (later * earlier).sum(axis=-1) / power
+    return {name: features[name] for name in names}
 
 
 def alternation(jumps):
@@ -202,25 +202,25 @@ def alternation(jumps):
     return np.where(vary, correlation(one, other, 1e-30), 0)
 
 
-def shape(x, whole, near):
+def shape(x, inner, near):
     """Return numbers on the beats' shape: how alike they are, and what comes before each.
 
     Args:
         x: Samples between 0.5 and 40 Hz, in units of their own spread, shape ``(windows, n)``.
-        whole: Sample numbers of the R peaks whose beats are whole, shape ``(windows, beats)``.
+        inner: Sample numbers of the R peaks whose beats are whole, shape ``(windows, beats)``.
         near: Which samples belong to a QRS, shape ``(windows, n)``.
     """
     names = NAMES[NAMES.index("height_cv") : NAMES.index("power_0.5_3")]
-    if whole.shape[1] < 3:
+    if inner.shape[1] < 3:
         return dict.fromkeys(names, np.zeros(len(x)))
     windows = np.arange(len(x))[:, None]
-    each = x[windows[..., None], whole[..., None] + ONE_BEAT]
+    each = x[windows[..., None], inner[..., None] + ONE_BEAT]
     typical = np.median(each, axis=1)
     alike = correlation(each, typical[:, None])
     p_wave = slice(int(0.04 * RATE), int(0.22 * RATE))  # 0.26 to 0.08 s before the R peak
     before, usual = each[..., p_wave], typical[:, p_wave]
     level = (before - before.mean(axis=2, keepdims=True)).reshape(len(x), -1)
-    heights = np.abs(x[windows, whole])
+    heights = np.abs(x[windows, inner])
     power = x**2
     return {
         "height_cv": heights.std(axis=1) / (heights.mean(axis=1) + 1e-6),
@@ -245,8 +245,8 @@ def around(beats, reach, size):
     """
     near = np.zeros(size, bool)
     window = np.repeat(np.arange(size[0]), [len(own) for own in beats])
-    places = np.concatenate(beats)[:, None] + np.arange(-reach, reach + 1)
-    near[window[:, None], np.clip(places, 0, size[1] - 1)] = True
+    near_beats = np.concatenate(beats)[:, None] + np.arange(-reach, reach + 1)
+    near[window[:, None], np.clip(near_beats, 0, size[1] - 1)] = True
     return near
 
 
@@ -323,20 +323,20 @@ def described(x, clean, beats):
     standard = clean - clean.mean(axis=1, keepdims=True)
     standard /= clean.std(axis=1, keepdims=True) + 1e-6
     square = standard**2
-    found = spectrum(clean, around(beats, 24, x.shape)) | {
+    features = spectrum(clean, around(beats, 24, x.shape)) | {
         "skewness": (square * standard).mean(axis=1),
         "kurtosis": np.log1p((square**2).mean(axis=1)),
         "zero_crossings": (np.diff(np.sign(clean)) != 0).mean(axis=1),
         "flat_share": (np.abs(np.diff(x)) < 1e-6).mean(axis=1),
         "peak_over_median": np.log(np.abs(clean).max(axis=1) + 1),
     }
-    found |= {name: np.zeros(len(x)) for name in NAMES if name not in found}
+    features |= {name: np.zeros(len(x)) for name in NAMES if name not in features}
     for which, own in of_one_length(beats):
         for name, values in rhythm(own).items():
-            found[name][which] = values
+            features[name][which] = values
     inside = [own[(own + ONE_BEAT[0] >= 0) & (own + ONE_BEAT[-1] < x.shape[1])] for own in beats]
     near = around(beats, 18, x.shape)
     for which, own in of_one_length(inside):
         for name, values in shape(clean[which], own, near[which]).items():
-            found[name][which] = values
-    return np.stack([found[name] for name in NAMES], axis=1).astype("float32")
+            features[name][which] = values
+    return np.stack([features[name] for name in NAMES], axis=1).astype("float32")

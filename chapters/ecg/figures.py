@@ -63,8 +63,8 @@ def a_beat() -> Figure:
 
     time = np.arange(-0.4, 0.6, 1 / RATE)
     beat = sum(
-        bumps(time + 0.4, np.array([place + 0.4]), np.array([height]), np.array([width]))
-        for place, height, width in WAVES.values()
+        bumps(time + 0.4, np.array([centre + 0.4]), np.array([height]), np.array([width]))
+        for centre, height, width in WAVES.values()
     )
     figure, axes = subplots((7.5, 3.2))
     axes.plot(time, beat, color="k")
@@ -95,8 +95,8 @@ def two_rhythms() -> Figure:
         trace(axes, signal)
         axes.plot(beats / RATE, signal[beats] + 0.12, "v", color=VERMILION, markersize=5)
         rr = np.diff(beats) / RATE
-        said = f"{name}: {rr.min():.2f} to {rr.max():.2f} s from beat to beat"
-        axes.set_title(said, fontsize="medium", loc="left")
+        title = f"{name}: {rr.min():.2f} to {rr.max():.2f} s from beat to beat"
+        axes.set_title(title, fontsize="medium", loc="left")
     figure.suptitle("A fibrillating heart keeps no time")
     below.set_xlabel("seconds")
     return figure
@@ -245,13 +245,15 @@ def sides():
 
 def beside_the_lecture():
     """Return in a sentence which of the lecture's means lie within our intervals."""
-    found = sides()
+    compared = sides()
     within = [
-        f"{NAMES[level]}'s {SCORES[score]}" for level, score in found if not found[level, score]
+        f"{NAMES[level]}'s {SCORES[score]}"
+        for level, score in compared
+        if not compared[level, score]
     ]
-    below, above = (list(found.values()).count(side) for side in (-1, 1))
+    below, above = (list(compared.values()).count(side) for side in (-1, 1))
     return (
-        f"Of the lecture's {len(found)} means {len(within)} lie within our intervals "
+        f"Of the lecture's {len(compared)} means {len(within)} lie within our intervals "
         f"({' and '.join(within)}), {below} below and {above} above."
     )
 
@@ -318,30 +320,30 @@ class ReadingFigure(Figure):
         self.above.set_ylabel("mV")
         (self.windows,) = self.below.plot([], [], "o-", color=BLUE, ms=3)
         self.below.set(ylim=(-0.03, 1.03), xlabel="seconds", ylabel="P(AF)")
-        said = {"ha": "right", "va": "bottom", "fontsize": "x-small"}
-        self.text(0.99, 0.005, "not a medical device", **said)
+        style = {"ha": "right", "va": "bottom", "fontsize": "x-small"}
+        self.text(0.99, 0.005, "not a medical device", **style)
 
-    def show(self, found):
+    def show(self, reading):
         """Show a `chapters.ecg.reading.Reading` in the place of the one before."""
-        seconds, windows = len(found.signal) / RATE, found.data["windows"]
+        seconds, windows = len(reading.signal) / RATE, reading.data["windows"]
         most = max(windows, key=lambda window: window["probability"])
         start = int(most["start"] * RATE)
-        strip = found.signal[start : start + LENGTH]
+        strip = reading.signal[start : start + LENGTH]
         times = (start + np.arange(len(strip))) / RATE
         margin = 0.05 * float(np.ptp(strip))
         sides = (start / RATE, (start + len(strip)) / RATE)
         ends = (float(strip.min()) - margin, float(strip.max()) + margin)
         shaded = ""
-        self.band.set_visible(found.attention is not None)
-        if found.attention is not None:
+        self.band.set_visible(reading.attention is not None)
+        if reading.attention is not None:
             shaded = "; shaded where the network looks"
-            self.band.set(data=found.attention[None], extent=(*sides, *ends))
-            self.band.set_clim(0, 1.6 * found.attention.max())
+            self.band.set(data=reading.attention[None], extent=(*sides, *ends))
+            self.band.set_clim(0, 1.6 * reading.attention.max())
         self.strip.set_data(times, strip)
         self.above.set(xlim=sides, ylim=ends)
         self.above.set_title(
-            f"{found.name}: {found.data['probability']:.0%} atrial fibrillation. The ten seconds "
-            f"most like it{shaded}",
+            f"{reading.name}: {reading.data['probability']:.0%} atrial fibrillation. The ten "
+            f"seconds most like it{shaded}",
             fontsize="medium",
             loc="left",
         )
@@ -355,39 +357,41 @@ def judged_test():
     """Return the best row's material, its P(AF) for each test window, and its thresholds."""
     from chapters.ecg import studies
 
-    of = studies.material(False)
-    classes, _ = studies.opinions(BEST, record.seed, of)
-    _, thresholds = studies.judged({part: p[:, AF] for part, p in classes.items()}, of, resamples=2)
-    return of, classes["test"][:, AF], thresholds
+    prepared = studies.study_data(False)
+    classes, _ = studies.opinions(BEST, record.seed, prepared)
+    _, thresholds = studies.judged(
+        {part: p[:, AF] for part, p in classes.items()}, prepared, resamples=2
+    )
+    return prepared, classes["test"][:, AF], thresholds
 
 
 @cache
 def judged_recordings():
     """Return the class of each test recording, its P(AF), and whether that raises an alarm."""
-    of, probability, thresholds = judged_test()
-    regular = of.where["test"][1] % STRIDE == 0
-    numbers, whole = by_recording(probability[regular], of.where["test"][0][regular])
-    return of.data.test.y[numbers], whole, whole >= thresholds["recording"]
+    prepared, probability, thresholds = judged_test()
+    regular = prepared.where["test"][1] % STRIDE == 0
+    numbers, p = by_recording(probability[regular], prepared.where["test"][0][regular])
+    return prepared.data.test.y[numbers], p, p >= thresholds["recording"]
 
 
 def recorded_curves():
     """Return ROC and precision-recall curves of the best row, by window and by recording."""
     from sklearn import metrics
 
-    of, probability, _ = judged_test()
+    prepared, probability, _ = judged_test()
     labels, whole, _ = judged_recordings()
     made = {}
     for unit, truth, p in (
-        ("window", of.truth("test") == AF, probability),
+        ("window", prepared.truth("test") == AF, probability),
         ("recording", labels == AF, whole),
     ):
-        false_alarms, found, _ = metrics.roc_curve(truth, p)
+        false_alarms, sensitivity, _ = metrics.roc_curve(truth, p)
         precision, recall, _ = metrics.precision_recall_curve(truth, p)
-        roc = np.linspace(0, len(found) - 1, 150).astype(int)
+        roc = np.linspace(0, len(sensitivity) - 1, 150).astype(int)
         pr = np.linspace(0, len(recall) - 1, 150).astype(int)
         made[unit] = {
             "false_alarms": rounded(false_alarms[roc]),
-            "found": rounded(found[roc]),
+            "found": rounded(sensitivity[roc]),
             "precision": rounded(precision[pr]),
             "recall": rounded(recall[pr]),
             "roc": round(float(metrics.roc_auc_score(truth, p)), 4),

@@ -19,13 +19,13 @@ OFFSETS = tuple(np.arange(-1.5, 1.51, 0.25).tolist())
 RANKED = (NORMAL, AF, OTHER)  # the challenge averages the F1 of these; noise counts as a mistake
 
 
-def place_of(name: str, places: int, use: str) -> int:
-    """Return one of so many places for a recording, by its name alone and for one use.
+def bucket_of(name: str, buckets: int, use: str) -> int:
+    """Return one of so many buckets for a recording, by its name alone and for one use.
 
-    >>> [place_of(name, 5, "fold") for name in ("A00001", "A00002", "A00003", "A00004")]
+    >>> [bucket_of(name, 5, "fold") for name in ("A00001", "A00002", "A00003", "A00004")]
     [2, 2, 4, 0]
     """
-    return int(hashlib.sha256(f"{use} {name}".encode()).hexdigest()[:8], 16) % places
+    return int(hashlib.sha256(f"{use} {name}".encode()).hexdigest()[:8], 16) % buckets
 
 
 def dealt(data: Dataset, fold: int) -> Dataset:
@@ -39,8 +39,8 @@ def dealt(data: Dataset, fold: int) -> Dataset:
     x, y = (np.concatenate([getattr(part, axis) for part in parts]) for axis in "xy")
     names = [name for part in parts for name in part.names] or [str(k) for k in range(len(y))]
     everything = Split(x, y, tuple(names))
-    tested = np.array([place_of(name, FOLDS, "fold") == fold for name in names])
-    chooses = np.array([place_of(name, 8, f"choose {fold}") == 0 for name in names]) & ~tested
+    tested = np.array([bucket_of(name, FOLDS, "fold") == fold for name in names])
+    chooses = np.array([bucket_of(name, 8, f"choose {fold}") == 0 for name in names]) & ~tested
     return Dataset(
         data.card,
         train=everything[~tested & ~chooses],
@@ -59,14 +59,14 @@ def rhythms(classes: NDArray[Any], recording: NDArray[Any], count: int):
         count: How many recordings there are. One of less than ten seconds gives no window; it is
             called normal, as whoever cannot read it would not alarm anybody.
     """
-    said = np.full((count, len(CLASSES)), -np.inf)
-    said[:, NORMAL] = 0
-    numbers, place = np.unique(recording, return_inverse=True)
-    windows = np.bincount(place)
+    log_probabilities = np.full((count, len(CLASSES)), -np.inf)
+    log_probabilities[:, NORMAL] = 0
+    numbers, index = np.unique(recording, return_inverse=True)
+    windows = np.bincount(index)
     for label in range(len(CLASSES)):
         logs = np.log(np.clip(classes[:, label], 1e-6, 1))
-        said[numbers, label] = np.bincount(place, logs) / windows
-    return said
+        log_probabilities[numbers, label] = np.bincount(index, logs) / windows
+    return log_probabilities
 
 
 def challenge_scores(truth: NDArray[Any], called: NDArray[Any]):
@@ -89,7 +89,7 @@ def challenge_scores(truth: NDArray[Any], called: NDArray[Any]):
     return dict(zip(names, each, strict=True)) | {"challenge_f1": sum(each) / len(each)}
 
 
-def best_offsets(said: NDArray[Any], truth: NDArray[Any]):
+def best_offsets(log_probabilities: NDArray[Any], truth: NDArray[Any]):
     """Return what to add to the log-probabilities so that the challenge's score is highest.
 
     Training saw the rare classes oftener than they are. Give it recordings that choose, never those
@@ -97,13 +97,16 @@ def best_offsets(said: NDArray[Any], truth: NDArray[Any]):
     """
     tried = np.stack(np.meshgrid(*[OFFSETS] * (len(CLASSES) - 1)), -1)
     tried = np.pad(tried.reshape(-1, len(CLASSES) - 1), ((0, 0), (1, 0)))
-    found = [challenge_scores(truth, (said + one).argmax(1))["challenge_f1"] for one in tried]
-    return tried[np.array(found) >= max(found) - 0.002].mean(axis=0)
+    scores = [
+        challenge_scores(truth, (log_probabilities + one).argmax(1))["challenge_f1"]
+        for one in tried
+    ]
+    return tried[np.array(scores) >= max(scores) - 0.002].mean(axis=0)
 
 
 def interval(truth: NDArray[Any], called: NDArray[Any], resamples: int, seed: int = 0):
     """Return the 95 % interval of the challenge's score over recordings drawn again and again."""
     rng = np.random.default_rng(seed)
     drawn = (rng.integers(len(truth), size=len(truth)) for _ in range(resamples))
-    found = [challenge_scores(truth[rows], called[rows])["challenge_f1"] for rows in drawn]
-    return tuple(float(q) for q in np.quantile(found, (0.025, 0.975)))
+    scores = [challenge_scores(truth[rows], called[rows])["challenge_f1"] for rows in drawn]
+    return tuple(float(q) for q in np.quantile(scores, (0.025, 0.975)))

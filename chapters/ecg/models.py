@@ -212,7 +212,7 @@ def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5, edges=(0.5, 50.
     segments = samples // segment
     inputs = keras.Input(input_shape)
     channels = FrequencyBands(edges)(Standardize()(inputs))
-    found, power = [], []
+    features, power = [], []
     for number in range(4):
         channel = ops.reshape(channels[:, number], (-1, segments, segment, 1))
         flat = ops.reshape(channel, (-1, segment, 1))
@@ -227,10 +227,10 @@ def mina(input_shape=WINDOW, classes=4, segment=50, dropout=0.5, edges=(0.5, 50.
         variation = ops.std(channel, axis=2)
         x = knowing_attention(x, variation, 8, f"rhythm_{number}")
         x = layers.Dropout(dropout)(layers.Dense(8, activation="relu")(x))
-        found.append(x)
+        features.append(x)
         power.append(ops.mean(ops.square(channels[:, number]), axis=1, keepdims=True))
     # frequency: which channel to believe
-    x = knowing_attention(ops.stack(found, axis=1), ops.stack(power, axis=1), 2, "frequency")
+    x = knowing_attention(ops.stack(features, axis=1), ops.stack(power, axis=1), 2, "frequency")
     outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)
     return keras.Model(inputs, outputs, name="mina")
 
@@ -299,18 +299,18 @@ def beat_reader(input_shape=ROWS, classes=4, units=32, dropout=0.3):
         dropout: Share of the pooled features that training silences.
     """
     inputs = keras.Input(input_shape)
-    waves, times, there = inputs[..., : len(AROUND)], inputs[..., len(AROUND) :], inputs[..., -1:]
+    waves, times, is_beat = inputs[..., : len(AROUND)], inputs[..., len(AROUND) :], inputs[..., -1:]
     shape = layers.Dense(48, activation="relu")(layers.Dropout(0.1)(waves))
     shape = layers.Dense(24, activation="relu")(shape)
     x = layers.Dense(48, activation="relu")(layers.Concatenate()([shape, times]))
     x = layers.Dropout(0.1)(x)
-    x = Bidirectional(GRU(units, return_sequences=True))(x, mask=there[..., 0] > 0)
+    x = Bidirectional(GRU(units, return_sequences=True))(x, mask=is_beat[..., 0] > 0)
     energy = layers.Dense(1, use_bias=False)(layers.Dense(32, activation="tanh")(x))
-    weights = layers.Softmax(axis=1, dtype="float32", name="attention")(energy, mask=there > 0)
+    weights = layers.Softmax(axis=1, dtype="float32", name="attention")(energy, mask=is_beat > 0)
     pooled = (
         layers.Dot(axes=1, dtype="float32")([weights, x])[:, 0],
-        ops.sum(x * there, axis=1) / (ops.sum(there, axis=1) + 1e-3),
-        ops.max(x * there, axis=1),
+        ops.sum(x * is_beat, axis=1) / (ops.sum(is_beat, axis=1) + 1e-3),
+        ops.max(x * is_beat, axis=1),
     )
     x = layers.Concatenate(dtype="float32")(pooled)
     return classified(inputs, x, classes, dropout, "beat_reader")
@@ -343,8 +343,8 @@ def attention(model, x):
     }
     if not outputs:
         raise ValueError(f"{model.name} has no attention. `acrnn`, `mina` and `beat_reader` have.")
-    found = keras.Model(model.inputs[0], outputs)(x, training=False)
-    weights = {name: ops.convert_to_numpy(one)[..., 0] for name, one in found.items()}
+    outputs_by_name = keras.Model(model.inputs[0], outputs)(x, training=False)
+    weights = {name: ops.convert_to_numpy(one)[..., 0] for name, one in outputs_by_name.items()}
     # Beat attention has a row for each segment of each signal.
     return {
         name: one.reshape((len(x), -1, one.shape[1]) if name.startswith("beat_") else (len(x), -1))

@@ -36,12 +36,12 @@ def windows(
     Returns:
         ``(recording, start)`` of each window: two arrays of whole numbers.
     """
-    found = [
+    starts = [
         (number, start)
         for number, (recording, label) in enumerate(zip(recordings, labels, strict=True))
         for start in range(0, len(recording) - length + 1, af_stride if label == AF else stride)
     ]
-    return np.array(found, int).reshape(-1, 2).T
+    return np.array(starts, int).reshape(-1, 2).T
 
 
 def cut(recordings: NDArray[Any], where: NDArray[Any], length: int = LENGTH):
@@ -67,8 +67,8 @@ def by_recording(probability: NDArray[Any], recording: NDArray[Any]):
     Returns:
         ``(numbers, probabilities)`` of the recordings that have a window.
     """
-    numbers, place = np.unique(recording, return_inverse=True)
-    mean = np.bincount(place, log_odds(probability)) / np.bincount(place)
+    numbers, index = np.unique(recording, return_inverse=True)
+    mean = np.bincount(index, log_odds(probability)) / np.bincount(index)
     return numbers, 1 / (1 + np.exp(-mean))
 
 
@@ -134,14 +134,14 @@ def bootstrap(
         ``{score: (low, high)}``.
     """
     rng = np.random.default_rng(seed)
-    _, place = np.unique(recording, return_inverse=True)
-    count = place.max() + 1
+    _, index = np.unique(recording, return_inverse=True)
+    count = index.max() + 1
     drawn = [
-        scores(is_af, probability, threshold, weight=times[place])
+        scores(is_af, probability, threshold, weight=times[index])
         for times in (
             np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(resamples)
         )
-        if (times[place] * is_af).sum() and (times[place] * ~is_af).sum()
+        if (times[index] * is_af).sum() and (times[index] * ~is_af).sum()
     ]
     return {
         name: tuple(float(q) for q in np.quantile([one[name] for one in drawn], (0.025, 0.975)))

@@ -93,9 +93,9 @@ def readings(detector, files: Iterable, **options) -> Iterator[Reading | UserErr
             read.append((file, one))
             yield None if isinstance(one, UserError) else one[0]
 
-    for found in detector.recordings(signals()):
+    for judgement in detector.recordings(signals()):
         file, one = read.popleft()
-        yield one if isinstance(one, UserError) else told(file, *one, found)
+        yield one if isinstance(one, UserError) else reading_of(file, *one, judgement)
 
 
 def signal_of(file, **options):
@@ -111,18 +111,18 @@ def signal_of(file, **options):
     return signal, beats, remarks
 
 
-def told(file, signal, beats, remarks, found):
+def reading_of(file, signal, beats, remarks, judgement):
     """Return the `Reading` of one file."""
     pace = 60 * RATE / np.median(np.diff(beats))
     if not 30 <= pace <= 220:
         remarks = [*remarks, f"{pace:.0f} beats a minute: is its rate right? (--rate)"]
     data = {
-        "probability": round(found["probability"], 6),
-        "is_af": found["is_af"],
-        "rhythm": found["rhythm"],
+        "probability": round(judgement["probability"], 6),
+        "is_af": judgement["is_af"],
+        "rhythm": judgement["rhythm"],
         "seconds": round(len(signal) / RATE, 2),
         "beats_per_minute": round(float(pace), 1),
         "remarks": remarks,
-        "windows": found["windows"],
+        "windows": judgement["windows"],
     }
-    return Reading(file.name, signal, data, found["attention"])
+    return Reading(file.name, signal, data, judgement["attention"])

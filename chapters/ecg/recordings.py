@@ -40,12 +40,12 @@ def read_recording(
     from chapters.ecg import formats  # what it needs is loaded for recordings alone
 
     path = Path(path)
-    found = formats.read(path)
-    remarks = list(found.remarks)
-    one = chosen(found.leads, lead)
+    content = formats.read(path)
+    remarks = list(content.remarks)
+    one = chosen(content.leads, lead)
     if one.rate is not None and rate not in (None, one.rate):
         remarks.append(f"it says {one.rate:g} Hz itself, so {rate:g} was not used")
-    if one.rate is None and rate is None and not found.bare:
+    if one.rate is None and rate is None and not content.bare:
         raise UserError(
             "It does not say how many samples a second it has. Give --rate, e.g. --rate 300."
         )
@@ -81,11 +81,11 @@ def chosen(leads: Any, name: str | None = None):
         same = [leads[int(name) - 1]]
     if len(same) == 1:
         return same[0]
-    asked = "One lead is read" if name is None else f"There is no lead {name!r}"
+    problem = "One lead is read" if name is None else f"There is no lead {name!r}"
     first = able[0].name
     if names.count(first) > 1:  # names that do not tell them apart
-        asked, first = "Leads are chosen by their place where names are the same", "1"
-    raise UserError(f"{asked}. It has {', '.join(names)}: choose with --lead {first}.")
+        problem, first = "Leads are chosen by their place where names are the same", "1"
+    raise UserError(f"{problem}. It has {', '.join(names)}: choose with --lead {first}.")
 
 
 def in_millivolts(unit: str | None) -> float:

@@ -19,12 +19,14 @@ SEED = 0
 def ship():
     """Write ``data/weights/ecg.npz`` and ``ecg.json`` and return the detector."""
     *readers, (expert_name, _) = studies.readers_of(studies.BEST, SEED)
-    of = studies.material(False)
+    prepared = studies.study_data(False)
     keras.utils.clear_session()
-    networks = [with_weights(one.name, studies.asked(one, of), "weight") for one in readers]
-    expert = Expert.of(studies.fitted_expert(expert_name, of))
-    classes, took = studies.opinions(studies.BEST, SEED, of)
-    values, thresholds = studies.judged({part: p[:, AF] for part, p in classes.items()}, of)
+    networks = [
+        with_weights(one.name, studies.cached_answers(one, prepared), "weight") for one in readers
+    ]
+    expert = Expert.of(studies.fitted_expert(expert_name, prepared))
+    classes, took = studies.opinions(studies.BEST, SEED, prepared)
+    values, thresholds = studies.judged({part: p[:, AF] for part, p in classes.items()}, prepared)
     detector = Detector(networks, expert, thresholds)
     folder = data_folder() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,7 +37,7 @@ def ship():
             "row": studies.BEST,
             "seed": SEED,
             "data": "cinc2017",
-            "recordings": {part: len(getattr(of.data, part)) for part in SPLITS},
+            "recordings": {part: len(getattr(prepared.data, part)) for part in SPLITS},
             "training_seconds": round(took["seconds"], 1),
             "scores": {name: round(value, 4) for name, value in values.items()},
             "command": "companion study atrial_fibrillation && python -m chapters.ecg.shipping",

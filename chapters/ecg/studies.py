@@ -61,7 +61,7 @@ def readers_of(level: str, seed: int) -> tuple[Reader, ...]:
 
 
 @dataclass(frozen=True)
-class Material:
+class StudyData:
     """The data of the full study (real) or of the quick one (made up), and what is cut from them.
 
     Validation windows of AF are cut with a stride of 500 and count ten times, which comes to
@@ -87,11 +87,11 @@ class Material:
             "validation": stride,
             "test": stride if self.quick else of_af,
         }
-        found = {}
+        by_split = {}
         for part, af_stride in af_strides.items():
             split, usual = getattr(self.data, part), 3 * stride if part == "train" else stride
-            found[part] = protocol.windows(split.x, split.y, usual, af_stride)
-        return found
+            by_split[part] = protocol.windows(split.x, split.y, usual, af_stride)
+        return by_split
 
     def truth(self, part: str):
         """Return the class of each window of a split."""
@@ -99,9 +99,9 @@ class Material:
 
     def batches(self, part: str, size: int = 1024):
         """Yield the windows of a split, some at a time."""
-        where = self.where[part]
-        for start in range(0, where.shape[1], size):
-            yield protocol.cut(getattr(self.data, part).x, where[:, start : start + size])
+        windows = self.where[part]
+        for start in range(0, windows.shape[1], size):
+            yield protocol.cut(getattr(self.data, part).x, windows[:, start : start + size])
 
     @cached_property
     def rows(self):
@@ -138,23 +138,25 @@ class Material:
 
 
 @cache
-def material(quick: bool):
+def study_data(quick: bool):
     """Return the study's data; a worker that makes several rows cuts them once."""
-    return Material(quick)
+    return StudyData(quick)
 
 
-def fitted_expert(name: str, of: Material):
+def fitted_expert(name: str, prepared: StudyData):
     """Return an expert's classifier, fitted to the training windows."""
     from chapters.ecg import experts
 
     model = getattr(experts, name)()
     # Windows of AF are cut three times as often; this makes the classes meet halfway.
-    weight = np.where(of.truth("train") == AF, 4.0, 1.0)
+    weight = np.where(prepared.truth("train") == AF, 4.0, 1.0)
     last = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""
-    return model.fit(of.features["train"], of.truth("train"), **{f"{last}sample_weight": weight})
+    return model.fit(
+        prepared.features["train"], prepared.truth("train"), **{f"{last}sample_weight": weight}
+    )
 
 
-def trained(name: str, of: Material, seed: int):
+def trained(name: str, prepared: StudyData, seed: int):
     """Return a network's weights, and how many seconds its training and its batches took.
 
     It is trained by the recipe on its card, on one core in float32: some processors are quicker in
@@ -164,8 +166,10 @@ def trained(name: str, of: Material, seed: int):
 
     (card,) = (card for card in chapter.models if card.name == name)
     draw = getattr(crops, card.batches.rpartition(".")[2])
-    data = replace(of.data, validation=of.data.validation[:0], test=of.data.test[:0])
-    quick = {"steps": QUICK_STEPS, "epochs": 1, "jit_compile": False} if of.quick else {}
+    data = replace(
+        prepared.data, validation=prepared.data.validation[:0], test=prepared.data.test[:0]
+    )
+    quick = {"steps": QUICK_STEPS, "epochs": 1, "jit_compile": False} if prepared.quick else {}
     weights, seconds, drawing = None, 0.0, 0.0
     for number, (arguments, changes) in enumerate(ROUNDS.get(name, (({}, {}),))):
 
@@ -200,7 +204,7 @@ def timed(draw: Callable[..., Iterator[Any]], seconds: list[float]):
     return batches
 
 
-def answers(reader: Reader, of: Material):
+def answers(reader: Reader, prepared: StudyData):
     """Return what one reader says of all windows to be judged, and what it took to train it.
 
     Returns:
@@ -211,26 +215,26 @@ def answers(reader: Reader, of: Material):
 
     name, seed = reader
     if name in EXPERTS:
-        features, began = of.features, time.perf_counter()
-        model = fitted_expert(name, of)
+        features, began = prepared.features, time.perf_counter()
+        model = fitted_expert(name, prepared)
         took = {"seconds": time.perf_counter() - began, "drawing": 0.0}
         return took | {part: model.predict_proba(features[part]) for part in PARTS}
-    weights, took = trained(name, of, seed)
-    kept = halved(weights, "weight")
-    network = with_weights(name, kept, "weight")
-    read = of.rows.get if name == "beat_reader" else of.batches
-    said = {
+    weights, took = trained(name, prepared, seed)
+    weights_float16 = halved(weights, "weight")
+    network = with_weights(name, weights_float16, "weight")
+    read = prepared.rows.get if name == "beat_reader" else prepared.batches
+    probabilities = {
         part: np.concatenate([predicted(network, batch) for batch in read(part)]) for part in PARTS
     }
-    return took | kept | said
+    return took | weights_float16 | probabilities
 
 
-def asked(reader: Reader, of: Material):
+def cached_answers(reader: Reader, prepared: StudyData):
     """Return the `answers` of a reader, made once in a study."""
-    return of.kept(f"{reader.name}-seed{reader.seed}", partial(answers, reader, of))
+    return prepared.kept(f"{reader.name}-seed{reader.seed}", partial(answers, reader, prepared))
 
 
-def opinions(level: str, seed: int, of: Material):
+def opinions(level: str, seed: int, prepared: StudyData):
     """Return a row's class probabilities of all windows to be judged, and what it took.
 
     Several readers are asked as `chapters.ecg.detector.Detector` asks them.
@@ -238,37 +242,43 @@ def opinions(level: str, seed: int, of: Material):
     from chapters.ecg.detector import by_kind
 
     readers = readers_of(level, seed)
-    found = [asked(reader, of) for reader in readers]
+    by_reader = [cached_answers(reader, prepared) for reader in readers]
     names = [reader.name for reader in readers]
     classes = {
-        part: by_kind(list(zip(names, (one[part] for one in found), strict=True)))
-        if len(found) > 1
-        else found[0][part]
+        part: by_kind(list(zip(names, (one[part] for one in by_reader), strict=True)))
+        if len(by_reader) > 1
+        else by_reader[0][part]
         for part in PARTS
     }
-    return classes, {key: float(sum(one[key] for one in found)) for key in ("seconds", "drawing")}
+    return classes, {
+        key: float(sum(one[key] for one in by_reader)) for key in ("seconds", "drawing")
+    }
 
 
-def judged(found: dict[str, Any], of: Material, resamples: int = protocol.RESAMPLES):
+def judged(probabilities: dict[str, Any], prepared: StudyData, resamples: int = protocol.RESAMPLES):
     """Return a row's scores by window and by recording, with intervals, and the thresholds."""
     values, thresholds = {}, {}
-    recording = {part: of.where[part][0] for part in found}
+    recording = {part: prepared.where[part][0] for part in probabilities}
     # A recording has the same windows, AF or not.
-    regular = of.where["test"][1] % protocol.STRIDE == 0
-    is_af = of.truth("validation") == AF
-    numbers, whole = protocol.by_recording(found["validation"], recording["validation"])
-    tests, tested = protocol.by_recording(found["test"][regular], recording["test"][regular])
+    regular = prepared.where["test"][1] % protocol.STRIDE == 0
+    is_af = prepared.truth("validation") == AF
+    numbers, p_validation = protocol.by_recording(
+        probabilities["validation"], recording["validation"]
+    )
+    tests, p_test = protocol.by_recording(
+        probabilities["test"][regular], recording["test"][regular]
+    )
     for unit, chosen, judged_on, which in (
         (
             "window",
-            (is_af, found["validation"], np.where(is_af, 10.0, 1.0)),
-            (of.truth("test") == AF, found["test"]),
+            (is_af, probabilities["validation"], np.where(is_af, 10.0, 1.0)),
+            (prepared.truth("test") == AF, probabilities["test"]),
             recording["test"],
         ),
         (
             "recording",
-            (of.data.validation.y[numbers] == AF, whole),
-            (of.data.test.y[tests] == AF, tested),
+            (prepared.data.validation.y[numbers] == AF, p_validation),
+            (prepared.data.test.y[tests] == AF, p_test),
             tests,
         ),
     ):
@@ -286,10 +296,10 @@ def judged(found: dict[str, Any], of: Material, resamples: int = protocol.RESAMP
 
 def row(level: str, seed: int, *, quick: bool):
     """Make one row of the table."""
-    of = material(quick)
-    classes, took = opinions(level, seed, of)
-    found = {part: one[:, AF] for part, one in classes.items()}
-    values, _ = judged(found, of, resamples=50 if quick else protocol.RESAMPLES)
+    prepared = study_data(quick)
+    classes, took = opinions(level, seed, prepared)
+    probabilities = {part: one[:, AF] for part, one in classes.items()}
+    values, _ = judged(probabilities, prepared, resamples=50 if quick else protocol.RESAMPLES)
     seconds = took["seconds"]
     return values | {"training_seconds": seconds, "input_share": took["drawing"] / seconds}
 
@@ -324,7 +334,7 @@ FROZEN = {"rows": atrial_fibrillation.levels, "best": BEST, "single network": "a
 
 
 @dataclass(frozen=True)
-class Fold(Material):
+class Fold(StudyData):
     """The data of one fold, and what is cut from them.
 
     Attributes:
@@ -353,17 +363,19 @@ def fold_row(level: str, seed: int, *, quick: bool):
     return scored(level, Fold(quick, fold=seed), 50 if quick else protocol.RESAMPLES)
 
 
-def scored(level: str, of: Material, resamples: int):
+def scored(level: str, prepared: StudyData, resamples: int):
     """Return a row's scores on the recordings of a fold: of AF, and the challenge's own."""
-    classes, took = opinions(level, 0, of)
-    values, _ = judged({part: one[:, AF] for part, one in classes.items()}, of, resamples)
-    said = {}
+    classes, took = opinions(level, 0, prepared)
+    values, _ = judged({part: one[:, AF] for part, one in classes.items()}, prepared, resamples)
+    log_probabilities = {}
     for part, one in classes.items():
-        recording, start = of.where[part]
+        recording, start = prepared.where[part]
         regular = start % protocol.STRIDE == 0
-        said[part] = folds.rhythms(one[regular], recording[regular], len(getattr(of.data, part)))
-    offsets = folds.best_offsets(said["validation"], of.data.validation.y)
-    truth, called = of.data.test.y, (said["test"] + offsets).argmax(1)
+        log_probabilities[part] = folds.rhythms(
+            one[regular], recording[regular], len(getattr(prepared.data, part))
+        )
+    offsets = folds.best_offsets(log_probabilities["validation"], prepared.data.validation.y)
+    truth, called = prepared.data.test.y, (log_probabilities["test"] + offsets).argmax(1)
     low, high = folds.interval(truth, called, resamples)
     return {
         **{name: value for name, value in values.items() if not name.endswith("_validation")},

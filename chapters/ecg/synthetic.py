@@ -64,10 +64,10 @@ def intervals(rhythm: int, beats: int, rng: np.random.Generator) -> NDArray[np.f
 
 def premature(beats: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Return which beats come early: about every fifth, never two in a row, never the first."""
-    found = rng.random(beats) < 0.25
-    found[0] = False
-    found[1:] &= ~found[:-1]
-    return found
+    early = rng.random(beats) < 0.25
+    early[0] = False
+    early[1:] &= ~early[:-1]
+    return early
 
 
 def electrocardiogram(rhythm: int, seconds: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -89,7 +89,7 @@ def electrocardiogram(rhythm: int, seconds: float, rng: np.random.Generator) -> 
     time = np.arange(samples) / RATE
     x = np.zeros(samples)
     gain = rng.uniform(0.6, 1.4)
-    for wave, (place, height, width) in WAVES.items():
+    for wave, (centre, height, width) in WAVES.items():
         heights = height * gain * rng.normal(1, 0.04, len(peaks))
         widths = np.full(len(peaks), width * rng.uniform(0.9, 1.1))
         if wave == "P":
@@ -99,7 +99,7 @@ def electrocardiogram(rhythm: int, seconds: float, rng: np.random.Generator) -> 
             widths[early] *= 2.5
             heights[early] *= 1.3
         scale = np.sqrt(rr) if wave in "PT" else 1
-        x += bumps(time, peaks + place * scale, heights, widths)
+        x += bumps(time, peaks + centre * scale, heights, widths)
     if rhythm == AF:
         # the atria quiver: 4 to 9 Hz, never quite steady
         speed = rng.uniform(4, 9) + 0.6 * np.sin(2 * np.pi * rng.uniform(0.1, 0.4) * time)
@@ -115,11 +115,11 @@ def bumps(
 ) -> NDArray[np.float64]:
     """Return a sum of Gaussian bumps, each evaluated only within five widths of its centre."""
     reach = int(5 * widths.max() * RATE) + 1
-    where = np.round(centres * RATE).astype(int)[:, None] + np.arange(-reach, reach + 1)
-    away = (where / RATE - centres[:, None]) / widths[:, None]
-    inside = (where >= 0) & (where < len(time))
+    samples = np.round(centres * RATE).astype(int)[:, None] + np.arange(-reach, reach + 1)
+    away = (samples / RATE - centres[:, None]) / widths[:, None]
+    inside = (samples >= 0) & (samples < len(time))
     values = (heights[:, None] * np.exp(-0.5 * away**2))[inside]
-    return np.asarray(np.bincount(where[inside], values, len(time)), "float64")
+    return np.asarray(np.bincount(samples[inside], values, len(time)), "float64")
 
 
 def trouble(time: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -37,30 +37,30 @@ def sheet(case: Case) -> dict[str, Any]:
 
     trial = FAULTS[case.fault].drawn(case.seed)
     examination = trained(trial)
-    kept = examination.kept
-    steps = [loss for row in kept["steps"] for loss in row["losses"]]
+    seen = examination.kept
+    steps = [loss for row in seen["steps"] for loss in row["losses"]]
     thin = -(-len(steps) // 120) or 1
     order = np.arange(len(trial.y))
     if trial.fit.get("shuffle", True):
         order = np.random.default_rng(0).permutation(order)
     first = order[:SHOWN]
     looks = {
-        name: _looks(kept[name], *keys)
+        name: _looks(seen[name], *keys)
         for name, keys in (
             ("gradients", ("layer", "mean_absolute")),
             ("activations", ("layer", "activation", "saturated", "dead")),
             ("weights", ("layer", "moved")),
         )
     }
-    history = [{name: _short(value) for name, value in row.items()} for row in kept["history"]]
+    history = [{name: _short(value) for name, value in row.items()} for row in seen["history"]]
     return {
         "fault": case.fault,
         "network": trial.network,
         "data": trial.data,
         "examples": len(trial.y),
         "classes": trial.classes,
-        "first_loss": _short(kept["first_loss"]),
-        "batch": {name: _short(value) for name, value in kept["batch"].items()},
+        "first_loss": _short(seen["first_loss"]),
+        "batch": {name: _short(value) for name, value in seen["batch"].items()},
         "history": history,
         "steps": [_short(loss) for loss in steps[::thin]],
         "thinned": thin,
@@ -100,26 +100,27 @@ def first_findings() -> dict[str, NDArray[np.float64]]:
     for row in recorded_results(examination_judged).rows:
         done = "healthy" if row.level in HEALTHY else str(row.level)
         counts[done][int(row.values["first"])] += 1
-    return {name: of / max(of.sum(), 1) for name, of in counts.items()}
+    return {name: row_counts / max(row_counts.sum(), 1) for name, row_counts in counts.items()}
 
 
 def confusion() -> Figure:
     """What was done to a training, and what is found first, in shares of its runs."""
     shares = first_findings()
     matrix = np.array(list(shares.values()))
-    found = [*range(1, len(NAMES)), 0]
+    order = [*range(1, len(NAMES)), 0]
     figure, axes = subplots((9.6, 9.0))
-    axes.imshow(matrix[:, found], cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
-    for row, column in np.argwhere(matrix[:, found] > 0):
-        share = f"{100 * matrix[row, found[column]]:.0f}"
+    axes.imshow(matrix[:, order], cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
+    for row, column in np.argwhere(matrix[:, order] > 0):
+        share = f"{100 * matrix[row, order[column]]:.0f}"
         axes.text(column, row, share, ha="center", va="center", fontsize=8)
-    axes.set_xticks(range(len(found)), [NAMES[one] for one in found], rotation=90, fontsize=8)
+    axes.set_xticks(range(len(order)), [NAMES[one] for one in order], rotation=90, fontsize=8)
     axes.set_yticks(range(len(shares)), list(shares), fontsize=8)
     axes.set(xlabel="what is found first", ylabel="what was done to the training")
-    of = judgement()
+    judged = judgement()
     axes.set_title(
-        f"{of['named']} of {of['faults']} faults are among the first two findings in 90 % of their "
-        f"runs;\n{of['alarms']} of {of['healthy']} healthy runs are called sick"
+        f"{judged['named']} of {judged['faults']} faults are among the first two findings in "
+        f"90 % of their runs;\n"
+        f"{judged['alarms']} of {judged['healthy']} healthy runs are called sick"
     )
     figure.set_label(
         "Shares of runs whose first finding is what was done: "
@@ -163,22 +164,23 @@ def confusion_table() -> str:
     """Return `confusion` as a Markdown table: one row for each fault."""
     lines = ["| what was done | what is found first, in % of the runs |", "|---|---|"]
     for name, shares in first_findings().items():
-        found = ", ".join(f"{NAMES[at]} {100 * shares[at]:.0f}" for at in np.argsort(-shares)
+        findings = ", ".join(f"{NAMES[at]} {100 * shares[at]:.0f}" for at in np.argsort(-shares)
                           if shares[at])  # fmt: skip
-        lines.append(f"| {name} | {found} |")
+        lines.append(f"| {name} | {findings} |")
     return "\n".join(lines)
 
 
 def verdict() -> str:
     """Return the recorded judgement in words, as Markdown."""
-    of = judgement()
-    below = ", ".join(f"{name} ({share:.0%})" for name, share in of["below"].items())
+    judged = judgement()
+    below = ", ".join(f"{name} ({share:.0%})" for name, share in judged["below"].items())
     return (
-        f"Of {of['runs']} sick runs the fault is among the first two findings in {of['right']}; "
-        f"{of['named']} of {of['faults']} faults reach 90 % of their runs"
+        f"Of {judged['runs']} sick runs the fault is among the first two findings in "
+        f"{judged['right']}; "
+        f"{judged['named']} of {judged['faults']} faults reach 90 % of their runs"
         + (f", all but {below}" if below else "")
-        + f". Of {of['healthy']} healthy runs {of['alarms']} are called sick "
-        f"({of['alarms'] / of['healthy']:.1%})."
+        + f". Of {judged['healthy']} healthy runs {judged['alarms']} are called sick "
+        f"({judged['alarms'] / judged['healthy']:.1%})."
     )
 
 
@@ -262,25 +264,25 @@ def _column(rows: list[dict[str, Any]], key: str) -> np.ndarray:
 def _in_words(number: int, seen: dict[str, Any]) -> str:
     """Return what the figure of a case shows, with its numbers."""
     history = seen["history"]
-    said = [f"Case {number}. The first loss is {seen['first_loss']}; log {seen['classes']} is "
+    sentences = [f"Case {number}. The first loss is {seen['first_loss']}; log {seen['classes']} is "
             f"{math.log(seen['classes']):.2f}."]  # fmt: skip
     for name, words in (("loss", "training"), ("val_loss", "validation")):
         ends = " to ".join(f"{history[at].get(name)}" for at in (0, -1))
-        said.append(f"The {words} loss goes from {ends} in {len(history)} epochs.")
+        sentences.append(f"The {words} loss goes from {ends} in {len(history)} epochs.")
     for look, when in zip(seen["gradients"], ("before the first step", "at the end"), strict=False):
         sizes = ", ".join(f"{row['mean_absolute']}" for row in look)
-        said.append(f"Mean size of the gradient by layer {when}: {sizes}.")
+        sentences.append(f"Mean size of the gradient by layer {when}: {sizes}.")
     if seen["activations"]:
         flat = ", ".join(f"{row['saturated']}" for row in seen["activations"][-1])
-        said.append(f"Share of flat outputs by layer at the end: {flat}.")
-    return " ".join(said)
+        sentences.append(f"Share of flat outputs by layer at the end: {flat}.")
+    return " ".join(sentences)
 
 
 def facts(number: int) -> str:
     """Return what there is to know of a case besides its figure, as Markdown."""
     seen = record["cases"][number - 1]
     batch, last = seen["batch"], seen["history"][-1]
-    held = last.get("val_accuracy")
+    val_accuracy = last.get("val_accuracy")
     moved = ", ".join(f"{row['moved']:.2g}" if row["moved"] is not None else "none"
                       for row in (seen["weights"] or [[]])[-1])  # fmt: skip
     lines = [
@@ -290,8 +292,8 @@ def facts(number: int) -> str:
         f"The first batch: {batch['dtype']}, from {batch['min']:g} to {batch['max']:g}, mean "
         f"{batch['mean']:g}, deviation {batch['sd']:g}. Its first 48 classes: "
         f"{' '.join(map(str, seen['labels']))}.",
-        f"At the end: accuracy {last.get('accuracy')} in training, {held} in validation. The "
-        f"layers' weights have moved by {moved} of their size.",
+        f"At the end: accuracy {last.get('accuracy')} in training, {val_accuracy} in validation. "
+        f"The layers' weights have moved by {moved} of their size.",
     ]
     return "\n".join(f"- {line}" for line in lines)
 
@@ -305,14 +307,14 @@ def options(number: int) -> str:
     _, cause, remedy, section = RULES[case.fault]
     sign = dict(seen["signs"]).get(case.fault, "")
     done = inspect.getsource(FAULTS[case.fault].breaks).strip()
-    said = {name: f"**No.** {why}" for name, why in case.near.items()}
-    said[case.fault] = (
+    answers = {name: f"**No.** {why}" for name, why in case.near.items()}
+    answers[case.fault] = (
         f"**Yes.** {sign} {cause} *Try:* {remedy} *Read:* {_link(section)}. What was done:\n\n"
         f"```python\n{done}\n```"
     )
     return "\n\n".join(
-        pages.folded(f"{name[0].upper()}{name[1:]}?", said[name], "question")
-        for name in sorted(said)
+        pages.folded(f"{name[0].upper()}{name[1:]}?", answers[name], "question")
+        for name in sorted(answers)
     )
 
 

@@ -88,8 +88,8 @@ def initial_variance(shape, activation):
         Var(w), a number.
     """
     *window, channels, filters = shape
-    places = int(np.prod(window))
-    fan_in, fan_out = places * channels, places * filters
+    positions = int(np.prod(window))
+    fan_in, fan_out = positions * channels, positions * filters
     return 2 / fan_in if activation == "relu" else 2 / (fan_in + fan_out)
 
 
@@ -110,8 +110,8 @@ initial_variance.hints(
 
 def _variance(shape, activation, *, window=True, he=None, glorot=None):
     """Return the variance with one thing done otherwise."""
-    *places, channels, filters = shape
-    size = int(np.prod(places)) if window else 1
+    *kernel, channels, filters = shape
+    size = int(np.prod(kernel)) if window else 1
     fan_in, fan_out = size * channels, size * filters
     if activation == "relu":
         return (he or (lambda i, o: 2 / i))(fan_in, fan_out)

@@ -115,7 +115,7 @@ def healthy(seed: int, networks: tuple[str, ...] = NETWORKS, data: tuple[str, ..
     x, y = examples(name)
     order = rng.permutation(len(y))
     count = min(600, len(y) * 2 // 3)
-    kept, held = order[:count], order[count : count + 200]
+    training, validation = order[:count], order[count : count + 200]
     optimizer = str(rng.choice(list(RATES)))
     low, high = RATES[optimizer]
     layers = {
@@ -129,10 +129,10 @@ def healthy(seed: int, networks: tuple[str, ...] = NETWORKS, data: tuple[str, ..
         rng,
         name,
         network,
-        x[kept],
-        y[kept],
-        x[held],
-        y[held],
+        x[training],
+        y[training],
+        x[validation],
+        y[validation],
         layers,
         optimizer,
         rate=float(np.exp(rng.uniform(np.log(low), np.log(high)))),
@@ -190,12 +190,12 @@ def network(
     if not convolves:
         x = layers.Flatten()(x)
     for number in range(hidden):
-        told = {"kernel_initializer": _anew(kernel), "bias_initializer": bias, **shared}
+        options = {"kernel_initializer": _anew(kernel), "bias_initializer": bias, **shared}
         if convolves:
-            x = layers.Conv2D(units, 3, padding="same", activation=nonlinear, **told)(x)
+            x = layers.Conv2D(units, 3, padding="same", activation=nonlinear, **options)(x)
             x = layers.MaxPooling2D(2)(x) if number < 2 else x
         else:
-            x = layers.Dense(units, nonlinear, **told)(x)
+            x = layers.Dense(units, nonlinear, **options)(x)
         if normalized:
             normalize = layers.BatchNormalization(momentum=momentum)
             x = (_always_training(normalize) if training else normalize)(x)
@@ -256,12 +256,12 @@ def trained(trial: Trial) -> Any:
     model.compile(optimizer, trial.loss, metrics=["accuracy"], jit_compile=False)
     if trial.before_fit:
         trial.before_fit(model)
-    held: dict[str, Any] = {"validation_data": (trial.held_x, trial.held_y)}
+    validation: dict[str, Any] = {"validation_data": (trial.held_x, trial.held_y)}
     if trial.split_in_fit:
-        held = {"validation_split": trial.split_in_fit}
-    told = {name: value for name, value in trial.fit.items() if name != "epochs"}
-    examination = Examination(trial.x, trial.y, **held, **told)
-    model.fit(trial.x, trial.y, **held, **trial.fit, verbose=0, callbacks=[examination])
+        validation = {"validation_split": trial.split_in_fit}
+    options = {name: value for name, value in trial.fit.items() if name != "epochs"}
+    examination = Examination(trial.x, trial.y, **validation, **options)
+    model.fit(trial.x, trial.y, **validation, **trial.fit, verbose=0, callbacks=[examination])
     return examination
 
 

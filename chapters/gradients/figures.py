@@ -95,13 +95,13 @@ def products() -> Figure:
 def sizes_by_layer() -> Figure:
     """Sizes of activations going up and of gradients coming back, in four stacks of 30 layers."""
     figure, (up, back) = subplots((9.6, 3.9), 1, 2, sharey=True)
-    told = []
+    descriptions = []
     for name, activation, initialization, (colour, style) in STACKS:
         one = scratch.spread(DEPTH, 100, activation, initialization)
         look = {"color": colour, "markersize": 3, "linewidth": 1, "label": name}
         up.plot(range(DEPTH + 1), one.activations, style, **look)
         back.plot(range(DEPTH + 1), one.gradients, style, **look)
-        told.append(
+        descriptions.append(
             f"{name}: activations {power(one.activations[-1])}, gradients {power(one.gradients[0])}"
         )
     up.set(xlabel="layer (0: input)", ylabel="√mean square", yscale="log")
@@ -112,7 +112,7 @@ def sizes_by_layer() -> Figure:
     figure.suptitle("Sigmoids lose the gradient, ReLU under Glorot loses both, under He neither")
     figure.set_label(
         f"Sizes in stacks of {DEPTH} layers of 100 units when training begins, for inputs and "
-        "upstream gradients of size 1; at the far end: " + "; ".join(told) + "."
+        "upstream gradients of size 1; at the far end: " + "; ".join(descriptions) + "."
     )
     return figure
 
@@ -121,7 +121,7 @@ def theory() -> Figure:
     """Mean squares by layer in a ReLU network: what theory expects, and what is measured."""
     widths = [100] * (DEPTH + 1)
     figure, axes = subplots((6.4, 3.9))
-    told = []
+    descriptions = []
     for name, variance, colour, mark in (
         ("Glorot", scratch.glorot_variance, ORANGE, "D"),
         ("He", scratch.he_variance, BLUE, "o"),
@@ -136,7 +136,7 @@ def theory() -> Figure:
         )
         axes.plot(range(1, DEPTH + 1), expected, "-", color=colour, label=f"{name}: expected")
         axes.plot(range(1, DEPTH + 1), measured, mark, color=colour, markersize=3, label="measured")
-        told.append(
+        descriptions.append(
             f"{name} after 15 layers: expected {power(expected[14])}, measured "
             f"{power(float(measured[14]))}"
         )
@@ -145,7 +145,7 @@ def theory() -> Figure:
     axes.set_title("Glorot halves a ReLU layer's mean square, He keeps it")
     figure.set_label(
         "Mean squares of activations over 30 ReLU layers of 100 units, ten stacks on average. "
-        + "; ".join(told)
+        + "; ".join(descriptions)
         + "."
     )
     return figure
@@ -154,7 +154,7 @@ def theory() -> Figure:
 def remedies() -> Figure:
     """Gradients by layer of ReLU stacks: bare, normalized, with shortcuts, and with both."""
     figure, axes = subplots((6.4, 4.0))
-    told = []
+    descriptions = []
     for name, normalization, shortcuts, colour, style in (
         ("neither", "none", False, "0.4", "o-"),
         ("batch normalization", "batch", False, GREEN, "^:"),
@@ -165,13 +165,13 @@ def remedies() -> Figure:
             DEPTH, 100, "relu", "He", normalization=normalization, shortcuts=shortcuts
         )
         axes.plot(range(DEPTH + 1), one.gradients, style, color=colour, markersize=3, label=name)
-        told.append(f"{name} {power(one.gradients[0])}")
+        descriptions.append(f"{name} {power(one.gradients[0])}")
     axes.set(xlabel="layer (0: input)", ylabel="√mean square of ∂E/∂a", yscale="log")
     axes.legend(frameon=False, fontsize="small")
     axes.set_title("Alone, each lets gradients grow; together they nearly hold them")
     figure.set_label(
         "Sizes of gradients in ReLU stacks of 30 layers under He's initialization, 1 at the last "
-        "layer; at the input: " + ", ".join(told) + "."
+        "layer; at the input: " + ", ".join(descriptions) + "."
     )
     return figure
 
@@ -189,17 +189,17 @@ def growth_of_normalized() -> tuple[float, float]:
 def keras_gradients() -> Figure:
     """The same four stacks in Keras: mean |∂E/∂W| by layer, as `GradientNorms` has it."""
     figure, axes = subplots((6.4, 3.9))
-    told = []
+    descriptions = []
     for name, _, _, (colour, style) in STACKS:
         sizes = record["keras_gradients"][name]
         axes.plot(range(1, len(sizes) + 1), sizes, style, color=colour, markersize=3, label=name)
-        told.append(f"{name}: {power(sizes[0])} in layer 1, {power(sizes[-1])} in layer 15")
+        descriptions.append(f"{name}: {power(sizes[0])} in layer 1, {power(sizes[-1])} in layer 15")
     axes.set(xlabel="layer", ylabel="mean |∂E/∂W|", yscale="log")
     axes.legend(frameon=False, fontsize="small")
     axes.set_title("In Keras the first sigmoid layers are given next to no gradient")
     figure.set_label(
         "Mean absolute gradients of the kernels of 15 hidden layers before the first step, 32 "
-        "digits: " + "; ".join(told) + "."
+        "digits: " + "; ".join(descriptions) + "."
     )
     return figure
 
@@ -420,18 +420,18 @@ PAPER = {18: 1.8, 34: 3.6, 50: 3.8}
 
 def resnet_table() -> str:
     """Return a Markdown table: stage by stage, parameters and multiply-adds of ResNet-18/34/50."""
-    of = {depth: counting.resnet_layers(depth) for depth in PAPER}
+    by_depth = {depth: counting.resnet_layers(depth) for depth in PAPER}
     rows = []
     for stage in ("conv1", "conv2", "conv3", "conv4", "conv5", "output"):
         cells = []
-        for layers in of.values():
+        for layers in by_depth.values():
             own = [one for one in layers if one.name.startswith(stage)]
             learned = sum(one.parameters for one in own)
             cells.append(f"{len([one for one in own if 'shortcut' not in one.name])}: {learned:,}")
-        side = next(one.height for one in of[18] if one.name.startswith(stage))
+        side = next(one.height for one in by_depth[18] if one.name.startswith(stage))
         rows.append((stage, f"{side}×{side}" if side > 1 else "1×1", *cells))
-    totals = [f"{sum(one.parameters for one in layers):,}" for layers in of.values()]
-    work = [f"{sum(one.multiply_adds for one in layers) / 1e9:.2f}" for layers in of.values()]
+    totals = [f"{sum(one.parameters for one in layers):,}" for layers in by_depth.values()]
+    work = [f"{sum(one.multiply_adds for one in layers) / 1e9:.2f}" for layers in by_depth.values()]
     head = ("stage", "maps", *(f"ResNet-{depth}" for depth in PAPER))
     rows.append(("**all parameters**", "", *totals))
     rows.append(("**multiply-adds [10⁹]**", "", *work))

@@ -22,7 +22,7 @@ NAMES = ("nothing", *RULES)
 def judged_row(level: str, seed: int, *, quick: bool):
     """Break one training in one way, or leave it whole, and compare what is found with what was.
 
-    No two levels draw the same training. ``named`` is 1 where the fault is among the first two
+    No two levels draw the same training. ``names`` is 1 where the fault is among the first two
     findings, or where nothing was broken and nothing is found; ``first`` and ``second`` are
     numbers of `NAMES`.
     """
@@ -30,13 +30,13 @@ def judged_row(level: str, seed: int, *, quick: bool):
         trial = FAULTS[level].drawn(FIRST + seed + 1_000 * (1 + list(FAULTS).index(level)))
     else:
         trial = healthy(FIRST + seed + RUNS * HEALTHY.index(level))
-    found = [one.name for one in trained(trial).report().findings]
-    first, second, *_ = (*found, "nothing", "nothing")
+    names = [one.name for one in trained(trial).report().findings]
+    first, second, *_ = (*names, "nothing", "nothing")
     return {
-        "named": float(level in (first, second) if level in FAULTS else not found),
+        "named": float(level in (first, second) if level in FAULTS else not names),
         "first": float(NAMES.index(first)),
         "second": float(NAMES.index(second)),
-        "findings": float(len(found)),
+        "findings": float(len(names)),
     }
 
 

@@ -32,8 +32,8 @@ class PaddedShortcut(layers.Layer):
     def call(self, x: keras.KerasTensor):
         """Return maps of shape ``(batch, height / stride, width / stride, filters)``."""
         new = self.filters - x.shape[-1]
-        kept = x[:, :: self.stride, :: self.stride]
-        return ops.pad(kept, [(0, 0), (0, 0), (0, 0), (new // 2, new - new // 2)])
+        strided = x[:, :: self.stride, :: self.stride]
+        return ops.pad(strided, [(0, 0), (0, 0), (0, 0), (new // 2, new - new // 2)])
 
     def get_config(self):
         """Return what makes the layer again."""
@@ -207,14 +207,14 @@ def residual_block(
     past = x
     changes = stride > 1 or x.shape[-1] != plan[-1][0] * filters
     for number, (times, kernel) in enumerate(plan, start=1):
-        here = f"{name}_conv{number}"
+        prefix = f"{name}_conv{number}"
         if preactivation:
-            x = _normalized_relu(x, here)
+            x = _normalized_relu(x, prefix)
             if number == 1 and changes and shortcut == "projection":
                 past = x  # a projection reads what the first convolution reads
-        x = _convolution(x, times * filters, kernel, stride if number == 1 else 1, here)
+        x = _convolution(x, times * filters, kernel, stride if number == 1 else 1, prefix)
         if not preactivation:
-            x = (_normalized_relu if number < len(plan) else _normalized)(x, here)
+            x = (_normalized_relu if number < len(plan) else _normalized)(x, prefix)
     if shortcut != "none":
         if changes and shortcut == "padding":
             past = PaddedShortcut(x.shape[-1], stride, name=f"{name}_shortcut")(past)

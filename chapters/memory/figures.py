@@ -47,7 +47,7 @@ def draw_lstm(axes: Axes) -> None:
     sheet = cell_sheet(axes, "C")
     sheet.arrow((-0.1, 0.2), (7.6, 0.2), (7.6, 1.2))
     sheet.write(0.3, -0.2, "[h before, x]")
-    keep, write, what, read = gates(
+    keep, write, candidate, read = gates(
         sheet,
         (1.8, "f  σ", "keep", GREEN),
         (3.7, "i  σ", "write", ORANGE),
@@ -59,7 +59,7 @@ def draw_lstm(axes: Axes) -> None:
     output = sheet.sign(8.9, 2.8, "×")
     sheet.arrow(keep, sheet.sign(1.8, 5.2, "×"))
     sheet.arrow(write, (3.7, 3.4), scaled)
-    sheet.arrow(what, (5.6, 3.4), scaled)
+    sheet.arrow(candidate, (5.6, 3.4), scaled)
     sheet.arrow(scaled, sheet.sign(4.65, 5.2, "+"))
     sheet.arrow((8.9, 5.2), squashed)
     sheet.arrow(squashed, output)
@@ -75,7 +75,7 @@ def draw_gru(axes: Axes) -> None:
     sheet.arrow((-0.1, 0.2), (7.4, 0.2), (7.4, 1.2))
     sheet.write(-0.1, -0.2, "x")
     sheet.arrow((0.5, 5.2), (0.5, 0.2), head="-")
-    keep, reset, what = gates(
+    keep, reset, candidate = gates(
         sheet,
         (2.0, "z  σ", "keep", GREEN),
         (4.2, "r  σ", "reset", ORANGE),
@@ -86,9 +86,9 @@ def draw_gru(axes: Axes) -> None:
     sheet.arrow(keep, sheet.sign(2.0, 5.2, "×"))
     sheet.arrow((2.0, 3.6), rest)
     sheet.arrow(rest, scaled)
-    sheet.arrow(reset, (4.2, 2.5), (5.7, 2.5), (5.7, 1.6), what)
+    sheet.arrow(reset, (4.2, 2.5), (5.7, 2.5), (5.7, 1.6), candidate)
     sheet.write(5.0, 2.75, "scales W h + b'", fontsize=9)
-    sheet.arrow(what, scaled)
+    sheet.arrow(candidate, scaled)
     sheet.arrow(scaled, sheet.sign(7.4, 5.2, "+"))
 
 
@@ -248,8 +248,8 @@ def adding_problem() -> Figure:
         ]
         at = np.array(lags) * 1.02 ** (number - 1.5)
         style = {"color": CELL_COLOURS[cell], "marker": CELL_MARKS[cell], "markersize": 5}
-        for place, errors in zip(at, by_lag, strict=True):
-            axes.plot([place] * len(errors), errors, linestyle="", alpha=0.5, **style)
+        for position, errors in zip(at, by_lag, strict=True):
+            axes.plot([position] * len(errors), errors, linestyle="", alpha=0.5, **style)
         axes.plot(at, np.median(by_lag, axis=1), label=cell, **style)
     axes.axhline(1 / 6, color="0.5", linestyle="--", lw=1)
     axes.axhline(adding.SOLVED, color="0.5", linestyle=":", lw=1)
@@ -431,18 +431,18 @@ def listener() -> dict[str, Any]:
 def gradients_of_adders(lag: int = 100, steps: int = 600) -> dict[str, Any]:
     """Train each cell on the adding problem; return its gradient over time before and after."""
     sequences, _ = adding.adding_problem(64, lag, np.random.default_rng(1))
-    found = {}
+    by_cell = {}
     for cell in studies.CELLS:
         first, model, took = adding.adder(cell, 0, lag, steps)
         test = adding.adding_problem(1000, lag, np.random.default_rng(2))
         error = float(model.evaluate(*test, batch_size=500, verbose=0))
-        found[cell] = {
+        by_cell[cell] = {
             "steps": took,
             "test_mse": round(error, 6),
             "before": shares(cell, first, sequences),
             "after": shares(cell, model.get_weights(), sequences),
         }
-    return {"lag": lag, "seed": 0, "cells": found}
+    return {"lag": lag, "seed": 0, "cells": by_cell}
 
 
 def shares(cell: str, weights: list[Any], sequences: Any) -> list[float]:

@@ -105,8 +105,8 @@ def lstm_forward(
     trace = {name: np.zeros((batch, steps, units)) for name in names}
     h, C = np.zeros((batch, units)), np.zeros((batch, units))
     for t in range(steps):
-        held = {gate: at[t] for gate, at in (forced or {}).items() if not np.isnan(at[t])}
-        step = lstm_step(inputs[:, t], h, C, weights, held)
+        fixed = {gate: at[t] for gate, at in (forced or {}).items() if not np.isnan(at[t])}
+        step = lstm_step(inputs[:, t], h, C, weights, fixed)
         live = mask[:, t, None]
         h, C = np.where(live, step["h"], h), np.where(live, step["C"], C)
         for name, value in (step | {"h": h, "C": C}).items():

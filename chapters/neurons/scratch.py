@@ -515,8 +515,8 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> float:
     0.3681
     """
     p, q = np.asarray(p, float), np.asarray(q, float)
-    there = p > 0
-    return float(np.sum(p[there] * np.log(p[there] / q[there])))
+    positive = p > 0
+    return float(np.sum(p[positive] * np.log(p[positive] / q[positive])))
 
 
 # A small network with one output -----------------------------------------------------------------
@@ -617,12 +617,12 @@ def gradients(
     inputs = [X, *(value(z) for z in zs[:-1])]
     # δ = ∂L/∂z of the last layer, then of the one below, and so on
     delta = LOSSES[loss].slope(zs[-1], t) / len(X)
-    found: Layers = []
+    result: Layers = []
     for k in reversed(range(len(layers))):
-        found.append((inputs[k].T @ delta, delta.sum(axis=0)))
+        result.append((inputs[k].T @ delta, delta.sum(axis=0)))
         if k:
             delta = (delta @ layers[k][0].T) * slope(zs[k - 1])
-    return float(np.mean(LOSSES[loss].value(zs[-1], t))), found[::-1]
+    return float(np.mean(LOSSES[loss].value(zs[-1], t))), result[::-1]
 
 
 def network_step(

@@ -149,7 +149,7 @@ def sgd_against_gd() -> Figure:
         "1": (1, 0.2, GREEN, ":"),
     }
     passes = 10
-    figure, (whole, close) = subplots((9.6, 3.8), 1, 2)
+    figure, (overview, close) = subplots((9.6, 3.8), 1, 2)
     ends = {}
     for name, (size, rate, colour, style) in sizes.items():
         rng = np.random.default_rng(0)
@@ -169,16 +169,16 @@ def sgd_against_gd() -> Figure:
                 losses.append(scratch.softmax_regression_loss(W, x, y))
         ends[name] = losses[-1]
         label = f"{name} a step, η = {rate:g}"
-        whole.plot(seen, losses, style, color=colour, label=label, markersize=4)
+        overview.plot(seen, losses, style, color=colour, label=label, markersize=4)
         if size < len(x):
             late = np.array(seen) > passes - 1
             close.plot(
                 np.array(seen)[late], np.array(losses)[late], style, color=colour, label=label
             )
-    whole.set(xlabel="passes over the examples", ylabel="loss [nats]", yscale="log")
+    overview.set(xlabel="passes over the examples", ylabel="loss [nats]", yscale="log")
     close.set(xlabel="passes over the examples", ylabel="loss [nats]")
-    whole.legend(frameon=False, fontsize="small")
-    whole.set_title("Ten passes")
+    overview.legend(frameon=False, fontsize="small")
+    overview.set_title("Ten passes")
     close.set_title("The last pass, close up")
     figure.suptitle("For the price of one exact step, SGD has taken dozens, and is far ahead")
     figure.set_label(
@@ -239,13 +239,13 @@ def bias_correction() -> Figure:
         f"Uncorrected, Adam's steps are too long: {lengths.max():.1f} times as long as η at step "
         f"{t[lengths.argmax()]}"
     )
-    told = ", ".join(
+    uncorrected = ", ".join(
         f"{lengths[step - 1]:.1f} at step {step:,}" for step in (1, t[lengths.argmax()], 100, 1000)
     )
     figure.set_label(
         "The gradient is 1 all along, α = 0.9, ρ = 0.999. Left, the two averages s and r before "
         "they are corrected: s comes up to 1 in some thirty steps, r in thousands. Right, the "
-        f"step's length in units of η: corrected it is 1 at every step; uncorrected {told}."
+        f"step's length in units of η: corrected it is 1 at every step; uncorrected {uncorrected}."
     )
     return figure
 
@@ -262,9 +262,11 @@ def moving_averages() -> Figure:
     for keep, colour, style in ((0.9, SKY, ":"), (0.99, BLUE, "-"), (0.999, VERMILION, "--")):
         means, variances = [np.zeros(1)], [np.ones(1)]
         for x in batches:
-            of = scratch.batch_norm(x)
-            means.append(scratch.moving_average(means[-1], of.mean, momentum=keep))
-            variances.append(scratch.moving_average(variances[-1], of.variance, momentum=keep))
+            normalized = scratch.batch_norm(x)
+            means.append(scratch.moving_average(means[-1], normalized.mean, momentum=keep))
+            variances.append(
+                scratch.moving_average(variances[-1], normalized.variance, momentum=keep)
+            )
         for axes, values in ((left, means), (right, variances)):
             axes.plot(
                 np.ravel(values), style, color=colour, label=f"momentum {keep:g}", linewidth=1.2

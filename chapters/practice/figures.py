@@ -28,10 +28,10 @@ def bars(results: Results, scale: float, label: str) -> tuple[Figure, list[float
     table = results.table
     means = [float(mean) for mean in scale * table["mean"]]
     figure, axes = subplots((5.4, 0.9 + 0.45 * len(means)))
-    places = range(len(means))
+    positions = range(len(means))
     spread = [scale * (table["mean"] - table["low"]), scale * (table["high"] - table["mean"])]
-    axes.barh(places, means, 0.62, color=SKY, xerr=spread, ecolor="0.35", capsize=3)
-    axes.set_yticks(places, [textwrap.fill(level, 18) for level in table["level"]])
+    axes.barh(positions, means, 0.62, color=SKY, xerr=spread, ecolor="0.35", capsize=3)
+    axes.set_yticks(positions, [textwrap.fill(level, 18) for level in table["level"]])
     axes.invert_yaxis()
     axes.set(xlabel=label, xlim=(0, None))
     figure.set_label(results.alt_text)
@@ -52,19 +52,19 @@ def confidently_wrong() -> Figure:
     wrong = np.flatnonzero(scratch.disagreements(p, everything.y))
     worst = wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:12]
     figure, panels = subplots((8.0, 4.2), 2, 6)
-    told = []
+    descriptions = []
     for axes, n in zip(np.ravel(panels), worst, strict=True):
-        said = f"{everything.y[n]}, read as {p[n].argmax()}"
-        picture(axes, everything.x[n, ..., 0], said, cmap="gray_r")
+        title = f"{everything.y[n]}, read as {p[n].argmax()}"
+        picture(axes, everything.x[n, ..., 0], title, cmap="gray_r")
         axes.set_xlabel(f"{p[n].max():.1%}")
-        told.append(f"{said} with {p[n].max():.1%}")
+        descriptions.append(f"{title} with {p[n].max():.1%}")
     figure.suptitle(
         f"{len(wrong)} of {len(everything):,} digits are misread; of these twelve the network was "
         "surest"
     )
     figure.set_label(
         "Twelve digits, 8×8 pixels, with their label and how a network misread them that had not "
-        f"seen them: {'; '.join(told)}."
+        f"seen them: {'; '.join(descriptions)}."
     )
     return figure
 
@@ -76,9 +76,9 @@ def thresholds() -> Figure:
     """Recall, precision and cost over the threshold: one network, and many detectors."""
     p, true = [], []
     for seed in range(5):
-        of = studies.rare_digits(seed)
-        p.append(studies.Network(of["train"], seed, 40).predict(of["test"].x)[:, 1])
-        true.append(of["test"].y == 1)
+        data = studies.rare_digits(seed)
+        p.append(studies.Network(data["train"], seed, 40).predict(data["test"].x)[:, 1])
+        true.append(data["test"].y == 1)
     p, true = np.concatenate(p), np.concatenate(true)
     grid = np.geomspace(1e-4, 0.99, 100)
     reports = [scratch.report(p >= one, true) for one in grid]
@@ -91,8 +91,8 @@ def thresholds() -> Figure:
     left.set_title("A lower threshold finds more, and more that is none")
     right.plot(grid, costs, color=GREEN)
     theory = studies.ALARM / (studies.ALARM + studies.MISS)
-    for place, name, style in ((0.5, "½", ":"), (theory, "1/11", "--")):
-        right.axvline(place, color="0.5", linestyle=style, label=name)
+    for threshold, name, style in ((0.5, "½", ":"), (theory, "1/11", "--")):
+        right.axvline(threshold, color="0.5", linestyle=style, label=name)
     right.legend(frameon=False, title="threshold")
     right.set(xlabel="threshold", ylabel="cost of 100 digits", xscale="log", ylim=(0, 40))
     right.set_title("The cost is lowest far below ½")
@@ -154,7 +154,7 @@ def label_losses() -> Figure:
         "Out of fold": scratch.out_of_fold(predict, len(train), studies.FOLDS, rng),
     }
     figure, panels = subplots((9.5, 3.8), 1, 2, sharey=True)
-    told = []
+    descriptions = []
     for axes, (name, p) in zip(panels, by.items(), strict=True):
         losses = np.maximum(scratch.label_losses(p, given), 1e-4)
         bins = np.geomspace(1e-4, 30, 28)
@@ -164,14 +164,16 @@ def label_losses() -> Figure:
         axes.axvline(limit, color="0.4", linestyle="--", label="−log 0.1")
         axes.set(xlabel="loss of the label (nats)", xscale="log")
         axes.set_title(name)
-        told.append(
+        descriptions.append(
             f"{name}: {(losses[wrong] > limit).mean():.0%} of the wrong labels lie above "
             f"{limit:.1f} nats, and {(losses[~wrong] > limit).mean():.1%} of the right ones"
         )
     panels[0].set_ylabel("labels")
     panels[0].legend(frameon=False, fontsize="small", loc="upper right")
     figure.suptitle("A network that has learned the wrong labels finds fewer of them odd")
-    figure.set_label(f"Losses of {len(given):,} labels, 10 % of them wrong. {'; '.join(told)}.")
+    figure.set_label(
+        f"Losses of {len(given):,} labels, 10 % of them wrong. {'; '.join(descriptions)}."
+    )
     return figure
 
 
@@ -250,7 +252,7 @@ def few_writers_study() -> Figure:
     results = recorded_results(studies.few_writers)
     own = recorded_results(studies.few_writers, "own_error")
     figure, axes = subplots((7.4, 3.9))
-    places = np.arange(len(studies.COLLECTIONS))
+    positions = np.arange(len(studies.COLLECTIONS))
     for shift, which, colour, hatch, name in (
         (-0.19, own, SKY, "", "on held-out digits of the same collection"),
         (0.19, results, ORANGE, "//", "on digits by others"),
@@ -258,10 +260,10 @@ def few_writers_study() -> Figure:
         table = which.table
         spread = [100 * (table["mean"] - table["low"]), 100 * (table["high"] - table["mean"])]
         axes.bar(
-            places + shift, 100 * table["mean"], 0.36, yerr=spread, color=colour, hatch=hatch,
+            positions + shift, 100 * table["mean"], 0.36, yerr=spread, color=colour, hatch=hatch,
             ecolor="0.35", capsize=3, label=name,
         )  # fmt: skip
-    axes.set_xticks(places, [name.replace(", ", ",\n") for name in studies.COLLECTIONS])
+    axes.set_xticks(positions, [name.replace(", ", ",\n") for name in studies.COLLECTIONS])
     axes.set(ylabel="error (%)")
     axes.legend(frameon=False, fontsize="small")
     mean = 100 * own.table["mean"], 100 * results.table["mean"]
@@ -303,15 +305,15 @@ def scales() -> Figure:
         "logarithmic scale": scratch.log_uniform(rng, low, high, 40),
     }
     figure, axes = subplots((7.0, 2.6))
-    told = []
-    for place, (colour, (name, rates)) in enumerate(
+    shares = []
+    for height, (colour, (name, rates)) in enumerate(
         zip((VERMILION, BLUE), drawn.items(), strict=True)
     ):
-        axes.plot(rates, np.full(len(rates), place), "|", color=colour, markersize=18)
-        told.append(f"{100 * np.mean(rates > 0.01):.0f} % ({name})")
+        axes.plot(rates, np.full(len(rates), height), "|", color=colour, markersize=18)
+        shares.append(f"{100 * np.mean(rates > 0.01):.0f} % ({name})")
     axes.set_yticks(range(2), list(drawn))
     axes.set(xscale="log", xlabel="learning rate", ylim=(-0.6, 1.6))
-    axes.set_title("Rates above 0.01: " + ", ".join(told))
+    axes.set_title("Rates above 0.01: " + ", ".join(shares))
     return figure
 
 
@@ -321,14 +323,14 @@ def recipes_study() -> Figure:
     validation = recorded_results(searches.recipes, "validation_error")
     figure, axes = subplots((7.2, 3.9))
     names = [f"{search},\nbest of {trials}" for search, trials in searches.recipes.levels]
-    places = np.arange(len(names))
+    positions = np.arange(len(names))
     for shift, which, colour, mark, name in (
         (-0.08, validation, SKY, "s", "validation (chosen on it)"),
         (0.08, results, BLUE, "o", "test (looked at once)"),
     ):
-        table = which.table.assign(place=places + shift)
+        table = which.table.assign(place=positions + shift)
         intervals(axes, table, "place", 100, color=colour, fmt=mark, label=name)
-    axes.set_xticks(places, names)
+    axes.set_xticks(positions, names)
     axes.set(ylabel="error (%)", ylim=(0, None), xlim=(-0.5, len(names) - 0.5))
     axes.legend(frameon=False)
     mean = results.table.set_index(["search", "trials"])["mean"]

@@ -56,7 +56,7 @@ def gradients_of_lenet5() -> dict[str, dict[str, int]]:
     data = load("digits").fitted_to(model.input_shape[1:])
     model.compile("adam", "sparse_categorical_crossentropy")
     loss_of = keras.losses.SparseCategoricalCrossentropy()
-    found, done = {}, 0
+    histograms, done = {}, 0
     for name, epochs in (("after 1 epoch", 1), ("after 40 epochs", 40)):
         model.fit(data.train.x, data.train.y, 128, epochs - done, verbose=0)
         done = epochs
@@ -67,8 +67,8 @@ def gradients_of_lenet5() -> dict[str, dict[str, int]]:
         octaves, counts = np.unique(
             np.frexp(sizes[sizes > 0].astype(np.float64))[1] - 1, return_counts=True
         )
-        found[name] = {str(k): int(n) for k, n in zip(octaves, counts, strict=True)}
-    return found
+        histograms[name] = {str(k): int(n) for k, n in zip(octaves, counts, strict=True)}
+    return histograms
 
 
 ASYNCHRONOUS = """
@@ -125,22 +125,25 @@ def h100_rates() -> Figure:
     """Examples per second and the share of the matrix rate on one H100, four networks."""
     rows = data_files.read("h100_precision")["rows"]
     figure, (speed, share) = subplots((9, 3.4), 1, 2)
-    width, said = 0.27, []
+    width, descriptions = 0.27, []
     for i, (name, (colour, _)) in enumerate(STYLES.items()):
         policy = name if name == "float32" else f"mixed_{name}"
-        found = [rows.get(f"{network}|{policy}|128") for network in NETWORKS]
-        places = np.arange(len(NETWORKS)) + (i - 1) * width
-        for axes, of in (
+        measured = [rows.get(f"{network}|{policy}|128") for network in NETWORKS]
+        positions = np.arange(len(NETWORKS)) + (i - 1) * width
+        for axes, height_of in (
             (speed, lambda row, base: row["per_second"] / base["per_second"]),
             (share, lambda row, _: 100 * row["share_of_matrix_rate"]),
         ):
             bases = [rows[f"{network}|float32|128"] for network in NETWORKS]
-            heights = [of(row, base) if row else 0 for row, base in zip(found, bases, strict=True)]
-            axes.bar(places, heights, width, color=colour, label=name)
+            heights = [
+                height_of(row, base) if row else 0
+                for row, base in zip(measured, bases, strict=True)
+            ]
+            axes.bar(positions, heights, width, color=colour, label=name)
         if name == "bfloat16":
-            for network, row, base in zip(NETWORKS.values(), found, bases, strict=True):
+            for network, row, base in zip(NETWORKS.values(), measured, bases, strict=True):
                 ratio = row["per_second"] / base["per_second"]
-                said.append(
+                descriptions.append(
                     f"{network} {ratio:.2f} times as fast in bfloat16, at "
                     f"{100 * row['share_of_matrix_rate']:.2g} % of the matrix rate"
                 )
@@ -154,17 +157,17 @@ def h100_rates() -> Figure:
         axes.set_xticks(range(len(NETWORKS)), NETWORKS.values(), rotation=20)
     speed.legend(frameon=False)
     figure.suptitle("One H100: half precision helps whoever multiplies large matrices")
-    figure.set_label(f"Bars for four networks and three formats. {'; '.join(said)}.")
+    figure.set_label(f"Bars for four networks and three formats. {'; '.join(descriptions)}.")
     return figure
 
 
 def gaps() -> Figure:
     """The relative gap between neighbouring numbers, over their size, in three formats."""
     figure, axes = subplots((7, 3.6))
-    for name, of in FORMATS.items():
-        low, high = np.log2(of.smallest), np.log2(of.largest)
+    for name, form in FORMATS.items():
+        low, high = np.log2(form.smallest), np.log2(form.largest)
         k = np.arange(low, high + 1)
-        gap = np.maximum(2.0 ** (k - of.fraction), of.smallest) / 2.0**k
+        gap = np.maximum(2.0 ** (k - form.fraction), form.smallest) / 2.0**k
         colour, dash = STYLES[name]
         axes.plot(k, 100 * gap, dash, color=colour, label=name)
     axes.set_yscale("log")
@@ -172,8 +175,8 @@ def gaps() -> Figure:
     axes.legend(frameon=False)
     figure.suptitle("bfloat16 has the range of float32, float16 the finer steps")
     ends = "; ".join(
-        f"{name} from {of.smallest:.2g} to {of.largest:.2g}, gap {100 * of.epsilon:.2g} %"
-        for name, of in FORMATS.items()
+        f"{name} from {form.smallest:.2g} to {form.largest:.2g}, gap {100 * form.epsilon:.2g} %"
+        for name, form in FORMATS.items()
     )
     figure.set_label(
         f"Relative gaps over the size of numbers: {ends}. Below the smallest normal number, "
@@ -186,10 +189,10 @@ def stalled_updates() -> Figure:
     """A weight of 1 that is given a thousand updates of 0.001, kept in three formats."""
     figure, axes = subplots((6.4, 3.4))
     ends = []
-    for name, of in FORMATS.items():
-        values, update = [1.0], of.decode(of.encode(0.001))
+    for name, form in FORMATS.items():
+        values, update = [1.0], form.decode(form.encode(0.001))
         for _ in range(1000):
-            values.append(of.decode(of.encode(values[-1] + update)))
+            values.append(form.decode(form.encode(values[-1] + update)))
         colour, dash = STYLES[name]
         axes.plot(values, dash, color=colour, label=name)
         ends.append(f"{name} {values[-1]:.3f}")
@@ -203,7 +206,7 @@ def stalled_updates() -> Figure:
 def loss_scales() -> Figure:
     """What becomes of the gradients of LeNet-5 in float16, over the loss scale."""
     figure, panels = subplots((9, 3.2), 1, 2, sharey=True)
-    scales, said = range(25), []
+    scales, descriptions = range(25), []
     for axes, (when, counts) in zip(panels, record["gradients"].items(), strict=True):
         fates = [fate(counts, scale, FORMATS["float16"]) for scale in scales]
         for kind, colour, dash in (
@@ -214,7 +217,7 @@ def loss_scales() -> Figure:
             axes.plot(scales, [100 * one[kind] for one in fates], dash, color=colour, label=kind)
         axes.set_title(when)
         axes.set_xlabel("loss scale, as an exponent of 2")
-        said.append(
+        descriptions.append(
             f"{when} {100 * fates[0]['zero']:.2f} % are 0 and {100 * fates[0]['subnormal']:.1f} % "
             f"subnormal without a scale, {100 * fates[15]['zero']:.2f} % and "
             f"{100 * fates[15]['subnormal']:.2f} % with 2 to the 15"
@@ -224,7 +227,7 @@ def loss_scales() -> Figure:
     panels[0].set_ylim(1e-3, 100)
     panels[0].legend(frameon=False)
     figure.suptitle("float16: a loss scale saves digits, until it makes infinities")
-    figure.set_label(f"Shares of gradients over the loss scale: {'; '.join(said)}.")
+    figure.set_label(f"Shares of gradients over the loss scale: {'; '.join(descriptions)}.")
     return figure
 
 
@@ -257,10 +260,10 @@ def format_table() -> str:
         "| | exponent | fraction | gap at 1 | largest | smallest normal | smallest |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for name, of in FORMATS.items():
+    for name, form in FORMATS.items():
         lines.append(
-            f"| {name} | {of.exponent} | {of.fraction} | {of.epsilon:.2g} | {of.largest:.5g} "
-            f"| {of.smallest_normal:.2g} | {of.smallest:.2g} |"
+            f"| {name} | {form.exponent} | {form.fraction} | {form.epsilon:.2g} "
+            f"| {form.largest:.5g} | {form.smallest_normal:.2g} | {form.smallest:.2g} |"
         )
     return "\n".join(lines)
 

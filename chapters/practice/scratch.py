@@ -31,22 +31,22 @@ class Report(NamedTuple):
     f1: float
 
 
-def report(found: ArrayLike, true: ArrayLike) -> Report:
-    """Compare what was found with what there was.
+def report(predicted: ArrayLike, true: ArrayLike) -> Report:
+    """Compare what was predicted with what is true.
 
     Args:
-        found: Whether each example was taken for the class, of shape (n,).
+        predicted: Whether each example was taken for the class, of shape (n,).
         true: Whether it is of the class, of shape (n,); at least one is.
 
     >>> report([0, 0, 0, 0], [0, 0, 0, 1])
     Report(accuracy=0.75, precision=1.0, recall=0.0, f1=0.0)
     """
-    found, true = np.asarray(found, bool), np.asarray(true, bool)
-    hits = int((found & true).sum())
-    precision = hits / found.sum() if found.any() else 1.0
+    predicted, true = np.asarray(predicted, bool), np.asarray(true, bool)
+    hits = int((predicted & true).sum())
+    precision = hits / predicted.sum() if predicted.any() else 1.0
     recall = hits / true.sum()
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
-    return Report(float((found == true).mean()), float(precision), float(recall), float(f1))
+    return Report(float((predicted == true).mean()), float(precision), float(recall), float(f1))
 
 
 def balanced_class_weights(y: Labels, classes: int) -> Array:
@@ -88,10 +88,10 @@ def resampled(y: Labels, size: int, rng: np.random.Generator) -> Labels:
     return rng.permutation(np.concatenate(chosen))
 
 
-def cost(found: ArrayLike, true: ArrayLike, miss: float, alarm: float) -> float:
+def cost(predicted: ArrayLike, true: ArrayLike, miss: float, alarm: float) -> float:
     """Return the mean cost of an example: `miss` for each one missed, `alarm` for a false alarm."""
-    found, true = np.asarray(found, bool), np.asarray(true, bool)
-    return float(np.mean(miss * (true & ~found) + alarm * (found & ~true)))
+    predicted, true = np.asarray(predicted, bool), np.asarray(true, bool)
+    return float(np.mean(miss * (true & ~predicted) + alarm * (predicted & ~true)))
 
 
 def cheapest_threshold(p: ArrayLike, true: ArrayLike, miss: float, alarm: float) -> float:

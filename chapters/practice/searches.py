@@ -96,9 +96,9 @@ def recipe_search(search: str, seed: int, trials: int) -> list[Trial]:
         seed: Decides the recipes, the first weights and the digits.
         trials: How many.
     """
-    kept = Path(f"search_{search}_{seed}_{trials}.npy")
-    if kept.exists():
-        return [Trial(*row) for row in np.load(kept).tolist()]
+    file = Path(f"search_{search}_{seed}_{trials}.npy")
+    if file.exists():
+        return [Trial(*row) for row in np.load(file).tolist()]
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -120,7 +120,7 @@ def recipe_search(search: str, seed: int, trials: int) -> list[Trial]:
         return made[-1].loss
 
     optuna.create_study(sampler=sampler).optimize(objective, n_trials=trials)
-    np.save(kept, np.array(made))
+    np.save(file, np.array(made))
     return made
 
 

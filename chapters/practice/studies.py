@@ -97,8 +97,8 @@ def rare_digits(seed: int) -> dict[str, Split]:
 
     x, eight = in_file_order().x, (in_file_order().y == 8).astype("int64")
     eights, others = np.flatnonzero(eight == 1), np.flatnonzero(eight == 0)
-    kept = np.random.default_rng(seed).permutation(eights)[: round(len(others) * 5 / 95)]
-    rows = np.concatenate([others, kept])
+    chosen = np.random.default_rng(seed).permutation(eights)[: round(len(others) * 5 / 95)]
+    rows = np.concatenate([others, chosen])
     train, rest = train_test_split(rows, train_size=0.4, stratify=eight[rows], random_state=seed)
     validation, test = train_test_split(
         rest, train_size=1 / 3, stratify=eight[rest], random_state=seed
@@ -111,8 +111,8 @@ def rare_class_row(level: str, seed: int, *, quick: bool):
     """Train on few eights with one remedy, and judge what is found of the test eights."""
     from sklearn.metrics import average_precision_score
 
-    of = rare_digits(seed)
-    train, validation, test = of["train"], of["validation"], of["test"]
+    data = rare_digits(seed)
+    train, validation, test = data["train"], data["validation"], data["test"]
     weights, chosen = None, np.arange(len(train))
     counts = np.bincount(train.y)
     if level.startswith("class weights"):
@@ -128,10 +128,10 @@ def rare_class_row(level: str, seed: int, *, quick: bool):
         p = network.predict(validation.x)[:, 1]
         threshold = scratch.cheapest_threshold(p, validation.y, MISS, ALARM)
     p = network.predict(test.x)[:, 1]
-    found = p >= threshold
-    judged = scratch.report(found, test.y)
+    predicted = p >= threshold
+    judged = scratch.report(predicted, test.y)
     return {
-        "cost": 100 * scratch.cost(found, test.y, MISS, ALARM),
+        "cost": 100 * scratch.cost(predicted, test.y, MISS, ALARM),
         "accuracy": judged.accuracy,
         "precision": judged.precision,
         "recall": judged.recall,
@@ -167,7 +167,7 @@ SHORT, LONG = 20, 100
 BELIEVED = 0.1
 
 
-class Finding(NamedTuple):
+class NoisyLabels(NamedTuple):
     """Labels with mistakes among them, and what a network makes of them.
 
     Attributes:
@@ -191,15 +191,15 @@ class Finding(NamedTuple):
         return losses > -np.log(BELIEVED)
 
 
-def finding(share: float, seed: int) -> Finding:
+def noisy_labels(share: float, seed: int) -> NoisyLabels:
     """Flip the labels of some training digits, and see what can be found of it.
 
     What was found is kept in the working folder, for the other repairs of the same labels.
     """
-    kept = Path(f"finding_{share}_{seed}.npz")
-    if kept.exists():
-        with np.load(kept) as arrays:
-            return Finding(**arrays)
+    file = Path(f"finding_{share}_{seed}.npz")
+    if file.exists():
+        with np.load(file) as arrays:
+            return NoisyLabels(**arrays)
     rng, train = np.random.default_rng(seed), digits().train
     given, wrong = scratch.flip_labels(train.y, share, 10, rng)
     labelled = Split(train.x, given)
@@ -207,30 +207,30 @@ def finding(share: float, seed: int) -> Finding:
     def predict(learned: scratch.Labels, others: scratch.Labels) -> scratch.Array:
         return Network(labelled[learned], seed, SHORT).predict(train.x[others])
 
-    found = Finding(
+    result = NoisyLabels(
         given,
         wrong,
         scratch.out_of_fold(predict, len(train), FOLDS, rng),
         *(Network(labelled, seed, passes).predict(train.x) for passes in (SHORT, LONG)),
     )
-    unfinished = Path(f"finding_{share}_{seed}_{id(found)}.npz")
-    np.savez(unfinished, **found._asdict())
-    unfinished.replace(kept)
-    return found
+    unfinished = Path(f"finding_{share}_{seed}_{id(result)}.npz")
+    np.savez(unfinished, **result._asdict())
+    unfinished.replace(file)
+    return result
 
 
 def wrong_labels_row(level: tuple[str, float], seed: int, *, quick: bool):
     """Find wrong labels among the training digits, repair them in one way, and train again."""
     repair, share = level
-    found, train = finding(share, seed), digits().train
-    suspect = found.suspect
+    labels, train = noisy_labels(share, seed), digits().train
+    suspect = labels.suspect
     split = {
-        "as given": Split(train.x, found.given),
-        "suspects dropped": Split(train.x, found.given)[~suspect],
-        "suspects looked at": Split(train.x, np.where(suspect, train.y, found.given)),
+        "as given": Split(train.x, labels.given),
+        "suspects dropped": Split(train.x, labels.given)[~suspect],
+        "suspects looked at": Split(train.x, np.where(suspect, train.y, labels.given)),
         "true labels": train,
     }[repair]
-    by_loss = scratch.report(suspect, found.wrong)
+    by_loss = scratch.report(suspect, labels.wrong)
     row = {
         "test_error": Network(split, seed, LONG).error(digits().test),
         "precision": by_loss.precision,
@@ -240,17 +240,17 @@ def wrong_labels_row(level: tuple[str, float], seed: int, *, quick: bool):
         ("disagreement", scratch.disagreements),
         ("confident", scratch.confident_disagreements),
     ):
-        judged = scratch.report(rule(found.out_of_fold, found.given), found.wrong)
+        judged = scratch.report(rule(labels.out_of_fold, labels.given), labels.wrong)
         row |= {f"{name}_precision": judged.precision, f"{name}_recall": judged.recall}
     for name in ("out_of_fold", "in_sample", "by_heart"):
-        row[f"highest_{name}"] = among_the_highest(getattr(found, name), found)
+        row[f"highest_{name}"] = among_the_highest(getattr(labels, name), labels)
     return row
 
 
-def among_the_highest(p: scratch.Array, found: Finding) -> float:
+def among_the_highest(p: scratch.Array, labels: NoisyLabels) -> float:
     """Return the share of wrong labels among the highest losses, as many as labels are wrong."""
-    losses = scratch.label_losses(p, found.given)
-    return float(found.wrong[np.argsort(-losses)[: found.wrong.sum()]].mean())
+    losses = scratch.label_losses(p, labels.given)
+    return float(labels.wrong[np.argsort(-losses)[: labels.wrong.sum()]].mean())
 
 
 wrong_labels = Study(

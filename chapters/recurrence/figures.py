@@ -75,11 +75,11 @@ def shapes_of_tasks() -> Figure:
             sheet.arrow(before, after)
         for step in inputs:
             sheet.arrow(sheet.box(step, 0, "$x$", ORANGE, NODE), states[step])
-        said = [sheet.box(step, 2, "$o$", GREEN, NODE) for step in outputs]
-        for output in said:
+        nodes = [sheet.box(step, 2, "$o$", GREEN, NODE) for step in outputs]
+        for output in nodes:
             sheet.arrow(states[int(output.x)], output)
         if len(inputs) == 1:  # what was said is heard in the next step
-            for output, after in zip(said, states[1:], strict=False):
+            for output, after in zip(nodes, states[1:], strict=False):
                 sheet.arrow(output, after, linestyle=":")
         axes.set_title(title, fontsize="medium")
     figure.suptitle("One cell, three kinds of task")
@@ -93,20 +93,20 @@ def fading() -> Figure:
     orthogonal, _ = np.linalg.qr(rng.normal(size=(units, units)))
     x, U = rng.normal(size=(1, steps, 4)), 0.1 * rng.normal(size=(units, 4))
     figure, axes = subplots((7.4, 4.2))
-    told = []
+    descriptions = []
     for size, colour, line in ((0.8, VERMILION, "-"), (1.0, BLUE, "--"), (1.2, GREEN, "-.")):
         h = scratch.rnn_forward(x, U, size * orthogonal, np.zeros(units))
         owed = scratch.sensitivity(h[0], size * orthogonal)
         name = f"tanh, W stretches by {size:g}"
         axes.plot(owed, color=colour, linestyle=line, label=name)
-        told.append(f"{name}: {owed[-1]:.2g}")
+        descriptions.append(f"{name}: {owed[-1]:.2g}")
         if size > 1:  # near 0 tanh is the identity, and every step is one more factor
             axes.plot(size ** np.arange(steps + 1.0), color="0.6", linestyle=":",
                       label=f"no tanh, W stretches by {size:g}")  # fmt: skip
-            told.append(f"the same without tanh: {size**steps:,.0f}")
+            descriptions.append(f"the same without tanh: {size**steps:,.0f}")
     figure.set_label(
         f"How strongly the last state depends on one {steps} steps before, on a logarithmic axis: "
-        f"{'; '.join(told)}. The lines fall or rise about evenly."
+        f"{'; '.join(descriptions)}. The lines fall or rise about evenly."
     )
     axes.set(yscale="log", xlabel="steps back, k", ylabel="‖∂h⁽ᵀ⁾ / ∂h⁽ᵀ⁻ᵏ⁾‖")
     axes.set_title("What a state owes to the past fades, or explodes, by a factor a step")
@@ -227,13 +227,13 @@ def one_forecast() -> dict[str, Any]:
     fresh_start(record.seed)
     data = companion.load("seasonal_series")
     one = data.test[100:101]
-    said = {
+    forecasts = {
         name: studies.predictor(name, data.train, data.validation, seed=0)(one.x)[0]
         for name in ("naive", "seasonal naive", "GRU")
     }
     return {
         name: np.round(np.asarray(values, float), 3).tolist()
-        for name, values in {"past": one.x[0, :, 0], "future": one.y[0], **said}.items()
+        for name, values in {"past": one.x[0, :, 0], "future": one.y[0], **forecasts}.items()
     }
 
 
@@ -244,11 +244,11 @@ def roc_curves() -> dict[str, Any]:
     curves = {}
     for name in ("distance from the mean", "seasonal naive", "linear regression", "GRU"):
         scores, faulty = studies.anomaly_scores(name, seed=0)
-        false_alarms, found, _ = roc_curve(faulty, scores)
+        false_alarms, sensitivity, _ = roc_curve(faulty, scores)
         curves[name] = {
             "area": round(float(roc_auc_score(faulty, scores)), 4),
             "false_alarms": false_alarms.round(4).tolist(),
-            "found": found.round(4).tolist(),
+            "found": sensitivity.round(4).tolist(),
         }
     return curves
 

@@ -36,8 +36,8 @@ class Vocabulary:
 
     def __init__(self, texts: Iterable[str], *, size: int = 20_000, least: int = 1) -> None:
         counts = Counter(word for text in texts for word in words(text))
-        kept = [word for word, count in counts.most_common(size) if count >= least]
-        self.numbers = {word: number for number, word in enumerate(kept, start=UNKNOWN + 1)}
+        vocabulary = [word for word, count in counts.most_common(size) if count >= least]
+        self.numbers = {word: number for number, word in enumerate(vocabulary, start=UNKNOWN + 1)}
 
     def __len__(self) -> int:
         """Return how many numbers there are, padding and unknown among them."""

@@ -168,11 +168,11 @@ def dropout_expectation() -> Figure:
     counts = np.unique(np.geomspace(1, draws, 90).astype(int))
     inverted = scratch.dropout(activations, keep, rate) @ weights
     unscaled = (keep * activations) @ weights
-    whole = activations @ weights
+    expected = activations @ weights
     scaled = activations @ scratch.weight_scaling(weights, rate)
     figure, axes = subplots((7, 4))
     for outputs, exact, colour, name, change, above in (
-        (inverted, whole, BLUE, "inverted dropout", "", 6),
+        (inverted, expected, BLUE, "inverted dropout", "", 6),
         (unscaled, scaled, VERMILION, "masks without scaling", ", weights × (1 − p)", -14),
     ):
         axes.plot(counts, np.cumsum(outputs)[counts - 1] / counts, color=colour, label=name)

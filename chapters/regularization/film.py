@@ -23,9 +23,9 @@ def histogram(weights: NDArray[Any]) -> NDArray[np.int_]:
     >>> len(counts), counts[0], counts[20], counts[-1]
     (40, np.int64(1), np.int64(2), np.int64(2))
     """
-    places = np.floor((np.ravel(weights) + EDGE) / WIDTH).astype(int)
+    indices = np.floor((np.ravel(weights) + EDGE) / WIDTH).astype(int)
     bins = round(2 * EDGE / WIDTH)
-    return np.bincount(np.clip(places, 0, bins - 1), minlength=bins)
+    return np.bincount(np.clip(indices, 0, bins - 1), minlength=bins)
 
 
 def film(
@@ -98,7 +98,9 @@ def in_short(seen: dict[str, Any], validation: Split) -> dict[str, float]:
         validation: What it was given.
     """
     labels = "".join(map(str, validation.y))
-    misread = [sum(map(str.__ne__, said, labels)) / len(labels) for said in seen["answers"]]
+    misread = [
+        sum(map(str.__ne__, predicted, labels)) / len(labels) for predicted in seen["answers"]
+    ]
     best = int(np.argmin(seen["val_loss"]))
     return {
         "validation_error": misread[-1],

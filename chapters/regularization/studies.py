@@ -122,7 +122,7 @@ def weight_decay_row(level: tuple[str, str, float], seed: int, *, quick: bool):
     model = regularized_mlp(
         l1=strength if penalty == "L1" else 0.0, l2=strength if penalty == "L2" else 0.0
     )
-    _, found = fit(
+    _, measured = fit(
         model,
         images,
         labels,
@@ -135,7 +135,7 @@ def weight_decay_row(level: tuple[str, str, float], seed: int, *, quick: bool):
         [np.ravel(layer.kernel) for layer in model.layers if hasattr(layer, "kernel")]
     )
     return {
-        **found,
+        **measured,
         "weight_norm": float(np.linalg.norm(kernels)),
         "near_zero": float(np.mean(np.abs(kernels) < NEAR_ZERO)),
     }

@@ -81,14 +81,14 @@ def amounts() -> Figure:
     """Test error on 5 to 9 over the examples a class, from nothing and on the base."""
     results = verdicts.recorded("head_start")
     figure, axes = subplots((6.4, 4.2))
-    told = []
+    descriptions = []
     for base, line in results.table.groupby("base", sort=False):
         colour, style = LOOKS[str(base)]
         name = "from nothing" if base == studies.NOTHING else f"on the base: {base}"
         look = {"color": colour, "fmt": style, "label": name, "markersize": 4}
         intervals(axes, line, "examples a class", 100, **look)
         errors = zip(line["examples a class"], line["mean"], strict=True)
-        told.append(f"{name}: " + ", ".join(f"{100 * e:.1f} % at {n}" for n, e in errors))
+        descriptions.append(f"{name}: " + ", ".join(f"{100 * e:.1f} % at {n}" for n, e in errors))
     each = sorted(set(results.table["examples a class"]))
     axes.set(xlabel="examples a class", ylabel="test error [%]", xscale="log", yscale="log")
     axes.set_xticks(each, [str(one) for one in each])
@@ -100,7 +100,7 @@ def amounts() -> Figure:
         if last
         else "The base is not shown to help"
     )
-    figure.set_label("Test error on the digits 5 to 9. " + "; ".join(told) + ".")
+    figure.set_label("Test error on the digits 5 to 9. " + "; ".join(descriptions) + ".")
     return figure
 
 
@@ -180,21 +180,21 @@ def timed_features() -> dict[str, object]:
     epochs, rows = (1, 5, 10, 20), np.arange(1280) % len(data.train)
     large = data.train[rows]
     keras.utils.set_random_seed(record.seed)
-    whole = with_head(base, studies.CLASSES)
-    open_layers(whole, "head")
+    full = with_head(base, studies.CLASSES)
+    open_layers(full, "head")
     inputs = keras.Input(base.output_shape[1:])
     alone = keras.Model(inputs, keras.layers.Dense(studies.CLASSES, "softmax")(inputs))
     taken: dict[str, list[float]] = {"anew in every epoch": [], "once, and kept": []}
-    for model in (whole, alone):
+    for model in (full, alone):
         model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
     images = Dataset(data.card, large, data.validation[:0], data.test[:0])
     for name, count in product(taken, (1, *epochs)):  # the first is a warm-up
         began = time.process_time()
         if name == "once, and kept":
-            kept = extracted(base, images).train
-            alone.fit(kept.x, kept.y, 32, count, verbose=0)
+            features = extracted(base, images).train
+            alone.fit(features.x, features.y, 32, count, verbose=0)
         else:
-            whole.fit(large.x, large.y, 32, count, verbose=0)
+            full.fit(large.x, large.y, 32, count, verbose=0)
         taken[name].append(round(time.process_time() - began, 3))
     return {
         "epochs": list(epochs),

@@ -126,10 +126,10 @@ def open_layers(model: keras.Model, strategy: str, first_open: str | None = None
 
 def flat_layers(model: keras.Model) -> list[keras.Layer]:
     """Return the layers of a model from the input on, those of a model within it in its place."""
-    found = []
+    flat = []
     for layer in model.layers:
-        found += flat_layers(layer) if isinstance(layer, keras.Model) else [layer]
-    return found
+        flat += flat_layers(layer) if isinstance(layer, keras.Model) else [layer]
+    return flat
 
 
 def extracted(base: keras.Model, data: Dataset) -> Dataset:
@@ -146,8 +146,8 @@ def extracted(base: keras.Model, data: Dataset) -> Dataset:
     def features(x: NDArray[Any]) -> NDArray[np.float32]:
         if not len(x):
             return np.zeros((0, width), "float32")
-        found = keras.ops.convert_to_numpy(base.predict(x, batch_size=512, verbose=0))
-        return found.reshape(len(x), width).astype("float32")
+        outputs = keras.ops.convert_to_numpy(base.predict(x, batch_size=512, verbose=0))
+        return outputs.reshape(len(x), width).astype("float32")
 
     width = int(np.prod(base.output_shape[1:]))
     return data.fitted_to(base.input_shape[1:]).changed((width,), features)

@@ -107,8 +107,8 @@ def shipped(path: Path) -> keras.Model:
             "companion again: it ships that file."
         )
     base = without_top(transfer_cnn())
-    with np.load(path) as kept:
-        base.set_weights([kept[name].astype("float32") for name in sorted(kept)])
+    with np.load(path) as arrays:
+        base.set_weights([arrays[name].astype("float32") for name in sorted(arrays)])
     return base
 
 

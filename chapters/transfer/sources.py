@@ -26,13 +26,13 @@ def of_classes(data: Dataset, classes: slice | list[int]) -> Dataset:
         data: Images with a class each.
         classes: Which classes, e.g. ``slice(5, 10)``.
     """
-    kept = np.arange(data.classes)[classes]
+    labels = np.arange(data.classes)[classes]
 
     def part(split: Split) -> Split:
-        few = split[np.isin(split.y, kept)]
-        return replace(few, y=np.searchsorted(kept, few.y))
+        few = split[np.isin(split.y, labels)]
+        return replace(few, y=np.searchsorted(labels, few.y))
 
-    card = replace(data.card, class_names=tuple(data.card.class_names[k] for k in kept))
+    card = replace(data.card, class_names=tuple(data.card.class_names[k] for k in labels))
     train, validation, test = map(part, (data.train, data.validation, data.test))
     return replace(data, card=card, train=train, validation=validation, test=test)
 

@@ -32,8 +32,10 @@ def helps_up_to(results: Results, strategy: str) -> tuple[int, int]:
     line = results.table[results.table["base"] == strategy].sort_values("examples a class")
     amounts = line["examples a class"].tolist()
     lower = [*(line["effect"] == "lower"), False]
-    held = lower.index(False)
-    return (amounts[held - 1] if held else 0), (amounts[held] if held < len(amounts) else 0)
+    first_loss = lower.index(False)
+    return (amounts[first_loss - 1] if first_loss else 0), (
+        amounts[first_loss] if first_loss < len(amounts) else 0
+    )
 
 
 def head_start_verdict(results: Results) -> str:
@@ -89,10 +91,10 @@ def cells(results: Results) -> list[Cell]:
     """
     table = results.table
     pairs = zip(table["task"], table["examples a class"], strict=True)
-    asked = list(dict.fromkeys((str(task), int(each)) for task, each in pairs))
-    confidence = 1 - (1 - CONFIDENCE) / len(asked)
+    compared = list(dict.fromkeys((str(task), int(each)) for task, each in pairs))
+    confidence = 1 - (1 - CONFIDENCE) / len(compared)
     found = []
-    for task, each in asked:
+    for task, each in compared:
         amount = "little" if each == studies.LITTLE else "large"
         advised = recommend(amount, "similar" if task == SIMILAR else "different").strategy
         of = {
@@ -109,15 +111,17 @@ def cells(results: Results) -> list[Cell]:
 
 def matrix_verdict(results: Results) -> str:
     """Return where the advice was best, not told apart from the best, or worse, as a list."""
-    held = cells(results)
+    all_cells = cells(results)
     parts = []
     for amount, each in (("little", studies.LITTLE), ("large", studies.LARGE)):
         for similar in (True, False):
-            of = [one for one in held if one.each == each and (one.task == SIMILAR) == similar]
-            told = ", ".join(
+            group = [
+                one for one in all_cells if one.each == each and (one.task == SIMILAR) == similar
+            ]
+            shares = ", ".join(
                 f"{one.task}: {one.holds}" + (f" than {one.best}" if one.holds == "worse" else "")
-                for one in of
+                for one in group
             )
             likeness = "similar" if similar else "different"
-            parts.append(f"{amount} and {likeness} ({of[0].advised}): {told}.")
+            parts.append(f"{amount} and {likeness} ({group[0].advised}): {shares}.")
     return "\n".join(f"- {part[0].upper()}{part[1:]}" for part in parts)

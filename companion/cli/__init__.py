@@ -140,9 +140,9 @@ def main() -> None:
     except OSError as error:
         if error.filename is None:  # it is stdout that takes no more
             _throw_away(sys.stdout)
-        where = f" ({error.filename})" if error.filename else ""
+        file = f" ({error.filename})" if error.filename else ""
         code = refuse(
-            f"{error.strerror or error}{where}. Nothing more was done: name another folder or "
+            f"{error.strerror or error}{file}. Nothing more was done: name another folder or "
             "file, or change what this one allows.",
             wants_json,
         )

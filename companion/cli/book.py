@@ -11,12 +11,12 @@ def chapters(json: Json = False) -> Answer:
     """List the book: number, models, exercises passed (and solutions seen before), the question."""
     shown = table(">", "chapter", "models", ">passed", "question")
     rows = []
-    standings = progress.standings()
+    by_exercise = progress.load_progress()
     for entry in catalogue.discover():
         card, exercises = entry.card, entry.exercise_names()
-        known = {name: standings.get(f"{entry.name}/{name}") for name in exercises}
-        passed = [name for name, standing in known.items() if standing and standing.passed]
-        seen = [name for name, standing in known.items() if standing and standing.solution]
+        known = {name: by_exercise.get(f"{entry.name}/{name}") for name in exercises}
+        passed = [name for name, one in known.items() if one and one.passed]
+        seen = [name for name, one in known.items() if one and one.solution]
         names = [model.name for model in card.models]
         rows.append(
             {

@@ -33,18 +33,18 @@ def start(
     json: Json = False,
 ) -> Answer:
     """Write a chapter's exercises into a file of your own: signatures, tasks, nothing solved."""
-    asked = exercises_named(chapter)
-    file = folder / f"{asked[0].chapter}.py"
+    chosen = exercises_named(chapter)
+    file = folder / f"{chosen[0].chapter}.py"
     check = f"companion check {_quoted(file)}"
     if is_path(chapter):
         check += f" --exercises {_quoted(chapter)}"
     # A comment takes any path; in a string, the backslashes of C:\\Users would mean something else.
-    said = printable(f"Exercises on {asked[0].chapter}. To check them: {check}.")
-    head = f"# {' '.join(said.splitlines())}\n\nimport numpy as np\n"
+    header = printable(f"Exercises on {chosen[0].chapter}. To check them: {check}.")
+    head = f"# {' '.join(header.splitlines())}\n\nimport numpy as np\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as opened:
-            opened.write("\n\n".join([head, *(one.stub for one in asked)]))
+            opened.write("\n\n".join([head, *(one.stub for one in chosen)]))
     except FileExistsError as error:
         raise UserError(
             f"{error.filename} is there already and is left as it is. "
@@ -52,9 +52,9 @@ def start(
         ) from error
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror}.") from error
-    names = [one.name for one in asked]
+    names = [one.name for one in chosen]
     return Answer(
-        {"file": str(file), "chapter": asked[0].chapter, "exercises": names},
+        {"file": str(file), "chapter": chosen[0].chapter, "exercises": names},
         Text(f"{file}: {len(names)} exercises. Write your answers there, then:\n{check}"),
     )
 
@@ -78,38 +78,38 @@ def check(
     json: Json = False,
 ) -> Answer:
     """Say which answers are right, and why the others are not; exit code 1 if any is not."""
-    asked: dict[str, Exercise] = {}
-    before: dict[str, progress.Standing] = {}
+    by_name: dict[str, Exercise] = {}
+    before: dict[str, progress.ExerciseProgress] = {}
 
     def once() -> Report:
         report = check_path(path, exercises, only=only, seed=seed, again=watch)
         chapter = exercises or report.verdicts[0].chapter
-        asked.update({one.name: one for one in exercises_named(chapter)})
+        by_name.update({one.name: one for one in exercises_named(chapter)})
         before.clear()
-        before.update(progress.standings())
-        told = str(Path(chapter).resolve()) if is_path(chapter) else chapter
-        if not (progress.record(report) and progress.checked(told)):
+        before.update(progress.load_progress())
+        target = str(Path(chapter).resolve()) if is_path(chapter) else chapter
+        if not (progress.record(report) and progress.checked(target)):
             err.print(learning.UNWRITTEN, style="yellow")
         return report
 
     if watch and json:
         raise UserError("--watch goes on and --json prints one object: they do not go together.")
     if watch:
-        return Answer({}, "", _code(_watch(path, once, asked, before)))
+        return Answer({}, "", _exit_code(_watch(path, once, by_name, before)))
     report = once()
     shown: list[RenderableType] = [learning.shown(report, _seen(report))]
     wrong = [verdict.exercise for verdict in report.verdicts if verdict.status in learning.STUCK]
     if wrong and not exercises:
         shown.append(Text(f"Stuck? companion hint {wrong[0]}", style="dim"))
-    shown += _celebrated(report, asked, before)
-    return Answer(report.to_json(), Group(*shown), _code(report))
+    shown += _newly_passed(report, by_name, before)
+    return Answer(report.to_json(), Group(*shown), _exit_code(report))
 
 
 def _watch(
     path: Path,
     once: Callable[[], Report],
-    asked: Mapping[str, Exercise] | None = None,
-    before: Mapping[str, progress.Standing] | None = None,
+    by_name: Mapping[str, Exercise] | None = None,
+    before: Mapping[str, progress.ExerciseProgress] | None = None,
 ) -> Report:
     """Check `path` whenever it changes, until Ctrl-C or q, and return the last report.
 
@@ -118,30 +118,30 @@ def _watch(
     Args:
         path: The learner's file.
         once: Checks it.
-        asked: The exercises by name, once it was checked.
+        by_name: The exercises by name, once it was checked.
         before: Where the learner stood before the check.
     """
-    asked, before = {} if asked is None else asked, {} if before is None else before
+    by_name, before = {} if by_name is None else by_name, {} if before is None else before
     report = once()
-    current = _show_next(report, asked, before)
-    with learning.Keys() as keys:
+    current = _show_next(report, by_name, before)
+    with learning.KeyReader() as keys:
         try:
-            stamp = _stamp(path)
+            stamp = _modification_times(path)
             while True:
                 keyed = f" Keys: {learning.KEYS}." if keys.restore else ""
                 err.print(
                     f"Watching {path}. Save it to check again; Ctrl-C ends.{keyed}", style="dim"
                 )
                 # An editor may take the old file away before the new one is there.
-                while _stamp(path) in (stamp, None):
+                while _modification_times(path) in (stamp, None):
                     key = keys.read(0.2)
                     if key == "q":
                         return report
-                    current = _press(key, report, current, asked)
-                stamp = _stamp(path)
+                    current = _handle_key(key, report, current, by_name)
+                stamp = _modification_times(path)
                 try:
                     report = once()
-                    current = _show_next(report, asked, before)
+                    current = _show_next(report, by_name, before)
                 except (UserError, OSError) as error:
                     err.print(Text(str(error), style="yellow"))
         except KeyboardInterrupt:
@@ -149,33 +149,33 @@ def _watch(
 
 
 def _show_next(
-    report: Report, asked: Mapping[str, Exercise], before: Mapping[str, progress.Standing]
+    report: Report, by_name: Mapping[str, Exercise], before: Mapping[str, progress.ExerciseProgress]
 ) -> str | None:
     """Print what is next, and return its name."""
     if out.is_terminal:
         out.clear()
     current = learning.unfinished(report)
     out.print(learning.next_shown(report, current))
-    for text in _celebrated(report, asked, before):
+    for text in _newly_passed(report, by_name, before):
         out.print(text)
     return current
 
 
-def _press(
-    key: str, report: Report, current: str | None, asked: Mapping[str, Exercise]
+def _handle_key(
+    key: str, report: Report, current: str | None, by_name: Mapping[str, Exercise]
 ) -> str | None:
     """Do what a key stands for, and return the exercise that is shown then."""
-    exercise = asked.get(current or "")
+    exercise = by_name.get(current or "")
     if key == "a":
         out.print(learning.shown(report, _seen(report)))
     elif exercise is None:
         return current
     elif key == "h" and exercise.hints:
-        out.print(learning.give_hint(exercise, _key(exercise))[0])
+        out.print(learning.give_hint(exercise, _progress_key(exercise))[0])
     elif key == "h":
         out.print(f"{exercise.name} has no hints. Its task: {exercise.__doc__}")
     elif key == "s":
-        code, note, _ = learning.give_solution(exercise, _key(exercise))
+        code, note, _ = learning.give_solution(exercise, _progress_key(exercise))
         out.print(Text(code), soft_wrap=True)
         out.print(note, style="dim")
     elif key == "n":
@@ -184,32 +184,32 @@ def _press(
     return current
 
 
-def _celebrated(
-    report: Report, asked: Mapping[str, Exercise], before: Mapping[str, progress.Standing]
+def _newly_passed(
+    report: Report, by_name: Mapping[str, Exercise], before: Mapping[str, progress.ExerciseProgress]
 ) -> list[RenderableType]:
     """Return what is said of exercises that have passed for the first time."""
-    nothing = progress.Standing()
-    right = {one.exercise for one in report.verdicts if one.status is Status.PASS} & asked.keys()
-    known = {one.name for one in asked.values() if before.get(_key(one), nothing).passed}
-    fresh = [name for name in asked if name in right - known]
+    nothing = progress.ExerciseProgress()
+    right = {one.exercise for one in report.verdicts if one.status is Status.PASS} & by_name.keys()
+    known = {one.name for one in by_name.values() if before.get(_progress_key(one), nothing).passed}
+    fresh = [name for name in by_name if name in right - known]
     if not fresh:
         return []
-    if asked.keys() <= known | right:
-        return [learning.occasion(list(asked.values()), asked[fresh[-1]])]
+    if by_name.keys() <= known | right:
+        return [learning.completion_message(list(by_name.values()), by_name[fresh[-1]])]
     return [Text(f"Another way to write it: companion solution {fresh[-1]}", style="dim")]
 
 
 def _seen(report: Report) -> set[str]:
     """Return the exercises of a report whose solution was looked at before they passed."""
-    known = progress.standings()
+    known = progress.load_progress()
     return {
         one.exercise
         for one in report.verdicts
-        if known.get(f"{one.chapter}/{one.exercise}", progress.Standing()).solution
+        if known.get(f"{one.chapter}/{one.exercise}", progress.ExerciseProgress()).solution
     }
 
 
-def _stamp(path: Path) -> object:
+def _modification_times(path: Path) -> object:
     """Return what changes when `path`, or an answer in it, is saved; None if it is gone."""
     try:
         inside = (file for kind in hand_ins.ANSWERS for file in path.rglob(f"*{kind}"))
@@ -219,7 +219,7 @@ def _stamp(path: Path) -> object:
         return None
 
 
-def _code(report: Report) -> int:
+def _exit_code(report: Report) -> int:
     return 0 if all(verdict.status is Status.PASS for verdict in report.verdicts) else 1
 
 
@@ -233,7 +233,7 @@ def hint(
     exercise = _exercise(name, exercises)
     if not exercise.hints:
         raise UserError(f"{name} has no hints. Its task: {exercise.__doc__}")
-    shown, data = learning.give_hint(exercise, _key(exercise))
+    shown, data = learning.give_hint(exercise, _progress_key(exercise))
     return Answer(data, shown)
 
 
@@ -245,7 +245,7 @@ def solution(
 ) -> Answer:
     """Show a solution; unless you had passed the exercise, it is marked as one you have seen."""
     exercise = _exercise(name, exercises)
-    code, note, data = learning.give_solution(exercise, _key(exercise))
+    code, note, data = learning.give_solution(exercise, _progress_key(exercise))
     if not json:
         from rich.syntax import Syntax  # reads Pygments, which no check needs
 
@@ -254,7 +254,7 @@ def solution(
     return Answer(data, Text(f"\n{note}", style="dim"))
 
 
-def _key(exercise: Exercise) -> str:
+def _progress_key(exercise: Exercise) -> str:
     """Return the name that progress knows an exercise by."""
     return f"{exercise.chapter}/{exercise.name}"
 

@@ -33,8 +33,8 @@ def shown(report: Report, seen: Collection[str] = ()) -> Group:
         seen: Exercises whose solution was looked at before they passed.
     """
     lines: list[RenderableType] = []
-    if what := _one_fault(report):
-        lines += [*_verdict(what, f"all {len(report.verdicts)} exercises"), Text()]
+    if fault := _one_fault(report):
+        lines += [*_verdict(fault, f"all {len(report.verdicts)} exercises"), Text()]
     else:
         for verdict in report.verdicts:
             lines += _verdict(verdict, verdict.exercise, verdict.exercise in seen)
@@ -56,8 +56,8 @@ def next_shown(report: Report, name: str | None) -> Group:
     one_fault = _one_fault(report)
     for verdict in report.verdicts:
         if verdict.exercise == name:
-            said = f"all {len(report.verdicts)} exercises" if one_fault else verdict.exercise
-            lines += [*_verdict(verdict, said), Text()]
+            heading = f"all {len(report.verdicts)} exercises" if one_fault else verdict.exercise
+            lines += [*_verdict(verdict, heading), Text()]
     for status in Status if not one_fault else ():
         others = [
             one.exercise for one in report.verdicts if one.status is status and one.exercise != name
@@ -70,10 +70,10 @@ def next_shown(report: Report, name: str | None) -> Group:
 
 def _one_fault(report: Report) -> Verdict | None:
     """Return the one thing that is wrong with the whole file, told once; None otherwise."""
-    told = {(one.status, one.message, one.details) for one in report.verdicts}
+    faults = {(one.status, one.message, one.details) for one in report.verdicts}
     first = report.verdicts[0] if report.verdicts else None
     broken = first and first.status not in (Status.PASS, Status.FAIL, Status.NOT_ATTEMPTED)
-    return first if broken and len(told) == 1 and len(report.verdicts) > 1 else None
+    return first if broken and len(faults) == 1 and len(report.verdicts) > 1 else None
 
 
 def _verdict(verdict: Verdict, name: str, seen: bool = False) -> list[RenderableType]:
@@ -102,14 +102,14 @@ def _footer(report: Report) -> list[Text]:
     ]
 
 
-def another_way(exercise: Exercise) -> Group:
+def offered_solution(exercise: Exercise) -> Group:
     """Return the reference, offered to somebody whose own answer is right."""
     return Group(
         Text(f"Another way to write {exercise.name}:", style="dim"), Text(exercise.solution)
     )
 
 
-def occasion(exercises: Sequence[Exercise], last: Exercise) -> Group:
+def completion_message(exercises: Sequence[Exercise], last: Exercise) -> Group:
     """Return what is said when the last exercise of a chapter passes for the first time.
 
     Args:
@@ -127,35 +127,37 @@ def occasion(exercises: Sequence[Exercise], last: Exercise) -> Group:
         lines.append(f"{following.card.question}  companion start {following.name}")
     elif chapter in names:
         lines.append("That was the last chapter with exercises.")
-    return Group(Panel("\n".join(lines), border_style="green", expand=False), another_way(last))
+    return Group(
+        Panel("\n".join(lines), border_style="green", expand=False), offered_solution(last)
+    )
 
 
 def give_hint(exercise: Exercise, key: str) -> tuple[Group, dict[str, Any]]:
     """Reveal the next hint on an exercise that has some, and return it for people and programs."""
     hints = exercise.hints
-    given = min(progress.standings().get(key, progress.Standing()).hints, len(hints))
-    if given < len(hints):
-        given += 1
+    count = min(progress.load_progress().get(key, progress.ExerciseProgress()).hints, len(hints))
+    if count < len(hints):
+        count += 1
         if not progress.remember([(key, progress.HINT)]):
             # The next call would not know of this one, and give the same hint for ever.
             err.print(UNWRITTEN, "Here are all hints.", style="yellow")
-            given = len(hints)
-    lines = [Text(f"{number}. {hints[number - 1]}") for number in range(1, given + 1)]
+            count = len(hints)
+    lines = [Text(f"{number}. {hints[number - 1]}") for number in range(1, count + 1)]
     for line in lines[:-1]:
         line.stylize("dim")
-    left = len(hints) - given
+    left = len(hints) - count
     more = (
         f"{left} more"
         if left
         else f"That was the last; there is also: companion solution {exercise.name}"
     )
-    data = {"exercise": exercise.name, "hint": hints[given - 1], "number": given, "of": len(hints)}
+    data = {"exercise": exercise.name, "hint": hints[count - 1], "number": count, "of": len(hints)}
     return Group(Text(_title(exercise), style="dim"), *lines, Text(more, style="dim")), data
 
 
 def give_solution(exercise: Exercise, key: str) -> tuple[str, str, dict[str, Any]]:
     """Reveal a solution, and return code, a note, and both for programs."""
-    passed = bool(progress.standings().get(key, progress.Standing()).passed)
+    passed = bool(progress.load_progress().get(key, progress.ExerciseProgress()).passed)
     note = _title(exercise)
     if not progress.remember([(key, progress.SOLUTION)]):
         err.print(UNWRITTEN, style="yellow")
@@ -171,7 +173,7 @@ def _title(exercise: Exercise) -> str:
     return f"{exercise.chapter} · {exercise.name}"
 
 
-class Keys:
+class KeyReader:
     """Single keys of a terminal, without Enter; elsewhere there are none, and time passes."""
 
     def __init__(self) -> None:

@@ -34,10 +34,10 @@ def site(
     with tempfile.TemporaryDirectory() as folder:
         settings = lay_out(Path(folder), os.environ.get("COMPANION_PYODIDE"))
         build = ("mkdocs", "build", "--strict", "-f", settings, "-d", output.resolve())
-        where = {**os.environ, SITE: str(output.resolve())}
-        done = subprocess.run([sys.executable, "-m", *build], stdout=sys.stderr, env=where)
-    said = f"The site lies in {output}." if done.returncode == 0 else "The site has faults."
-    return Answer({"output": str(output)}, said, int(done.returncode != 0))
+        environment = {**os.environ, SITE: str(output.resolve())}
+        done = subprocess.run([sys.executable, "-m", *build], stdout=sys.stderr, env=environment)
+    message = f"The site lies in {output}." if done.returncode == 0 else "The site has faults."
+    return Answer({"output": str(output)}, message, int(done.returncode != 0))
 
 
 def lay_out(folder: Path, release: str | None = None) -> Path:
@@ -63,8 +63,8 @@ def lay_out(folder: Path, release: str | None = None) -> Path:
         raise UserError(f"The site is built in a clone. Received: {book.parent}, an install.")
     shutil.copytree(book, folder / book.name, ignore=shutil.ignore_patterns("__pycache__"))
     with ours.open(encoding="utf-8") as opened:
-        given = yaml_load(opened)
-    nav, scripts = given["nav"], given["extra_javascript"]
+        config = yaml_load(opened)
+    nav, scripts = config["nav"], config["extra_javascript"]
     if release:
         pyodide.take(Path(release), folder / book.name / "assets" / "python")
         scripts = [*scripts, "assets/progress.js", "assets/exercises.js"]

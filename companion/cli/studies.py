@@ -66,8 +66,8 @@ def study(
         f"lost: {chosen.name_of(row.level)}, seed {row.seed}: {row.reason}" for row in results.lost
     ]
     below = Text("\n".join([results.verdict, *lost, f"Figure: {figure}"]))
-    said = Group(Text(chosen.question), shown, below)
-    return Answer({**data, "figure": str(figure)}, said, 1 if lost else 0)
+    blocks = Group(Text(chosen.question), shown, below)
+    return Answer({**data, "figure": str(figure)}, blocks, 1 if lost else 0)
 
 
 def listing() -> Answer:

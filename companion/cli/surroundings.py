@@ -15,59 +15,61 @@ def settings() -> dict[str, str]:
 
 
 def _of_keras() -> dict[str, str]:
-    found, path = {}, keras_settings.path()
-    if odd := keras_settings.overruled():
-        said = ", ".join(f"{name} {value!r}" for name, value in odd.items())
-        found["keras.json"] = (
-            f"{path} sets {said}. The companion does without: its models, and your own in the same "
-            "process, take Keras's defaults. Remove these lines to be told no more."
+    warnings, path = {}, keras_settings.path()
+    if odd := keras_settings.ignored_settings():
+        listed = ", ".join(f"{name} {value!r}" for name, value in odd.items())
+        warnings["keras.json"] = (
+            f"{path} sets {listed}. The companion does without: its models, and your own in the "
+            "same process, take Keras's defaults. Remove these lines to be told no more."
         )
     backend = keras_settings.read().get("backend", "tensorflow")
     if "KERAS_BACKEND" not in os.environ and backend != "tensorflow":
-        found["backend"] = f"{path} sets the backend {backend!r}; KERAS_BACKEND goes before it."
+        warnings["backend"] = f"{path} sets the backend {backend!r}; KERAS_BACKEND goes before it."
     for name in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
         if value := os.environ.get(name):
-            found[name] = f"{name}={value} cuts every training short: `unset {name}`."
+            warnings[name] = f"{name}={value} cuts every training short: `unset {name}`."
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        found["CUDA_VISIBLE_DEVICES"] = "It hides every GPU: `unset CUDA_VISIBLE_DEVICES`."
-    return found
+        warnings["CUDA_VISIBLE_DEVICES"] = "It hides every GPU: `unset CUDA_VISIBLE_DEVICES`."
+    return warnings
 
 
 def _of_folders() -> dict[str, str]:
     """Return what cannot be written to, of the folders that commands write to."""
-    found = {}
+    warnings = {}
     if os.path.expanduser("~") == "~":
-        found["home"] = (
+        warnings["home"] = (
             "There is no home folder: what you have passed is not remembered, and data need "
             "TFDS_DATA_DIR. Set HOME."
         )
     if not os.access(".", os.W_OK):
-        found["folder"] = "This folder cannot be written to: `train` needs another (--output)."
+        warnings["folder"] = "This folder cannot be written to: `train` needs another (--output)."
     try:
         data = source.root()
     except UserError:
-        return found  # said of the home folder already
+        return warnings  # said of the home folder already
     if data.exists() and not (data.is_dir() and os.access(data, os.W_OK)):
-        found["data"] = f"Nothing can be downloaded to {data}. TFDS_DATA_DIR names another folder."
-    return found
+        warnings["data"] = (
+            f"Nothing can be downloaded to {data}. TFDS_DATA_DIR names another folder."
+        )
+    return warnings
 
 
 def _of_python() -> dict[str, str]:
-    found = {}
+    warnings = {}
     encoding = getattr(sys.__stdout__, "encoding", None) or "unknown"
     if not encoding.lower().startswith("utf"):
-        found["encoding"] = (
+        warnings["encoding"] = (
             f"The terminal's encoding is {encoding}: formulas are shown with ? in them. Set "
             "PYTHONIOENCODING=utf-8, or a UTF-8 locale (LC_ALL=C.UTF-8)."
         )
     if sys.flags.optimize:
-        found["PYTHONOPTIMIZE"] = (
+        warnings["PYTHONOPTIMIZE"] = (
             "Python leaves out docstrings and assertions; lessons and exercises show docstrings: "
             "`unset PYTHONOPTIMIZE`."
         )
     if sys.platform == "linux" and isolation.best().bubblewrap is None:
-        found["sandbox"] = (
+        warnings["sandbox"] = (
             "bubblewrap is missing or does not work here, so answers are less well shut in. "
             "Install it (`apt install bubblewrap`) before you grade what others wrote."
         )
-    return found
+    return warnings

@@ -192,8 +192,8 @@ class Dataset:
         if isinstance(test, tuple):
             _check_test(others[0], test_y[0], x, len(names))
             test = Split(others[0].astype("float32"), test_y[0].astype(dtype))
-        whole = Split(x.astype("float32"), y.astype(dtype), mask=mask)
-        return split(card, whole, test, seed=seed)
+        every_example = Split(x.astype("float32"), y.astype(dtype), mask=mask)
+        return split(card, every_example, test, seed=seed)
 
     def fitted_to(self, shape: Shape) -> "Dataset":
         """Return these data with examples of the given shape.

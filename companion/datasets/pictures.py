@@ -46,8 +46,8 @@ def opened(path: Path) -> "Image":
         warnings.simplefilter("ignore")  # of its many formats' oddities
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(path) as found:
-                image = ImageOps.exif_transpose(found)
+            with Image.open(path) as file:
+                image = ImageOps.exif_transpose(file)
                 image.load()
                 return opaque(image)
         except UnidentifiedImageError as error:
@@ -70,8 +70,8 @@ def opaque(image: "Image") -> "Image":
         top = 65535.0 if image.mode.startswith("I;16") else max(float(values.max()), 1e-9)
         return Image.fromarray((255 * np.clip(values / top, 0, 1)).astype("uint8"))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        whole = np.asarray(image.convert("RGBA"), "float64") / 255
-        colour, alpha = whole[..., :3], whole[..., 3:]
+        rgba = np.asarray(image.convert("RGBA"), "float64") / 255
+        colour, alpha = rgba[..., :3], rgba[..., 3:]
         dark = (colour.mean(axis=-1, keepdims=True) * alpha).sum() < 0.5 * alpha.sum()
         blended = colour * alpha + (1 - alpha) * (1.0 if dark else 0.0)
         return Image.fromarray((255 * blended).round().astype("uint8"))
@@ -215,12 +215,12 @@ def figures(mask: NDArray[np.bool_]) -> int:
     """Return how many figures stand side by side: tall ones, with a clear gap in between."""
     from scipy import ndimage
 
-    places, _ = ndimage.label(mask, np.ones((3, 3)))
-    found = [(columns.start, columns.stop, rows.stop - rows.start)
-             for rows, columns in ndimage.find_objects(places)]  # fmt: skip
-    height = max(tall for *_, tall in found)
+    components, _ = ndimage.label(mask, np.ones((3, 3)))
+    extents = [(columns.start, columns.stop, rows.stop - rows.start)
+             for rows, columns in ndimage.find_objects(components)]  # fmt: skip
+    height = max(tall for *_, tall in extents)
     count, end = 0, -height
-    for start, stop, tall in sorted(found):
+    for start, stop, tall in sorted(extents):
         if tall >= TALL * height:
             count += start - end > GAP * height
             end = max(end, stop)
@@ -286,9 +286,9 @@ def standing_out(pixels: Floats) -> NDArray[np.bool_]:
     plane = terms[..., :3]
     contrast = plane @ np.linalg.lstsq(plane[strong], apart[strong], rcond=None)[0]
     mask = apart > np.maximum(noise, HALF * contrast)
-    places, _ = ndimage.label(mask, np.ones((3, 3)))
-    areas = np.bincount(places.ravel())[1:]
-    return np.isin(places, 1 + np.flatnonzero(areas >= SPECK * areas.max(initial=1)))
+    components, _ = ndimage.label(mask, np.ones((3, 3)))
+    areas = np.bincount(components.ravel())[1:]
+    return np.isin(components, 1 + np.flatnonzero(areas >= SPECK * areas.max(initial=1)))
 
 
 def ground(pixels: Floats, terms: Floats) -> Floats:
@@ -302,10 +302,13 @@ def ground(pixels: Floats, terms: Floats) -> Floats:
     """
     height, width, _ = pixels.shape
     every = max(1, min(height, width) // 64)
-    some, values = terms[::every, ::every].reshape(-1, 6), pixels[::every, ::every].reshape(-1, 3)
-    kept = np.abs(some[:, 1:3]).max(axis=1) > MARGIN
+    sampled, values = (
+        terms[::every, ::every].reshape(-1, 6),
+        pixels[::every, ::every].reshape(-1, 3),
+    )
+    paper = np.abs(sampled[:, 1:3]).max(axis=1) > MARGIN
     for _ in range(10):
-        surface = np.linalg.lstsq(some[kept], values[kept], rcond=None)[0]
-        away = np.abs(values - some @ surface).max(axis=1)
-        kept = away <= max(2.5 * float(np.median(away[kept])), FAINT / 2)
+        surface = np.linalg.lstsq(sampled[paper], values[paper], rcond=None)[0]
+        away = np.abs(values - sampled @ surface).max(axis=1)
+        paper = away <= max(2.5 * float(np.median(away[paper])), FAINT / 2)
     return np.asarray(terms @ surface)

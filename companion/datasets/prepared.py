@@ -64,13 +64,13 @@ class TensorFlowDatasets(Source):
         )
         folder = files_root() / name
         lacking = missing(folder, self.by_hand)
-        here = self.by_hand and not lacking
+        downloaded = self.by_hand and not lacking
         if lacking and len(lacking) < len(self.by_hand):
             raise UserError(
                 f"{folder} holds {name} by half: {', '.join(lacking)} is missing. Put it there, or "
                 f"move the folder away, and `companion data get {name}` fetches all from {host}."
             )
-        if not here and not reachable(host):
+        if not downloaded and not reachable(host):
             raise UserError(f"{name} is not in {root()}, and {host} cannot be reached. {advice}")
         import tensorflow_datasets as tfds
 
@@ -80,7 +80,7 @@ class TensorFlowDatasets(Source):
             builder = tfds.builder(
                 f"{name}/{self.config}".rstrip("/"), data_dir=root(), try_gcs=False
             )
-            settings = tfds.download.DownloadConfig(**{"manual_dir": folder} if here else {})
+            settings = tfds.download.DownloadConfig(**{"manual_dir": folder} if downloaded else {})
             builder.download_and_prepare(download_config=settings)
         except Exception as error:
             raise UserError(
@@ -120,12 +120,12 @@ def columns(builder: Any, part: str) -> Columns:
 def reachable(host: str, seconds: float = 3.0) -> bool:
     """Say within `seconds` whether `host`, or the proxy before it, takes a connection."""
     proxy = "" if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get("https")
-    asked = urllib.parse.urlsplit(proxy if proxy and "//" in proxy else f"//{proxy or host}")
+    parts = urllib.parse.urlsplit(proxy if proxy and "//" in proxy else f"//{proxy or host}")
     answered = []
 
     def knock() -> None:
         with contextlib.suppress(OSError, ValueError):  # a port that is no number
-            address = str(asked.hostname or host), asked.port or (80 if proxy else 443)
+            address = str(parts.hostname or host), parts.port or (80 if proxy else 443)
             socket.create_connection(address, timeout=seconds).close()
             answered.append(True)
 

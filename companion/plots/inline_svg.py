@@ -50,8 +50,8 @@ def svg(figure: Figure, name: str, box: Bbox | Literal["tight"] = "tight") -> st
         "path.simplify_threshold": 0.2,  # points that a line may miss by less are left out
     }
     with rc_context(settings):
-        told: Any = {"metadata": {"Date": None}, "bbox_inches": box, "pad_inches": 0.04}
-        figure.savefig(buffer, format="svg", transparent=True, **told)
+        options: Any = {"metadata": {"Date": None}, "bbox_inches": box, "pad_inches": 0.04}
+        figure.savefig(buffer, format="svg", transparent=True, **options)
     return lean(buffer.getvalue(), name)
 
 
@@ -111,7 +111,7 @@ def lean(drawing: str, name: str) -> str:
         _adapt(element)
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in ("metadata", "style") or _is_unseen(child):
+            if child.tag in ("metadata", "style") or _is_invisible(child):
                 parent.remove(child)
     _shorten_ids(root, name)
     for element in root.iter():
@@ -171,10 +171,14 @@ def _by_scheme(light: str, dark: str) -> str:
     return light if light == dark else f"light-dark({light},{dark})"
 
 
-def _is_unseen(element: Element) -> bool:
+def _is_invisible(element: Element) -> bool:
     """Tell whether a shape has neither a surface nor a line."""
-    said = element.attrib
-    return element.tag == "path" and said.get("fill") == "none" and not {"stroke", "id"} & set(said)
+    attributes = element.attrib
+    return (
+        element.tag == "path"
+        and attributes.get("fill") == "none"
+        and not {"stroke", "id"} & set(attributes)
+    )
 
 
 def _shorten_ids(root: Element, name: str) -> None:
@@ -191,8 +195,8 @@ def _shorten_ids(root: Element, name: str) -> None:
             element.set(key, value.replace(old, short[old]))
             if element.tag == "use":
                 # What the target says of itself, it need not be told.
-                for said in STYLES & set(targets[old].keys()) & set(element.keys()):
-                    del element.attrib[said]
+                for attribute in STYLES & set(targets[old].keys()) & set(element.keys()):
+                    del element.attrib[attribute]
     for old, element in targets.items():
         del element.attrib["id"]
         if old in short:
@@ -227,16 +231,16 @@ def _steps(path: str, parts: int) -> str:
     'm10 20 .5 0 .5-1z'
     """
     written, last = "", ""
-    here = start = (0, 0)
+    current = start = (0, 0)
     for command, numbers in re.findall(r"([MLCQz])([^MLCQz]*)", path):
         if command == "z":
-            written, last, here = written + "z", "z", start
+            written, last, current = written + "z", "z", start
             continue
-        places = [round(parts * float(number)) for number in numbers.split()]
-        steps = [place - here[i % 2] for i, place in enumerate(places)]
-        here = (places[-2], places[-1])
+        coordinates = [round(parts * float(number)) for number in numbers.split()]
+        steps = [coordinate - current[i % 2] for i, coordinate in enumerate(coordinates)]
+        current = (coordinates[-2], coordinates[-1])
         if command == "M":
-            start = here
+            start = current
         # Without a letter, the last is repeated; after a move, lines follow.
         if command == "M" or command != {"M": "L"}.get(last, last):
             written += command.lower()

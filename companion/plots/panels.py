@@ -95,9 +95,9 @@ def _nearest(axes: Axes, others: Iterable[Axes]) -> Axes:
     """Return which of the others is nearest to `axes`, by column first."""
 
     def distance(other: Axes) -> float:
-        here, there = axes.get_position(), other.get_position()
-        across = max(here.x0 - there.x1, there.x0 - here.x1, 0)
-        down = max(here.y0 - there.y1, there.y0 - here.y1, 0)
+        box, other_box = axes.get_position(), other.get_position()
+        across = max(box.x0 - other_box.x1, other_box.x0 - box.x1, 0)
+        down = max(box.y0 - other_box.y1, other_box.y0 - box.y1, 0)
         return float(10 * across + down)
 
     return min(others, key=distance)

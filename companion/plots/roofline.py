@@ -37,7 +37,7 @@ def draw_roofline(measured: Mapping[str, Any], names: Mapping[str, str] | None =
         f"{bandwidth / 1e9:,.0f} GB/s", (x[20], x[20] * bandwidth / 1e9), (-6, 2),
         textcoords="offset points", ha="right",
     )  # fmt: skip
-    said = []
+    shares = []
     colours = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
     for one, colour, marker in zip(steps, colours, "osD^v", strict=False):
         name = (names or {}).get(one["model"], one["model"])
@@ -48,7 +48,7 @@ def draw_roofline(measured: Mapping[str, Any], names: Mapping[str, str] | None =
         axes.vlines(
             one["intensity"], one["rate"] / 1e9, one["roof"] / 1e9, colour, linewidth=0.8, alpha=0.6
         )
-        said.append(
+        shares.append(
             f"{name} {one['intensity']:.1f} operations a byte, {one['rate'] / 1e9:.1f} GFLOP/s"
         )
     axes.set(xlabel="operations per byte moved", ylabel="operations per second (10⁹)")
@@ -57,6 +57,6 @@ def draw_roofline(measured: Mapping[str, Any], names: Mapping[str, str] | None =
     figure.suptitle(f"{measured['device']}: steps of training under their roof")
     figure.set_label(
         f"Roofline of {device}. The roof rises with {bandwidth / 1e9:.0f} GB/s and is level at "
-        f"{peak / 1e9:.0f} GFLOP/s from {ridge:.1f} operations a byte on. {'; '.join(said)}."
+        f"{peak / 1e9:.0f} GFLOP/s from {ridge:.1f} operations a byte on. {'; '.join(shares)}."
     )
     return figure

@@ -15,7 +15,7 @@ from companion.console import err
 from companion.errors import UserError
 from companion.studies.fingerprint import code_of
 from companion.studies.results import Results
-from companion.studies.storage import Folder, LostRow, Row, RowError, RowLocks
+from companion.studies.storage import LostRow, Row, RowError, RowLocks, StudyFolder
 from companion.studies.study import Level, Study
 from companion.studies.workers import executors, perform
 
@@ -47,7 +47,7 @@ def run_study(
     began = time.perf_counter()
     wanted = seeds if isinstance(seeds, Sequence) else study.seeds_of(quick, seeds)
     rows = study.rows(quick, wanted)
-    folder = Folder(Path(output), study, quick)
+    folder = StudyFolder(Path(output), study, quick)
     with (
         executors(workers, scheduler, folder.path / "work") as (start, slots),
         RowLocks(folder) as locks,
@@ -63,7 +63,7 @@ class Scheduler:
     A slot is an executor that runs one row at a time, or None where none has been started yet.
     """
 
-    def __init__(self, folder: Folder, locks: RowLocks, start: Callable[[], Executor]) -> None:
+    def __init__(self, folder: StudyFolder, locks: RowLocks, start: Callable[[], Executor]) -> None:
         self.study, self.folder, self.locks, self.start = folder.study, folder, locks, start
         self.code = code_of(self.study.measure)
         self.waiting: deque[tuple[Level, int]] = deque()

@@ -22,15 +22,15 @@ def verdict(statistics: Statistics) -> str:
     """Return what the intervals allow to be said, in a few sentences."""
     if not statistics.values:
         return "Nothing can be said: every row was lost."
-    said = " ".join(comparison.sentence for comparison in comparisons(statistics))
+    sentences = " ".join(comparison.sentence for comparison in comparisons(statistics))
     only = statistics.table["level"][0]
-    return said or f"Nothing is compared: {statistics.name} has one level, {only}."
+    return sentences or f"Nothing is compared: {statistics.name} has one level, {only}."
 
 
 def title(statistics: Statistics) -> str:
     """Return the same, short enough for a figure's title."""
-    said = "\n".join(comparison.title for comparison in comparisons(statistics))
-    return said or verdict(statistics)
+    titles = "\n".join(comparison.title for comparison in comparisons(statistics))
+    return titles or verdict(statistics)
 
 
 def comparisons(statistics: Statistics) -> list["Comparison"]:
@@ -101,7 +101,7 @@ class Comparison:
 
     def _difference(self, best: "pd.Series[Any]") -> str:
         """Say which level differs most to the good, by how much, and how the others do."""
-        said = (
+        sentence = (
             f"{sentence_case(self.statistics.name)} is {best['effect']} with {best['level']} than "
             f"with {self.baseline}: {number(best['mean'])} against {number(self.reference)}, "
             f"a difference of {number(best['difference'])} "
@@ -116,5 +116,5 @@ class Comparison:
         ):
             if levels := list(rest["level"][rest["effect"] == effect]):
                 named = "; ".join(levels) if len(levels) < 5 else f"{len(levels)} other levels"
-                said += f" {start}: {named}."
-        return said
+                sentence += f" {start}: {named}."
+        return sentence

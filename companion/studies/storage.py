@@ -47,7 +47,7 @@ class LostRow:
     reason: str
 
 
-class Folder:
+class StudyFolder:
     """A study's folder: ``study.json`` says whose it is, ``rows/`` holds one file for each row.
 
     Rows of two versions of the code are never mixed: a folder belongs to the first.
@@ -130,7 +130,7 @@ class Folder:
 class RowLocks:
     """Which rows are being worked on, as locks that the system drops when their process dies."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: StudyFolder) -> None:
         self.file = (folder.path / "claims.lock").open("a+b")
 
     def __enter__(self) -> "RowLocks":

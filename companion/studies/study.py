@@ -100,8 +100,8 @@ class Study:
         for quick in (False, True):
             self._check_levels(quick)
             seeds = self.seeds_of(quick)
-            whole = all(type(seed) is int and seed >= 0 for seed in seeds)
-            if not seeds or not whole or _twice(seeds):
+            valid = all(type(seed) is int and seed >= 0 for seed in seeds)
+            if not seeds or not valid or _twice(seeds):
                 self._refuse("seeds are different whole numbers from 0", list(seeds))
             self._check_baselines(quick)
 

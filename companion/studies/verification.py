@@ -18,7 +18,7 @@ from companion.studies.study import Study
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Verification:
     """What became of one recorded study when it was measured again.
 
     Attributes:
@@ -43,7 +43,7 @@ def verify(
     full: bool = False,
     seeds: int | None = None,
     workers: int | None = None,
-) -> Outcome:
+) -> Verification:
     """Measure a recorded study again and compare, whatever code it was recorded with.
 
     What is checked: that every table, verdict and band of the record follows from its rows, exactly
@@ -66,7 +66,7 @@ def verify(
         status, message = "drift", str(drift)
     except UserError as error:
         status, message = "cannot", str(error)
-    return Outcome(study.name, chapter, status, message, round(time.perf_counter() - began, 1))
+    return Verification(study.name, chapter, status, message, round(time.perf_counter() - began, 1))
 
 
 def _measured_again(study: Study, full: bool, seeds: int | None, workers: int | None) -> str:

@@ -68,8 +68,8 @@ def perform(
             raise UserError(str(error)) from None
         except Exception as error:  # as plain text, for not every exception survives the journey
             line = traceback.extract_tb(error.__traceback__)[-1]
-            said = f"{type(error).__name__}: {error} ({Path(line.filename).name}:{line.lineno})"
-            raise RowError(said) from None
+            message = f"{type(error).__name__}: {error} ({Path(line.filename).name}:{line.lineno})"
+            raise RowError(message) from None
         seconds = time.perf_counter() - began
     if odd := {name: value for name, value in values.items() if not math.isfinite(value)}:
         raise RowError(f"measure must return finite numbers. Received: {odd}.")

@@ -139,8 +139,8 @@ def passes(
     >>> passes(5, 2, seed=0, batch_size=2).tolist()
     [2, 4, 3, 0, 4, 1, 2, 0]
     """
-    rng, whole = np.random.default_rng(seed), examples // batch_size * batch_size
-    return np.concatenate([rng.permutation(examples)[:whole] for _ in range(count)])
+    rng, length = np.random.default_rng(seed), examples // batch_size * batch_size
+    return np.concatenate([rng.permutation(examples)[:length] for _ in range(count)])
 
 
 def warp(

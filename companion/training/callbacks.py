@@ -131,7 +131,7 @@ class EarlyStoppingReport(keras.callbacks.Callback):
         return rows
 
 
-class LayerWatch(keras.callbacks.Callback):
+class LayerStatistics(keras.callbacks.Callback):
     """Look into the layers before training and after each epoch, and keep what is seen.
 
     Attributes:
@@ -151,7 +151,7 @@ class LayerWatch(keras.callbacks.Callback):
         raise NotImplementedError
 
 
-class WeightNorms(LayerWatch):
+class WeightNorms(LayerStatistics):
     """Keep the size of each layer's weights, epoch by epoch.
 
     Biases and the scales of a normalization are left out, as penalties leave them out (Goodfellow,
@@ -187,7 +187,7 @@ class WeightNorms(LayerWatch):
         return rows
 
 
-class GradientNorms(LayerWatch):
+class GradientNorms(LayerStatistics):
     """Keep the size of the loss's gradient in each layer, epoch by epoch, on one probe batch.
 
     How it shrinks or grows from the last layer to the first tells vanishing from exploding
@@ -217,9 +217,9 @@ class GradientNorms(LayerWatch):
         """Return the gradients' sizes."""
         rows = []
         variables = self.model.trainable_variables
-        found = dict(zip(map(id, variables), map(_array, self._gradients()), strict=True))
+        by_variable = dict(zip(map(id, variables), map(_array, self._gradients()), strict=True))
         for layer, kernels in kernels_of(self.model):
-            gradient = np.concatenate([found[id(kernel)].ravel() for kernel in kernels])
+            gradient = np.concatenate([by_variable[id(kernel)].ravel() for kernel in kernels])
             rows.append(
                 {
                     "epoch": epoch,
@@ -231,7 +231,7 @@ class GradientNorms(LayerWatch):
         return rows
 
 
-class ActivationStatistics(LayerWatch):
+class ActivationStatistics(LayerStatistics):
     """Keep how many units of each layer are saturated or dead, epoch by epoch, on one probe batch.
 
     An output is saturated where its activation is flat, so that no gradient comes back: a sigmoid
@@ -338,10 +338,10 @@ def _gradients(model: keras.Model, x: ArrayLike, y: ArrayLike) -> Callable[[], l
 
         values = [variable.value for variable in variables]
         with torch.enable_grad():
-            found = torch.autograd.grad(_loss(model, x, y), values, allow_unused=True)
+            computed = torch.autograd.grad(_loss(model, x, y), values, allow_unused=True)
         return [
             torch.zeros_like(value) if gradient is None else gradient
-            for value, gradient in zip(values, found, strict=True)
+            for value, gradient in zip(values, computed, strict=True)
         ]
 
     def on_jax() -> list[Any]:

@@ -14,7 +14,7 @@ from companion.errors import UserError
 from companion.training.callbacks import (
     ActivationStatistics,
     GradientNorms,
-    LayerWatch,
+    LayerStatistics,
     _array,
     _compiled,
 )
@@ -88,8 +88,8 @@ class Examination(keras.callbacks.Callback):
             x, y = (np.concatenate(part) for part in list(zip(*batches, strict=True))[:2])
         x, y = np.asarray(x), np.asarray(y)
         if validation_split:
-            held = int(len(x) * (1 - validation_split))  # as Keras splits
-            validation_data, x, y = (x[held:], y[held:]), x[:held], y[:held]
+            split_at = int(len(x) * (1 - validation_split))  # as Keras splits
+            validation_data, x, y = (x[split_at:], y[split_at:]), x[:split_at], y[:split_at]
         if batches is None:
             batches = _batches(x, y, batch_size, shuffle, class_weight)
         seen = list(islice(batches, BATCHES))
@@ -101,7 +101,7 @@ class Examination(keras.callbacks.Callback):
             self.kept |= {name: [] for name in BY_EPOCH}
         sample = np.random.default_rng(0).choice(len(x), min(SAMPLE, len(x)), replace=False)
         probe_x, probe_y = seen[0][0][:PROBE], seen[0][1][:PROBE]
-        self._watches: dict[str, LayerWatch] = {
+        self._watches: dict[str, LayerStatistics] = {
             "weights": _Weights(),
             "outputs": _Outputs(x[sample], y[sample]),
             "gradients": GradientNorms(probe_x, probe_y),
@@ -167,7 +167,7 @@ def examined_until(epoch: int, kept: dict[str, Any]) -> dict[str, Any]:
     return kept | seen
 
 
-class _Weights(LayerWatch):
+class _Weights(LayerStatistics):
     """Keeps of each layer's kernel its size, how far it has come, and whether its units are alike.
 
     At most 64 × 64 entries of a kernel are looked at, evenly spread.
@@ -193,7 +193,7 @@ class _Weights(LayerWatch):
         return rows
 
 
-class _Outputs(LayerWatch):
+class _Outputs(LayerStatistics):
     """Keeps what the model answers to training examples, as in inference: loss, range, row sums."""
 
     def __init__(self, x: NDArray[Any], y: NDArray[Any]) -> None:
@@ -295,12 +295,12 @@ def labels_of(y: NDArray[Any]) -> NDArray[Any] | None:
 def _range(x: NDArray[Any]) -> dict[str, Any]:
     """Return type and range of a batch's inputs."""
     finite = np.isfinite(x)
-    there = x[finite].astype(float) if finite.any() else np.zeros(1)
+    values = x[finite].astype(float) if finite.any() else np.zeros(1)
     return {
-        "min": float(there.min()),
-        "max": float(there.max()),
-        "mean": float(there.mean()),
-        "sd": float(there.std()),
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "mean": float(values.mean()),
+        "sd": float(values.std()),
         "dtype": str(x.dtype),
     }
 
@@ -324,12 +324,12 @@ def _data(
     labels = labels_of(y)
     if labels is None or not len(labels):
         return data
-    held = labels_of(held_y)
-    held = labels[:0] if held is None else held
-    classes = int(max(labels.max(), held.max(initial=0))) + 1
+    held_labels = labels_of(held_y)
+    held_labels = labels[:0] if held_labels is None else held_labels
+    classes = int(max(labels.max(), held_labels.max(initial=0))) + 1
     counts = np.bincount(labels, minlength=classes)
     data |= {"counts": counts.tolist()}
-    data |= {"validation_counts": np.bincount(held, minlength=classes).tolist()}
+    data |= {"validation_counts": np.bincount(held_labels, minlength=classes).tolist()}
     if y.ndim == 1 or (len(labels) == len(x)):
         data |= _neighbours(x, labels) | _order(labels, batches)
     if len(batches[0]) > 2:

@@ -134,12 +134,12 @@ def accelerators() -> list[Accelerator]:
         case "tensorflow":
             import tensorflow as tf
 
-            found = []
+            accelerators_seen = []
             for device in tf.config.list_physical_devices("GPU"):
                 details = tf.config.experimental.get_device_details(device)
                 name = details.get("device_name", device.name)
-                found.append(Accelerator(name, details.get("compute_capability")))
-            return found
+                accelerators_seen.append(Accelerator(name, details.get("compute_capability")))
+            return accelerators_seen
         case "jax":
             import jax
 
@@ -275,7 +275,7 @@ def devices_text(plan: dict[str, Any]) -> str:
 
 def _chosen(machine: Machine, devices: str) -> tuple[Accelerator, ...]:
     """Return the accelerators to use, none of them for CPUs."""
-    found = machine.accelerators
+    available = machine.accelerators
     if machine.processes > 1 and machine.backend != "jax":
         raise UserError(
             "Several machines train together on JAX alone, since Keras's fit() does not run under "
@@ -289,14 +289,14 @@ def _chosen(machine: Machine, devices: str) -> tuple[Accelerator, ...]:
                 "hide some with CUDA_VISIBLE_DEVICES. "
                 f"Received: devices={devices}."
             )
-        have = len(found) or machine.cpus
+        have = len(available) or machine.cpus
         if int(devices) > have:
-            listed = ", ".join(one.name for one in found) or "the CPU"
+            listed = ", ".join(one.name for one in available) or "the CPU"
             raise UserError(
                 f"{machine.backend} sees {have} device{'s' * (have > 1)} here ({listed}). "
                 f"Received: devices={devices}. `companion doctor` says what a GPU would need."
             )
-        found = found[: int(devices)]
+        available = available[: int(devices)]
         if int(devices) > 1 and machine.backend == "torch":
             raise UserError(
                 "Keras trains on one device under PyTorch. Set KERAS_BACKEND=tensorflow or jax to "
@@ -304,7 +304,7 @@ def _chosen(machine: Machine, devices: str) -> tuple[Accelerator, ...]:
             )
     if devices == "cpu":
         return ()
-    return found[:1] if machine.backend == "torch" else found
+    return available[:1] if machine.backend == "torch" else available
 
 
 def _cpu_names(machine: Machine, devices: str) -> tuple[str, ...]:
@@ -317,22 +317,22 @@ def _cpu_names(machine: Machine, devices: str) -> tuple[str, ...]:
     return ("CPU",) if count == 1 else tuple(f"CPU:{number}" for number in range(count))
 
 
-def _precision(machine: Machine, used: tuple[Accelerator, ...], asked: str) -> tuple[str, str]:
+def _precision(machine: Machine, used: tuple[Accelerator, ...], requested: str) -> tuple[str, str]:
     """Return the dtype policy and the reason for it."""
     if not used:
-        if asked in ("auto", "float32"):
+        if requested in ("auto", "float32"):
             return "float32", f"a CPU ({machine.processor}) computes fastest in float32"
-        return asked, f"{asked} was asked for; most CPUs emulate it, right but slowly"
+        return requested, f"{requested} was asked for; most CPUs emulate it, right but slowly"
     weakest = min(used, key=lambda one: one.capability or (99, 0))
-    if asked != "auto":
-        lacks = weakest.capability and weakest.capability < NEEDED.get(asked, (0, 0))
-        if lacks or (asked == "mixed_float16" and weakest.kind == "tpu"):
+    if requested != "auto":
+        lacks = weakest.capability and weakest.capability < NEEDED.get(requested, (0, 0))
+        if lacks or (requested == "mixed_float16" and weakest.kind == "tpu"):
             other = plan_for(machine).precision
             raise UserError(
-                f"{weakest.name} does not compute in {asked.removeprefix('mixed_')}. "
+                f"{weakest.name} does not compute in {requested.removeprefix('mixed_')}. "
                 f"Take --precision {other}, which suits it, or --devices cpu to try it out slowly."
             )
-        return asked, f"{asked} was asked for"
+        return requested, f"{requested} was asked for"
     if weakest.capability and weakest.capability < (7, 0):
         return "float32", f"{weakest.name} has no tensor cores for half precision"
     if weakest.capability and weakest.capability < (8, 0):
@@ -342,17 +342,19 @@ def _precision(machine: Machine, used: tuple[Accelerator, ...], asked: str) -> t
 
 
 def _batch_advice(kind: str, precision: str, count: int) -> str:
-    said = []
+    advice = []
     if count > 1:
-        said.append(
+        advice.append(
             f"a multiple of {count}, and {count} times as large as for one device keeps each as "
             "busy (raise the learning rate with it: Goyal et al., 2017)"
         )
     if kind == "tpu":
-        said.append("a multiple of 8 for each core")
+        advice.append("a multiple of 8 for each core")
     elif kind == "gpu" and precision != "float32":
-        said.append("a multiple of 8, as large as memory allows: tensor cores work in such blocks")
-    return "; ".join(said) or "as the recipe has it"
+        advice.append(
+            "a multiple of 8, as large as memory allows: tensor cores work in such blocks"
+        )
+    return "; ".join(advice) or "as the recipe has it"
 
 
 def keep_programs() -> Path | None:
@@ -396,7 +398,7 @@ def following(chosen: Plan) -> Iterator[None]:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(chosen.precision)
     with contextlib.ExitStack() as scope:
-        scope.enter_context(keras_settings.as_written())
+        scope.enter_context(keras_settings.keras_defaults())
         scope.callback(keras.config.set_dtype_policy, before)
         scope.enter_context(chosen.strategy.scope(chosen.kind, len(chosen.devices)))
         yield

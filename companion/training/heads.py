@@ -52,8 +52,8 @@ def svm_accuracy(model: keras.Model, data: Dataset) -> float:
     extractor = feature_extractor(model)
 
     def features(x: NDArray[Any]) -> NDArray[Any]:
-        found = extractor.predict(x, batch_size=512, verbose=0)
-        return np.asarray(found, "float32").reshape(len(x), -1)
+        outputs = extractor.predict(x, batch_size=512, verbose=0)
+        return np.asarray(outputs, "float32").reshape(len(x), -1)
 
     machine = make_pipeline(StandardScaler(), SVC())
     machine.fit(features(data.train.x[:MOST_EXAMPLES]), data.train.y[:MOST_EXAMPLES])

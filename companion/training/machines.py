@@ -1,4 +1,4 @@
-"""Several machines as one: processes meet at a roll call, then train together on JAX."""
+"""Several machines as one: processes meet at a rendezvous, then train together on JAX."""
 
 import atexit
 import contextlib
@@ -66,32 +66,32 @@ def join(
             f"Received: process {process} of {processes}."
         )
     if process == 0:
-        meeting, lines = _call_the_roll(host, port, processes, call or {}, patience)
+        jax_port, lines = _host_rendezvous(host, port, processes, call or {}, patience)
     else:
-        hello = {"process": process, "processes": processes, "call": call or {}}
-        meeting, line = _answer_the_roll(host, port, hello, patience)
+        registration = {"process": process, "processes": processes, "call": call or {}}
+        jax_port, line = _join_rendezvous(host, port, registration, patience)
         lines = [line]
-    global _watch
-    _watch = Watch(lines, folder)
-    _watch.tell_when_aborted()
+    global _heartbeat
+    _heartbeat = Heartbeat(lines, folder)
+    _heartbeat.tell_when_aborted()
     import jax
     from jax.experimental import multihost_utils
 
     _be_reached_at(lines[0].getsockname()[0] if lines else host)
     try:
         jax.distributed.initialize(
-            f"{host}:{meeting}",
+            f"{host}:{jax_port}",
             processes,
             process,
             cluster_detection_method="deactivate",
             initialization_timeout=60,
-            heartbeat_timeout_seconds=round(3 * HEARTBEAT),  # the watch comes first
+            heartbeat_timeout_seconds=round(3 * HEARTBEAT),  # `Heartbeat` comes first
         )
         with _stdout_withheld():  # whoever connects says so there, once
             multihost_utils.sync_global_devices("companion")
     except RuntimeError as error:
         raise UserError(f"The processes met, but JAX could not join them: {error}") from error
-    atexit.register(_watch.end)  # runs before JAX's own way out, where all wait for each other
+    atexit.register(_heartbeat.end)  # runs before JAX's own way out, where all wait for each other
 
 
 def _be_reached_at(address: str) -> None:
@@ -163,34 +163,34 @@ def _listen(port: int) -> socket.socket:
         ) from error
 
 
-def _call_the_roll(
+def _host_rendezvous(
     host: str, port: int, processes: int, call: dict[str, Any], patience: float
 ) -> tuple[int, list[socket.socket]]:
     """Wait for processes 1 to N−1 at a port; return the port for JAX, and a line to each."""
     server = _listen(port)
     with socket.create_server(("", 0)) as probe:
-        meeting = int(probe.getsockname()[1])
+        jax_port = int(probe.getsockname()[1])
     present: dict[int, socket.socket] = {}
     full = threading.Event()
 
     def welcome() -> None:
         while True:
-            visitor, _ = server.accept()
-            visitor.settimeout(5)
+            connection, _ = server.accept()
+            connection.settimeout(5)
             try:
-                hello = _receive(visitor)
-                refusal = _refusal(hello, processes, call, present, begun=full.is_set())
+                registration = _receive(connection)
+                refusal = _refusal(registration, processes, call, present, begun=full.is_set())
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
-                visitor.close()  # a passer-by who speaks another language
+                connection.close()  # not a process of ours
                 continue
             if refusal:
-                _send(visitor, {"refused": refusal})
-                visitor.close()
+                _send(connection, {"refused": refusal})
+                connection.close()
                 continue
-            number = int(hello["process"])
+            number = int(registration["process"])
             if number in present:  # it came before, and left while it waited
                 present[number].close()
-            present[number] = visitor
+            present[number] = connection
             if len(present) == processes - 1 and not any(map(_has_left, present.values())):
                 full.set()
 
@@ -203,13 +203,13 @@ def _call_the_roll(
                 f"Process {missing} of {processes} did not come to {host}:{port} in "
                 f"{patience:.0f} s."
             )
-        for visitor in present.values():
-            _send(visitor, {"port": meeting})
-    return meeting, list(present.values())
+        for connection in present.values():
+            _send(connection, {"port": jax_port})
+    return jax_port, list(present.values())
 
 
 def _refusal(
-    hello: dict[str, Any],
+    registration: dict[str, Any],
     processes: int,
     call: dict[str, Any],
     present: dict[int, socket.socket],
@@ -217,9 +217,9 @@ def _refusal(
     begun: bool,
 ) -> str:
     """Return why a process cannot take part, or nothing if it can."""
-    number, theirs = int(hello["process"]), hello["call"]
-    if hello["processes"] != processes:
-        return f"process 0 was started for {processes} processes, this for {hello['processes']}."
+    number, theirs = int(registration["process"]), registration["call"]
+    if (count := registration["processes"]) != processes:
+        return f"process 0 was started for {processes} processes, this for {count}."
     if begun or number == 0 or (number in present and not _has_left(present[number])):
         return f"there is a process {number} already. Give each process a number of its own."
     differing = [
@@ -232,16 +232,16 @@ def _refusal(
     return ""
 
 
-def _answer_the_roll(
-    host: str, port: int, hello: dict[str, Any], patience: float
+def _join_rendezvous(
+    host: str, port: int, registration: dict[str, Any], patience: float
 ) -> tuple[int, socket.socket]:
     """Report to process 0; return the port at which JAX is to join all, and the line to it."""
-    limit, told = time.monotonic() + patience, False
+    limit, reported = time.monotonic() + patience, False
     while True:
         try:
             line = socket.create_connection((host, port), timeout=5)
             try:
-                _send(line, hello)
+                _send(line, registration)
                 line.settimeout(max(1.0, limit - time.monotonic()))
                 reply = _receive(line)
             except BaseException:
@@ -253,9 +253,11 @@ def _answer_the_roll(
                 raise UserError(
                     f"Process 0 did not answer at {host}:{port} in {patience:.0f} s ({error})."
                 ) from error
-            if not told:
-                err.print(f"Process {hello['process']} waits for process 0 at {host}:{port}.")
-                told = True
+            if not reported:
+                err.print(
+                    f"Process {registration['process']} waits for process 0 at {host}:{port}."
+                )
+                reported = True
             time.sleep(0.5)
     if "refused" in reply:
         line.close()
@@ -273,7 +275,7 @@ def _send(line: socket.socket, message: dict[str, Any]) -> None:
 def _receive(line: socket.socket) -> dict[str, Any]:
     received = b""
     while not received.endswith(b"\n"):
-        part = line.recv(1)  # what follows the message is for the watch
+        part = line.recv(1)  # what follows the message is for `Heartbeat`
         if not part or len(received) > 65_536:
             raise ValueError("the connection was closed")
         received += part
@@ -288,11 +290,11 @@ def _has_left(line: socket.socket) -> bool:
 ALIVE, DONE, FAILED = b".", b"!", b"?"  # what is said on a line
 
 
-class Watch:
-    """Beats on the lines to other processes and listens to theirs; ends this one if it loses one.
+class Heartbeat:
+    """Sends heartbeats to other processes and listens for theirs; ends this one if one stops.
 
-    Process 0 has a line to each of the others: what it loses, they lose with it. JAX's own watch
-    would abort the process without a word of ours.
+    Process 0 has a line to each of the others: what it loses, they lose with it. JAX's own
+    heartbeat would abort the process without a word of ours.
 
     Args:
         lines: Sockets to the other processes.
@@ -368,7 +370,7 @@ class Watch:
         ctypes.CDLL(None).signal(signal.SIGABRT, self._at_abort)
 
 
-_watch: Watch | None = None
+_heartbeat: Heartbeat | None = None
 
 
 def abandon(folder: Path | None) -> None:
@@ -377,11 +379,11 @@ def abandon(folder: Path | None) -> None:
     JAX's own way out would wait for those who are gone.
     """
     folder = folder if folder and (folder / "run.json").exists() else None
-    kept = f"in {folder}" if folder else "where process 0 keeps the run"
+    location = f"in {folder}" if folder else "where process 0 keeps the run"
     again = f"--resume {folder}" if folder else "--resume and that folder"
     sys.stderr.write(
         "\ncompanion: another process of this run has gone, or the network to it. The epochs up "
-        f"to the last save are kept {kept}: start every process again with {again}.\n"
+        f"to the last save are kept {location}: start every process again with {again}.\n"
     )
     sys.stderr.flush()
     os._exit(1)
@@ -393,7 +395,7 @@ def watched() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if _watch is not None:
-            time.sleep(1)  # if it failed for want of another process, the watch ends it now
-            _watch.fail()
+        if _heartbeat is not None:
+            time.sleep(1)  # if it failed for want of another process, `Heartbeat` ends it now
+            _heartbeat.fail()
         raise

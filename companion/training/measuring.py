@@ -104,11 +104,11 @@ class Measurement:
         return asdict(self) | {"steps": derived}
 
     @staticmethod
-    def from_json(given: dict[str, Any]) -> "Measurement":
+    def from_json(values: dict[str, Any]) -> "Measurement":
         """Return what `to_json` wrote as a measurement again."""
         names = ("model", "seconds", "operations", "bytes")
-        steps = tuple(Step(*(one[name] for name in names)) for one in given["steps"])
-        return Measurement(**{**given, "steps": steps})
+        steps = tuple(Step(*(one[name] for name in names)) for one in values["steps"])
+        return Measurement(**{**values, "steps": steps})
 
 
 def measure() -> Measurement:
@@ -240,7 +240,7 @@ def operations(model: "keras.Model") -> int:
     Of the layers that multiply matrices, a multiply-add as two; the backward pass multiplies twice
     as often again.
     """
-    return sum(2 * places * weights for places, weights in _products(model))
+    return sum(2 * positions * weights for positions, weights in _products(model))
 
 
 def _products(model: "keras.Model") -> Iterator[tuple[int, int]]:
@@ -249,14 +249,14 @@ def _products(model: "keras.Model") -> Iterator[tuple[int, int]]:
 
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional):
-            given = getattr(layer, "input", None)
-            if given is None:
+            input_shape = getattr(layer, "input", None)
+            if input_shape is None:
                 continue  # inside a Bidirectional, and counted with it
-            steps = (given[0] if isinstance(given, list) else given).shape[1]
+            steps = (input_shape[0] if isinstance(input_shape, list) else input_shape).shape[1]
             yield steps, sum(int(np.prod(w.shape)) for w in layer.weights if len(w.shape) > 1)
         elif hasattr(layer, "kernel") and hasattr(layer, "output"):
-            places = int(np.prod(layer.output.shape[1:-1], initial=1))
-            yield places, int(np.prod(layer.kernel.shape))
+            positions = int(np.prod(layer.output.shape[1:-1], initial=1))
+            yield positions, int(np.prod(layer.kernel.shape))
 
 
 def least_traffic(model: "keras.Model", batch: int) -> float:
@@ -275,8 +275,8 @@ def least_traffic(model: "keras.Model", batch: int) -> float:
     outputs = 0
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.RNN):  # at every step its gates and its states
-            given = getattr(layer, "input", None)
-            steps = given.shape[1] if given is not None else 0
+            inputs = getattr(layer, "input", None)
+            steps = inputs.shape[1] if inputs is not None else 0
             states = int(np.sum(layer.cell.state_size))
             outputs += steps * (int(layer.weights[0].shape[-1]) + states)
         elif not isinstance(layer, keras.layers.InputLayer):

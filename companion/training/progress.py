@@ -48,8 +48,8 @@ class Progress(keras.callbacks.Callback):
         if not err.is_terminal:
             return
         rate = self._steps * self._batches.batch_size / (time.perf_counter() - self._began)
-        said = f"{in_words(logs)}  {rate:,.0f}/s{self._said}"
-        self._bar.update(self._task, advance=1, said=said)
+        status = f"{in_words(logs)}  {rate:,.0f}/s{self._said}"
+        self._bar.update(self._task, advance=1, said=status)
 
     def on_epoch_end(self, epoch, logs=None):
         """Say how the validation came out."""

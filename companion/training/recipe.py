@@ -203,15 +203,15 @@ class Recipe:
         Args:
             steps: Steps of the whole run.
         """
-        asked = {
+        options = {
             "weight_decay": self.weight_decay,
             "clipnorm": self.clip_norm,
             "global_clipnorm": self.global_clip_norm,
             **({"use_ema": True, "ema_momentum": self.averaging} if self.averaging else {}),
             **self.optimizer_options,
         }
-        given = {name: value for name, value in asked.items() if value is not None}
-        optimizer = OPTIMIZERS[self.optimizer](self._rate(steps), **given)
+        set_options = {name: value for name, value in options.items() if value is not None}
+        optimizer = OPTIMIZERS[self.optimizer](self._rate(steps), **set_options)
         self.spare_from_decay(optimizer)
         return {
             "optimizer": optimizer,

@@ -100,8 +100,8 @@ class RunRecorder(keras.callbacks.Callback):
             best = keras.models.load_model(self.folder / "model.keras", compile=False)
             self.best_weights = best.get_weights()
             self._first_generators = read_record(self.folder).get("generators", [])
-            if (kept := self.folder / "examination.json").exists():
-                self.examined = examined_until(epochs, json.loads(kept.read_text(encoding="utf-8")))
+            if (file := self.folder / "examination.json").exists():
+                self.examined = examined_until(epochs, json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(
@@ -209,7 +209,7 @@ class RunRecorder(keras.callbacks.Callback):
         """Take these for the best weights."""
         self.best_weights = weights
         if self.folder:
-            with alone(), apart(self.model):
+            with alone(), without_synchronization(self.model):
                 self._save_best(self.folder / "model.keras")
 
     def _save(self, folder: Path) -> None:
@@ -219,7 +219,7 @@ class RunRecorder(keras.callbacks.Callback):
             write(folder / "history.csv", lambda file: table.to_csv(file, index=False))
         if self.examined:
             write_json(folder / "examination.json", self.examined)
-        with alone(), apart(self.model):
+        with alone(), without_synchronization(self.model):
             self._save_best(folder / "model.keras")
             write(folder / now, self.model.save)
         for old in folder.glob("state-*.keras"):
@@ -252,7 +252,7 @@ def normalize_together(model: keras.Model, together: bool = True) -> bool:
 
 
 @contextlib.contextmanager
-def apart(model: keras.Model) -> Iterator[None]:
+def without_synchronization(model: keras.Model) -> Iterator[None]:
     """Write a model as one device would have it: other backends load no synchronized layer."""
     together = normalize_together(model, False)
     try:

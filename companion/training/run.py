@@ -204,8 +204,8 @@ def read_examination(folder: Path) -> Report:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that shape a result, of those that are installed."""
-    found = {}
+    installed = {}
     for package in ("lecture-companion", "keras", "tensorflow", "jax", "torch", "numpy"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+            installed[package] = importlib.metadata.version(package)
+    return installed

@@ -89,13 +89,13 @@ class Seen:
         """
         from companion.plots import BLUE, picture, subplots
 
-        told = "probabilities" in self.data
-        figure, axes = subplots((9, 3.2), 1, 3 if told else 2)
+        has_probabilities = "probabilities" in self.data
+        figure, axes = subplots((9, 3.2), 1, 3 if has_probabilities else 2)
         picture(axes[0], self.picture, self.name)
         seen = self.given[..., 0] if self.given.shape[-1] == 1 else self.given
         seen = np.clip(seen / max(1.0, float(seen.max())), 0, 1)
         picture(axes[1], seen, "what the network was given")
-        if told:
+        if has_probabilities:
             named = list(self.data["probabilities"].items())
             if len(named) > 12:
                 named = self.likeliest()
@@ -157,21 +157,24 @@ def reader(folder: Path) -> Callable[[Iterable[Path]], Iterator[Seen | UserError
         each = iter(files)
         batches = iter(lambda: list(islice(each, TOGETHER)), [])
         with ThreadPoolExecutor(1) as pool:
-            for some, found in in_turn(pool, opened, batches):
-                good = [one[1] for one in found if not isinstance(one, UserError)]
+            for some, results in in_turn(pool, opened, batches):
+                good = [one[1] for one in results if not isinstance(one, UserError)]
                 answered = answers(good) if good else iter(())
-                for file, one in zip(some, found, strict=True):
+                for file, one in zip(some, results, strict=True):
                     if isinstance(one, UserError):
                         yield one
                     else:
                         output, given = next(answered)
-                        data = {**told(output, source.card.class_names), "remarks": remarks}
+                        data = {
+                            **described_output(output, source.card.class_names),
+                            "remarks": remarks,
+                        }
                         yield Seen(file.name, data, one[0], given)
 
     return read
 
 
-def told(output: NDArray[Any], names: tuple[str, ...]) -> dict[str, Any]:
+def described_output(output: NDArray[Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Return what a model's output says: a class and the probabilities of all, or numbers."""
     if not names:
         return {"numbers": [float(value) for value in np.ravel(output)]}

@@ -125,10 +125,10 @@ class Classes(Task):
 
     def check(self, model: keras.Model, data: Dataset) -> None:
         """Say so if the model tells too few classes apart."""
-        told = model.output_shape[-1]
-        if told < data.classes:
+        outputs = model.output_shape[-1]
+        if outputs < data.classes:
             raise UserError(
-                f"{data.card.name} has {data.classes} classes and the model tells {told} apart. "
+                f"{data.card.name} has {data.classes} classes and the model tells {outputs} apart. "
                 f"Build it with {data.classes} outputs (classes={data.classes})."
             )
         if len(model.output_shape) != data.train.y.ndim + 1:
@@ -151,8 +151,8 @@ class Classes(Task):
     def losses(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         """Return −log of the probability of each true class."""
         # The function, for the class would share its mean out among the replicas of a strategy.
-        found = keras.losses.sparse_categorical_crossentropy(y, outputs, self.logits)
-        return keras.ops.convert_to_numpy(found)
+        cross_entropy = keras.losses.sparse_categorical_crossentropy(y, outputs, self.logits)
+        return keras.ops.convert_to_numpy(cross_entropy)
 
     def scores(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         """Return which classes are right."""
@@ -198,8 +198,10 @@ class Binary(Classes):
 
     def losses(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         """Return −log of the probability of each true class."""
-        found = keras.losses.binary_crossentropy(self.targets(y, 0, 1), outputs, self.logits)
-        return keras.ops.convert_to_numpy(found)
+        cross_entropy = keras.losses.binary_crossentropy(
+            self.targets(y, 0, 1), outputs, self.logits
+        )
+        return keras.ops.convert_to_numpy(cross_entropy)
 
     def probabilities(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return the probabilities of 0 and 1."""

@@ -114,14 +114,14 @@ class AnswerKey:
         if first.reference is None:
             return []
         inputs, by_name = [case.given for case in self.cases], tuple(first.keywords)
-        found = list(elsewhere(first.reference, inputs, by_name))
+        candidates = list(elsewhere(first.reference, inputs, by_name))
         for words, variant in variants(first.reference):
             values = results(variant, inputs, by_name)
             if values is not None:
-                found.append((f"Your result is what comes out with {words}.", values))
+                candidates.append((f"Your result is what comes out with {words}.", values))
         return [
             (sentence, values)
-            for sentence, values in found
+            for sentence, values in candidates
             if is_finite(values)
             and _telling(values)
             and any(case.fault(value) for case, value in zip(self.cases, values, strict=True))
@@ -129,17 +129,17 @@ class AnswerKey:
 
     def observed(self, outcomes: Sequence[Outcome], faults: Iterable[str]) -> str | None:
         """Return what every wrong result has to do with a right one, where that can be seen."""
-        told = set(faults)
-        if told == {CHANGED}:
+        kinds = set(faults)
+        if kinds == {CHANGED}:
             return CHANGED
         if not self.related or not all(
             isinstance(one, Returned) and not one.changed for one in outcomes
         ):
             return None
-        if all(map(OTHER_SHAPE.match, told)):
+        if all(map(OTHER_SHAPE.match, kinds)):
             return MISSHAPEN
-        if len(told) == 1 and all(map(FACTOR.match, told)):
-            return told.pop()
+        if len(kinds) == 1 and all(map(FACTOR.match, kinds)):
+            return kinds.pop()
 
         def agrees(index: int, value: Any) -> bool:
             outcome = outcomes[index]
@@ -182,8 +182,8 @@ class AnswerKey:
     def _fault(self, case: Case, outcome: Outcome) -> str | None:
         """Return what is wrong with the outcome of one case, or None."""
         if isinstance(outcome, Raised):
-            where = f" in line {outcome.line}" if outcome.line else ""
-            text = f"{outcome.kind}{where}: {outcome.message}".rstrip(": ")
+            line_text = f" in line {outcome.line}" if outcome.line else ""
+            text = f"{outcome.kind}{line_text}: {outcome.message}".rstrip(": ")
             if outcome.kind == "TypeError" and not outcome.line and "argument" in outcome.message:
                 text += f". Keep the signature: {self.call}."
             return text
@@ -213,10 +213,12 @@ def _telling(values: Sequence[Any]) -> bool:
     if not arrays:
         return True
     numbers = np.concatenate(arrays)
-    whole = (
+    integers = (
         np.equal(np.round(abs(numbers)), abs(numbers)).all() and abs(numbers).max(initial=0) < 10
     )
-    return not whole or numbers.size >= MANY_NUMBERS or len(np.unique(numbers)) >= DISTINCT_NUMBERS
+    return (
+        not integers or numbers.size >= MANY_NUMBERS or len(np.unique(numbers)) >= DISTINCT_NUMBERS
+    )
 
 
 def _several(value: Any) -> bool:

@@ -114,9 +114,9 @@ class Case:
 
     def fault(self, received: Any) -> str | None:
         """Return a sentence on what is wrong with a result, or None if it is right."""
-        found = self.difference(self.expected, received)
-        known = self.why(*self.given.values(), received) if found and self.why else None
-        return known or found
+        sentence = self.difference(self.expected, received)
+        reason = self.why(*self.given.values(), received) if sentence and self.why else None
+        return reason or sentence
 
     def computed(self, value: Any) -> Any:
         """Return what of a result tells whether two wrong answers make the same mistake."""

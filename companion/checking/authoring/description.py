@@ -73,10 +73,10 @@ class _Graph:
         else:
             inputs = [keras.Input(tuple(shape), dtype=dtype) for shape, dtype in shapes]
         known = {id(tensor): {"input": index} for index, tensor in enumerate(inputs)}
-        given = inputs[0] if len(inputs) == 1 else list(inputs)
+        arguments = inputs[0] if len(inputs) == 1 else list(inputs)
         if not model.built:
-            model(given)
-        outputs = self.within(model, (given,), {}, known, None, 0)
+            model(arguments)
+        outputs = self.within(model, (arguments,), {}, known, None, 0)
         return {
             "inputs": [[_shape(one), keras.backend.standardize_dtype(one.dtype)] for one in inputs],
             "layers": self.layers,
@@ -159,7 +159,7 @@ class _Graph:
             made = self.within(layer, args, kwargs, known, inner, depth + 1)
         else:
             call = {
-                "layer": self._place(layer),
+                "layer": self._layer_index(layer),
                 "args": [_tree(one, known) for one in args],
                 "kwargs": {name: _tree(value, known) for name, value in kwargs.items()},
                 "shape": _shape(node.outputs[0]),
@@ -170,7 +170,7 @@ class _Graph:
             raise ValueError(f"The model has more than {MAX_CALLS:,} layers.")
         known |= {id(one): ref for one, ref in zip(node.outputs, made, strict=True)}
 
-    def _place(self, layer: Any) -> int:
+    def _layer_index(self, layer: Any) -> int:
         """Return where a layer stands in `layers`; it is added where it is new."""
         import keras
 
@@ -312,13 +312,13 @@ def _value(layer: Any, key: str, value: Any) -> Any:
 
     if key.endswith("dtype"):
         return keras.backend.standardize_dtype(getattr(layer, "compute_dtype", value))
-    held = getattr(layer, "forward_layer" if key == "layer" else key, None)
-    held = held if held is not None else getattr(layer, key, None)
-    if isinstance(held, keras.layers.Layer):
-        return _serialized(held)
-    if callable(held) and key.endswith("activation"):
-        name = str(getattr(held, "__name__", type(held).__name__))[:100].removesuffix("_v2")
-        module = str(getattr(held, "__module__", "") or "")
+    inner = getattr(layer, "forward_layer" if key == "layer" else key, None)
+    inner = inner if inner is not None else getattr(layer, key, None)
+    if isinstance(inner, keras.layers.Layer):
+        return _serialized(inner)
+    if callable(inner) and key.endswith("activation"):
+        name = str(getattr(inner, "__name__", type(inner).__name__))[:100].removesuffix("_v2")
+        module = str(getattr(inner, "__module__", "") or "")
         usual = module.startswith(("keras.", "tensorflow.")) and hasattr(keras.activations, name)
         return name if usual else {"function": name}
     return _plain(value)

@@ -151,14 +151,14 @@ class Exercise:
             raise TypeError(
                 f"{self.name} takes {len(parameters)} arguments. Received: a case of {len(values)}."
             )
-        given = dict(zip(parameters, values, strict=False))
+        by_parameter = dict(zip(parameters, values, strict=False))
         by_name = {
-            name for name in given if parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+            name for name in by_parameter if parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
         }
         return {
-            "given": given,
-            "arguments": [value for name, value in given.items() if name not in by_name],
-            "keywords": {name: value for name, value in given.items() if name in by_name},
+            "given": by_parameter,
+            "arguments": [value for name, value in by_parameter.items() if name not in by_name],
+            "keywords": {name: value for name, value in by_parameter.items() if name in by_name},
             "rtol": self.rtol,
             "atol": self.atol,
             "why": self._why,
@@ -175,8 +175,8 @@ class Exercise:
         computed: str = "",
     ) -> Verdict:
         """Return a verdict on this exercise; what came from the learner is made printable."""
-        said = _printable(message[:1000]), _printable(details[:6000]), mistake or None
-        return Verdict(self.name, self.chapter, status, *said, self.points, seconds, computed)
+        texts = _printable(message[:1000]), _printable(details[:6000]), mistake or None
+        return Verdict(self.name, self.chapter, status, *texts, self.points, seconds, computed)
 
     @property
     def stub(self) -> str:
@@ -184,8 +184,8 @@ class Exercise:
         node, lines = self._source()
         docstring = node.body[0]
         indent = " " * docstring.col_offset
-        kept = lines[node.lineno - 1 : docstring.end_lineno]
-        return "\n".join([*kept, f"{indent}raise NotImplementedError"]) + "\n"
+        head = lines[node.lineno - 1 : docstring.end_lineno]
+        return "\n".join([*head, f"{indent}raise NotImplementedError"]) + "\n"
 
     @property
     def solution(self) -> str:

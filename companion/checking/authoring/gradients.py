@@ -110,9 +110,9 @@ class GradientExercise(Exercise):
             ValueError: If the upstream gradient does not have the output's shape, or a tensor has
                 a kink everywhere.
         """
-        given = self.bind(values)["given"]
-        arguments = {key: given[key] for key in self.forwarded if key in given}
-        upstream = 1.0 if self.upstream is None else np.asarray(given[self.upstream], float)
+        inputs = self.bind(values)["given"]
+        arguments = {key: inputs[key] for key in self.forwarded if key in inputs}
+        upstream = 1.0 if self.upstream is None else np.asarray(inputs[self.upstream], float)
         gradients = []
         for tensor in self.wrt:
 
@@ -199,29 +199,29 @@ def gradient_difference(
         return f"The result is {name(received)}; expected {wanted}."
     rooms = _parts(expected, allowed) or [allowed] * len(expected)
     for one, part, room in zip(expected, parts, rooms, strict=True):
-        came = as_array(part) if shape_of(part) == one.value.shape else None
-        if came is not None:
+        array = as_array(part) if shape_of(part) == one.value.shape else None
+        if array is not None:
             # At a kink every slope between the two sides is right, and none is asked for.
-            part = np.where(one.smooth | ~np.isfinite(came), came, one.value)
-        what = f"The gradient of `{one.tensor}`"
+            part = np.where(one.smooth | ~np.isfinite(array), array, one.value)
+        subject = f"The gradient of `{one.tensor}`"
         value = one.value if one.value.ndim else float(one.value)
-        wrong = difference(value, part, rtol=rtol, atol=atol, allowed=room, what=what)
+        wrong = difference(value, part, rtol=rtol, atol=atol, allowed=room, what=subject)
         if wrong is None:
             continue
-        if came is None or came.dtype.kind not in "iuf":
+        if array is None or array.dtype.kind not in "iuf":
             return wrong
-        if not np.isfinite(came).all():
+        if not np.isfinite(array).all():
             return wrong
-        times = factor(one, came, rtol=rtol, atol=atol)
+        times = factor(one, array, rtol=rtol, atol=atol)
         if times is not None:
             kind = "has the wrong sign" if times == -1 else f"is wrong by the factor {ratio(times)}"
-            return f"{what} {kind}: every value is {ratio(times)} times what it should be."
-        if not came.ndim:
+            return f"{subject} {kind}: every value is {ratio(times)} times what it should be."
+        if not array.ndim:
             return wrong
-        off = abs(came - one.value) > atol + rtol * abs(one.value) + room
+        off = abs(array - one.value) > atol + rtol * abs(one.value) + room
         index = first(one.smooth & off)
         return (
-            f"{what} has a wrong term{at(index)}: {show(float(came[index]))}, "
+            f"{subject} has a wrong term{at(index)}: {show(float(array[index]))}, "
             f"expected {show(float(one.value[index]))}."
         )
     return None
@@ -239,11 +239,11 @@ def factor(
     expected: Gradient, received: np.ndarray[Any, Any], *, rtol: float, atol: float
 ) -> float | None:
     """Return the number that every value is too large by, or None if there is no such number."""
-    asked = expected.smooth & (abs(expected.value) > max(atol, 1e-6))
-    if np.count_nonzero(asked) < 2:
+    mask = expected.smooth & (abs(expected.value) > max(atol, 1e-6))
+    if np.count_nonzero(mask) < 2:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        off = float(np.median(received[asked] / expected.value[asked]))
+        off = float(np.median(received[mask] / expected.value[mask]))
         if not np.isfinite(off):
             return None
         off = round(off) if abs(off - round(off)) < 1e-4 else off

@@ -59,14 +59,14 @@ class ModelCase(Case):
         first = None
         for order in range(MAX_ORDERS if self.inputs else 0):
             try:
-                found = copied(measure(only["graph"], self.inputs, self.seed, order))
+                measured = copied(measure(only["graph"], self.inputs, self.seed, order))
             except ValueError as error:
                 return {**only, "refused": str(error)[:300]}
-            result = {**only, "measured": found}
+            result = {**only, "measured": measured}
             if not self.expected or self.difference(self.expected, result) is None:
                 return result
             first = first or result
-            if order + 1 >= found["orders"]:
+            if order + 1 >= measured["orders"]:
                 break
         return first or only
 
@@ -85,9 +85,9 @@ class ModelCase(Case):
         """
         if not isinstance(value, dict) or "measured" not in value:
             return self.difference(self.expected, value)
-        kept = {key: one for key, one in value["measured"].items() if key not in UNTOLD}
+        compared = {key: one for key, one in value["measured"].items() if key not in UNTOLD}
         random, mean = value["measured"]["starts"].T[:2]
-        return {**kept, "starts": np.where(random, 0, mean), "random": random}
+        return {**compared, "starts": np.where(random, 0, mean), "random": random}
 
     def remark(self, received: Any) -> str:
         """Return where a layer stands at another place, and does no harm there."""
@@ -149,14 +149,14 @@ def draw_inputs(graph: Graph, rng: np.random.Generator) -> list[Array]:
     for shape, dtype in graph["inputs"]:
         unknown = 32 if len(shape) >= 3 else 8
         sizes = [unknown if size is None else size for size in shape]
-        whole = bool(words) or "int" in dtype
+        is_integer = bool(words) or "int" in dtype
         batch = (len(SCALES), *sizes)
         value = np.asarray(
             rng.integers(0, min(words, default=10), batch)
-            if whole
+            if is_integer
             else rng.normal(size=batch) * np.reshape(SCALES, (-1, *[1] * len(sizes)))
         )
         if words or len(sizes) > 1:
-            value[1, -(-3 * sizes[0] // 4) :] = 0 if whole or not masks else masks[0]
+            value[1, -(-3 * sizes[0] // 4) :] = 0 if is_integer or not masks else masks[0]
         drawn.append(value.astype(dtype))
     return drawn

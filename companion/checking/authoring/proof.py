@@ -31,8 +31,8 @@ def prove(exercise: Exercise, seed: int = 0) -> list[str]:
     except (Exception, SystemExit) as error:
         return [f"{exercise.name} cannot be set up: {type(error).__name__}: {error}"]
     faults = []
-    given = copied([tuple(case.given.values()) for case in key.cases])
-    if difference(given, copied(again), rtol=0, atol=0):
+    inputs = copied([tuple(case.given.values()) for case in key.cases])
+    if difference(inputs, copied(again), rtol=0, atol=0):
         faults.append("The same seed gives other cases: draw from the given rng alone.")
     right = key.verdict(key.outcomes(exercise.reference))
     if right.status is not Status.PASS:

@@ -40,8 +40,8 @@ Graph = dict[str, Any]
 def measured(text: str, inputs: Sequence[Any], seed: int, order: int = 0) -> dict[str, Any]:
     """Return what a model computes, in use and in training, under weights drawn for it.
 
-    Weights are drawn by their shapes and by their place in the graph, not by their layers' names or
-    the order of writing: two models that are one network get the same ones. All is computed in
+    Weights are drawn by their shapes and by their position in the graph, not by their layers' names
+    or the order of writing: two models that are one network get the same ones. All is computed in
     float64; every random layer draws from the same state.
 
     Args:
@@ -109,14 +109,14 @@ def _measured(graph: Graph, inputs: Sequence[Any], seed: int, order: int) -> dic
     }
 
 
-class Unit:
-    """Weights that belong together (a kernel and its bias, the three of a cell), and their place.
+class WeightGroup:
+    """Weights that belong together (a kernel and its bias, the three of a cell), and where.
 
     Attributes:
         layer: The number of their layer.
         weights: The weights.
         signature: Their names and shapes; sizes of 1 are left out.
-        place: What lies before them in the graph, in a number that no way of writing changes.
+        position: What lies before them in the graph, in a number that no way of writing changes.
     """
 
     def __init__(self, layer: int, weights: Sequence[Any]) -> None:
@@ -124,7 +124,7 @@ class Unit:
         self.weights = weights
         shapes = [(one.name, [size for size in one.shape if size != 1]) for one in weights]
         self.signature = repr(shapes)
-        self.place: tuple[int, str] = (0, "")
+        self.position: tuple[int, str] = (0, "")
 
 
 class Network:
@@ -148,20 +148,20 @@ class Network:
         import keras
         import numpy as np
 
-        given = [
+        tensors = [
             keras.ops.convert_to_tensor(np.asarray(one, _float64(str(one.dtype)))) for one in inputs
         ]
         made: list[list[Any]] = []
         for call in self.calls:
             layer = self.objects[call["layer"]]
-            args = [_filled(one, given, made) for one in call["args"]]
-            kwargs = {name: _filled(one, given, made) for name, one in call["kwargs"].items()}
+            args = [_filled(one, tensors, made) for one in call["args"]]
+            kwargs = {name: _filled(one, tensors, made) for name, one in call["kwargs"].items()}
             if _accepts(layer, "training"):
                 kwargs.setdefault("training", training)
             made.append(keras.tree.flatten(layer(*args, **kwargs)))
         self.masked = [any(map(_is_masked, one)) for one in made]
         return [
-            np.asarray(keras.ops.convert_to_numpy(_filled(one, given, made)))
+            np.asarray(keras.ops.convert_to_numpy(_filled(one, tensors, made)))
             for one in self.outputs
         ]
 
@@ -182,28 +182,28 @@ class Network:
         losses = [loss for layer in self.objects for loss in getattr(layer, "losses", ())]
         return float(sum(float(one) for one in losses))
 
-    def units(self) -> list[Unit]:
-        """Return the weights in units, each with its place in the graph."""
-        units: dict[int, list[Unit]] = {}
+    def units(self) -> list[WeightGroup]:
+        """Return the weights in units, each with its position in the graph."""
+        units: dict[int, list[WeightGroup]] = {}
         for index in self._called():
             parts: defaultdict[str, list[Any]] = defaultdict(list)
             for weight in self._weights(index):
                 parts[weight.path.rpartition("/")[0]].append(weight)
-            units[index] = [Unit(index, weights) for weights in parts.values()]
+            units[index] = [WeightGroup(index, weights) for weights in parts.values()]
         # Of every call: how many layers with weights lie before its output, and which.
-        found: list[tuple[int, frozenset[str]]] = []
+        visited: list[tuple[int, frozenset[str]]] = []
         for call in self.calls:
-            given = [*call["args"], *call["kwargs"].values()]
-            before = [found[one["call"][0]] for one in _sources(given, "call")]
+            arguments = [*call["args"], *call["kwargs"].values()]
+            before = [visited[one["call"][0]] for one in _sources(arguments, "call")]
             depth = max((one for one, _ in before), default=0)
             marks = frozenset().union(*(mark for _, mark in before))
-            marks |= {f"input {one['input']}" for one in _sources(given, "input")}
+            marks |= {f"input {one['input']}" for one in _sources(arguments, "input")}
             for unit in units[call["layer"]]:
-                if unit.place == (0, ""):
-                    unit.place = (depth + 1, _hash(unit.signature, *sorted(marks)))
+                if unit.position == (0, ""):
+                    unit.position = (depth + 1, _hash(unit.signature, *sorted(marks)))
             if own := units[call["layer"]]:
-                depth, marks = depth + 1, frozenset(unit.place[1] for unit in own)
-            found.append((depth, marks))
+                depth, marks = depth + 1, frozenset(unit.position[1] for unit in own)
+            visited.append((depth, marks))
         return [unit for index in self._called() for unit in units[index]]
 
     def _called(self) -> list[int]:
@@ -214,11 +214,11 @@ class Network:
         return weights
 
 
-def _orders(units: Sequence[Unit]) -> Iterator[list[Unit]]:
-    """Yield the orders of units that their places allow; most often there is one."""
-    groups: defaultdict[Any, list[Unit]] = defaultdict(list)
+def _orders(units: Sequence[WeightGroup]) -> Iterator[list[WeightGroup]]:
+    """Yield the orders of units that their positions allow; most often there is one."""
+    groups: defaultdict[Any, list[WeightGroup]] = defaultdict(list)
     for unit in units:
-        groups[unit.place, unit.signature].append(unit)
+        groups[unit.position, unit.signature].append(unit)
     ties = [groups[key] for key in sorted(groups)]
     for order in itertools.product(*(itertools.permutations(tie) for tie in ties)):
         yield [unit for tie in order for unit in tie]

@@ -116,12 +116,12 @@ def relation(
         cases: For each case, what is right, and the values that were given, by name.
         agrees: Says whether a value is what came in the case of that number.
     """
-    found = {
+    sentences = {
         sentence
         for sentence, values in _candidates(cases)
         if all(value is not None and agrees(index, value) for index, value in enumerate(values))
     }
-    return found.pop() if len(found) == 1 else None
+    return sentences.pop() if len(sentences) == 1 else None
 
 
 def _candidates(
@@ -145,8 +145,8 @@ def _candidates(
     parts = [
         list(_of_arrays(WHAT, [right[part] for right in rights], cases)) for part in range(count)
     ]
-    for part, found in enumerate(parts):
-        for sentence, values in found:
+    for part, relations in enumerate(parts):
+        for sentence, values in relations:
             named = _named(sentence, f"part {part + 1} of the result")
             yield (
                 f"{named} The rest is right.",
@@ -157,7 +157,7 @@ def _candidates(
             )
     # The same in every part at once.
     for sentence, values in parts[0]:
-        others = [dict(found).get(sentence) for found in parts]
+        others = [dict(relations).get(sentence) for relations in parts]
         if all(others):
             together = [
                 None if any(value is None for value in values) else list(values)
@@ -187,9 +187,15 @@ def _of_arrays(
     known = [array for array in arrays if array is not None]
     if len(known) < len(arrays) or not all(array.dtype.kind in "iuf" for array in known):
         return
-    whole = all(array.dtype.kind in "iu" for array in known)
+    integers = all(array.dtype.kind in "iu" for array in known)
     ranks = min(array.ndim for array in known)
-    relations = [*VALUES, *SQUASHED, *FACTORS, *(COUNTS if whole else ()), *(SUMS if ranks else ())]
+    relations = [
+        *VALUES,
+        *SQUASHED,
+        *FACTORS,
+        *(COUNTS if integers else ()),
+        *(SUMS if ranks else ()),
+    ]
     relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
     relations += [*(SPACES if ranks > 2 else ()), *(ROWS if ranks == 1 else ())]
     for sentence, change in relations:
@@ -208,7 +214,7 @@ def _of_arrays(
             [_changed(partial(operator.mul, 1 / number), array) for array, number in pairs],
         )
     for name, lengths in _lengths([given for _, given in cases]):
-        if whole or (len(set(lengths)) == 1 and lengths[0] <= 2):
+        if integers or (len(set(lengths)) == 1 and lengths[0] <= 2):
             continue
         pairs = list(zip(known, lengths, strict=True))
         several = [_changed(partial(operator.mul, length), array) for array, length in pairs]
@@ -234,21 +240,21 @@ def _differs(value: Array | None, right: Array) -> bool:
     return value is None or value.shape != right.shape or not np.allclose(value, right)
 
 
-def _numbers(given: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[float]]]:
+def _numbers(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[float]]]:
     """Yield the numbers that are given and differ from case to case, with their words."""
-    for name in given[0]:
-        values = [one.get(name) for one in given]
+    for name in inputs[0]:
+        values = [one.get(name) for one in inputs]
         numbers = [float(one) for one in values if type(one) in (int, float) and one]
-        if len(numbers) == len(given) and len(set(numbers)) > 1:
+        if len(numbers) == len(inputs) and len(set(numbers)) > 1:
             yield f"`{name}`", numbers
 
 
-def _lengths(given: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[int]]]:
+def _lengths(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[int]]]:
     """Yield the sizes and the axes of the arrays that are given, case by case, with their words."""
     seen: list[list[int]] = []
-    for name in given[0]:
+    for name in inputs[0]:
         shapes = [
-            np.shape(one[name]) if isinstance(one.get(name), np.ndarray) else () for one in given
+            np.shape(one[name]) if isinstance(one.get(name), np.ndarray) else () for one in inputs
         ]
         ranks = {len(shape) for shape in shapes}
         if len(ranks) != 1 or ranks == {0}:

@@ -38,16 +38,16 @@ def allowance(
         arguments: What it is given by position.
         keywords: What it is given by name.
     """
-    given = [list(arguments), dict(keywords)]
-    exact = _result(function, given)
-    rounded = [_rounded(given, grid) for grid in GRIDS] + [_single(given)]
+    call_arguments = [list(arguments), dict(keywords)]
+    exact = _result(function, call_arguments)
+    rounded = [_rounded(call_arguments, grid) for grid in GRIDS] + [_single(call_arguments)]
     samples = [_result(function, one) for one in rounded]
-    return _spread(exact, samples, float(np.sqrt(size(given))))
+    return _spread(exact, samples, float(np.sqrt(size(call_arguments))))
 
 
-def _result(function: Callable[..., Any], given: list[Any]) -> Any:
+def _result(function: Callable[..., Any], call_arguments: list[Any]) -> Any:
     """Return the function's result; None where it does not take such numbers."""
-    arguments, keywords = copy.deepcopy(given)
+    arguments, keywords = copy.deepcopy(call_arguments)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
             return copied(function(*arguments, **keywords))
@@ -102,9 +102,9 @@ def _spread(exact: Any, samples: Sequence[Any], length: float) -> Allowance:
     largest = float(values.max())
     moved = np.zeros(wanted.shape)
     for sample in samples:
-        came = as_array(sample)
-        if came is not None and came.shape == wanted.shape:
+        array = as_array(sample)
+        if array is not None and array.shape == wanted.shape:
             with np.errstate(all="ignore"):
-                off = abs(came - wanted).astype(float)
+                off = abs(array - wanted).astype(float)
             moved = np.maximum(moved, np.where(off <= JUMP * largest, off, 0.0))
     return length * (SPREAD * moved + EPSILON * values) + 4 * EPSILON * largest

@@ -28,10 +28,10 @@ def assert_passes(
     __tracebackhide__ = True
     report = check_path(Path(path), exercises, only=names or None, seed=seed)
     wrong = [verdict for verdict in report.verdicts if verdict.status is not Status.PASS]
-    said = [
+    messages = [
         "\n".join(filter(None, (f"{v.exercise}: {v.status}: {v.message}", v.details)))
         for v in wrong
     ]
     if wrong:
-        raise AssertionError("\n\n".join([f"{path}: {len(wrong)} not right.", *said]))
+        raise AssertionError("\n\n".join([f"{path}: {len(wrong)} not right.", *messages]))
     return report

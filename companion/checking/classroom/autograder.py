@@ -66,7 +66,7 @@ def pack(output: Path, exercises: str, *, seed: int = 0) -> list[str]:
     Raises:
         UserError: If there are no such exercises, or the zip cannot be written.
     """
-    asked = exercises_named(exercises)
+    chosen = exercises_named(exercises)
     files = dict(_sources(companion.__path__[0], "companion"))
     files |= _sources(chapters.__path__[0], "chapters")
     named = exercises
@@ -77,7 +77,7 @@ def pack(output: Path, exercises: str, *, seed: int = 0) -> list[str]:
     else:  # one of a teacher's own lies elsewhere than the book
         files |= _sources(catalogue.find_chapter(exercises).folder, f"chapters/{exercises}")
     wanted = {"numpy", "lazy_loader"}
-    if any(one.builds_model for one in asked):
+    if any(one.builds_model for one in chosen):
         wanted |= {"keras", "tensorflow"}
     requirements = " ".join(f"'{one}'" for one in _requirements(wanted))
     try:
@@ -95,7 +95,7 @@ def pack(output: Path, exercises: str, *, seed: int = 0) -> list[str]:
                 archive.writestr(zipfile.ZipInfo(name), file.read_bytes())
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
-    return [one.name for one in asked]
+    return [one.name for one in chosen]
 
 
 def _sources(path: str | Path, name: str) -> Iterator[tuple[str, Path]]:
@@ -124,17 +124,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--exercises", required=True)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args(arguments)
-    handed_in = collect([asked.submission], usual_names(asked.exercises))
+    options = parser.parse_args(arguments)
+    handed_in = collect([options.submission], usual_names(options.exercises))
     with tempfile.TemporaryDirectory() as folder:
         (report,) = grade(
             [handed_in],
-            asked.exercises,
+            options.exercises,
             journal_file=Path(folder) / "journal",
-            seed=asked.seed,
+            seed=options.seed,
             workers=1,
         )
-    write(asked.results, dumps(to_gradescope(report)))
+    write(options.results, dumps(to_gradescope(report)))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ def exercises_of(chapter: str) -> tuple[Exercise, ...]:
 
 def all_exercises() -> tuple[Exercise, ...]:
     """Return the exercises of every chapter, in reading order."""
-    held = catalogue.objects(Exercise, lambda card: "exercises")
-    return tuple(one for chapter, one in held if one.chapter == chapter.name)
+    pairs = catalogue.objects(Exercise, lambda card: "exercises")
+    return tuple(one for chapter, one in pairs if one.chapter == chapter.name)
 
 
 def load_exercises(path: str | Path) -> tuple[Exercise, ...]:

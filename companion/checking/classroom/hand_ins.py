@@ -14,7 +14,7 @@ from typing import IO
 
 from companion import catalogue
 from companion.checking.classroom import notebooks, platforms
-from companion.checking.classroom.platforms import Entry
+from companion.checking.classroom.platforms import ClassEntry
 from companion.checking.classroom.reports import printable
 from companion.checking.verdict import Status
 from companion.errors import UserError
@@ -86,7 +86,7 @@ def read_submission(path: Path, wanted: Collection[str] = ()) -> tuple[str, byte
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
         files = _python_files(path)
-        name = _the_one(list(files), wanted)
+        name = _answers_among(list(files), wanted)
         return name, _read_file(files[name])
     if path.suffix.lower() == ".zip":
         return _read_zip(path, wanted)
@@ -108,15 +108,15 @@ def _python_files(folder: Path) -> dict[str, Path]:
     seen = 0
     waiting = [(folder, "", 0)]
     while waiting:
-        here, name, depth = waiting.pop()
+        current, name, depth = waiting.pop()
         if depth > MAX_DEPTH:
             raise SubmissionError(f"The folder holds folders nested deeper than {MAX_DEPTH}.")
-        with os.scandir(here) as entries:
+        with os.scandir(current) as entries:
             for entry in entries:
                 seen += 1
                 if seen > MAX_ENTRIES:
                     raise SubmissionError(f"The folder holds more than {MAX_ENTRIES:,} files.")
-                if _is_litter((entry.name,)):
+                if _is_system_file((entry.name,)):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), f"{name}{entry.name}/", depth + 1))
@@ -128,7 +128,7 @@ def _python_files(folder: Path) -> dict[str, Path]:
 def _open_file(path: Path) -> io.FileIO:
     """Open a regular file: a link could show another learner's work, a pipe would never end."""
     if not stat.S_ISREG(path.lstat().st_mode):
-        raise SubmissionError(f"{_short(path.name)} is a link or a device, not a file.")
+        raise SubmissionError(f"{_truncated(path.name)} is a link or a device, not a file.")
     return io.FileIO(path)
 
 
@@ -147,18 +147,20 @@ def _answers(name: str, file: IO[bytes]) -> bytes:
     bound = notebooks.MAX_BYTES if notebook else MAX_BYTES
     source = file.read(bound + 1)
     if len(source) > bound:
-        raise SubmissionError(f"{_short(name)} is larger than {bound:,} bytes.")
+        raise SubmissionError(f"{_truncated(name)} is larger than {bound:,} bytes.")
     if notebook:
         try:
             source = notebooks.source_of(source)
         except UserError as error:
-            raise SubmissionError(f"{_short(name)} cannot be read. {error}") from error
+            raise SubmissionError(f"{_truncated(name)} cannot be read. {error}") from error
         if len(source) > MAX_BYTES:
-            raise SubmissionError(f"{_short(name)} holds more than {MAX_BYTES:,} bytes of Python.")
+            raise SubmissionError(
+                f"{_truncated(name)} holds more than {MAX_BYTES:,} bytes of Python."
+            )
     return source
 
 
-class _Bounded(io.BufferedReader):
+class _BoundedReader(io.BufferedReader):
     """A file of which no more than so many bytes can be read in all."""
 
     def __init__(self, file: io.FileIO, room: int) -> None:
@@ -182,7 +184,7 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
     try:
         with (
             _open_file(path) as raw,
-            _Bounded(raw, MAX_ZIP_BYTES) as bounded,
+            _BoundedReader(raw, MAX_ZIP_BYTES) as bounded,
             zipfile.ZipFile(bounded) as archive,
         ):
             members = archive.infolist()
@@ -192,25 +194,25 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
                 parts = PurePosixPath(member.filename.replace("\\", "/"))
                 if parts.is_absolute() or ".." in parts.parts or member.filename[1:2] == ":":
                     raise SubmissionError(
-                        f"The zip leads out of itself: {_short(member.filename)!r}."
+                        f"The zip leads out of itself: {_truncated(member.filename)!r}."
                     )
                 if stat.S_ISLNK(member.external_attr >> 16):
-                    raise SubmissionError(f"The zip holds a link: {_short(member.filename)!r}.")
+                    raise SubmissionError(f"The zip holds a link: {_truncated(member.filename)!r}.")
             names = {
                 member.filename: member
                 for member in members
                 if member.filename.lower().endswith(ANSWERS)
-                and not _is_litter(PurePosixPath(member.filename).parts)
+                and not _is_system_file(PurePosixPath(member.filename).parts)
             }
-            name = _the_one(list(names), wanted)
+            name = _answers_among(list(names), wanted)
             if names[name].compress_type not in METHODS:  # others are expanded without a bound
                 raise SubmissionError(
-                    f"{_short(name)} is compressed in a way that is not read here: pack the zip "
-                    "anew, by the usual method (deflate)."
+                    f"{_truncated(name)} is compressed in a way that is not read here: pack the "
+                    "zip anew, by the usual method (deflate)."
                 )
             if names[name].flag_bits & 1:
                 raise SubmissionError(
-                    f"{_short(name)} is encrypted: hand it in without a password."
+                    f"{_truncated(name)} is encrypted: hand it in without a password."
                 )
             # The sizes in a zip's directory are claims: read no further than the bound.
             bounded.room = notebooks.MAX_BYTES
@@ -222,17 +224,17 @@ def _read_zip(path: Path, wanted: Collection[str]) -> tuple[str, bytes]:
         raise SubmissionError(f"The zip cannot be read: {error}") from error
 
 
-def _short(text: str, room: int = 100) -> str:
+def _truncated(text: str, room: int = 100) -> str:
     """Return the beginning of a text that a learner chose."""
     return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
-def _is_litter(parts: tuple[str, ...]) -> bool:
+def _is_system_file(parts: tuple[str, ...]) -> bool:
     """Tell what a learner's machine puts into a folder from what the learner wrote."""
     return any(part.startswith(".") or part in ("__pycache__", "__MACOSX") for part in parts)
 
 
-def _the_one(names: list[str], wanted: Collection[str]) -> str:
+def _answers_among(names: list[str], wanted: Collection[str]) -> str:
     """Return the file that is meant: of the usual name, or the only one; scripts come first."""
     if not names:
         error = SubmissionError("There is no Python file in it.")
@@ -240,16 +242,16 @@ def _the_one(names: list[str], wanted: Collection[str]) -> str:
         raise error
     usual = {Path(name).stem.lower() for name in wanted}
     kinds = [[name for name in names if name.lower().endswith(kind)] for kind in ANSWERS]
-    for some in kinds:
-        named = [name for name in some if PurePosixPath(name).stem.lower() in usual]
+    for candidates in kinds:
+        named = [name for name in candidates if PurePosixPath(name).stem.lower() in usual]
         if len(named) == 1:
             return named[0]
-    some = kinds[0] or kinds[1]
-    if len(some) > 1:
+    candidates = kinds[0] or kinds[1]
+    if len(candidates) > 1:
         raise SubmissionError(
-            f"There are several Python files, and one is asked for: {_listed(some)}."
+            f"There are several Python files, and one is asked for: {_listed(candidates)}."
         )
-    return some[0]
+    return candidates[0]
 
 
 def submissions(
@@ -279,27 +281,27 @@ def class_in(folder: Path, wanted: Collection[str] = (), output: Path | None = N
             f"{folder} is not a folder. A class is a folder with one .py file, notebook, folder or "
             ".zip for each learner."
         )
-    there = _entries(folder, output)
-    if inner := platforms.unfolded(there):
-        there = _entries(inner, output)
-    mine = [entry for entry in there if not platforms.is_left(entry)]
-    named = platforms.recognised(there)
+    paths = _entries(folder, output)
+    if inner := platforms.unfolded(paths):
+        paths = _entries(inner, output)
+    work = [entry for entry in paths if not platforms.is_left(entry)]
+    named = platforms.recognised(paths)
     known = {entry.path for entry in named}
-    plain = [Entry(path, "", "", learner_name(path)) for path in mine if path not in known]
-    learners: dict[str, list[Entry]] = defaultdict(list)
+    plain = [ClassEntry(path, "", "", learner_name(path)) for path in work if path not in known]
+    learners: dict[str, list[ClassEntry]] = defaultdict(list)
     for entry in [*named, *plain]:
-        learners[unicodedata.normalize("NFC", _written(entry.learner))].append(entry)
+        learners[unicodedata.normalize("NFC", _escaped(entry.learner))].append(entry)
     if not learners:
         raise UserError(
             f"{folder} holds no submission: no .py file, notebook, folder or .zip, one for each "
             "learner."
         )
-    found, read = [], set()
+    handed_in, read = [], set()
     for learner, entries in sorted(learners.items()):
-        counted = _counted(entries)
+        counted = _latest_attempt(entries)
         read |= {entry.path for entry in counted}
-        found.append(_collected(learner, counted, wanted))
-    return Class(found, [_written(path.name) for path in there if path not in read])
+        handed_in.append(_collected(learner, counted, wanted))
+    return Class(handed_in, [_escaped(path.name) for path in paths if path not in read])
 
 
 def _entries(folder: Path, output: Path | None) -> list[Path]:
@@ -307,23 +309,23 @@ def _entries(folder: Path, output: Path | None) -> list[Path]:
     return [
         entry
         for entry in sorted(folder.iterdir())
-        if not _is_litter((entry.name,)) and not (output and _is_report(entry, output))
+        if not _is_system_file((entry.name,)) and not (output and _is_report(entry, output))
     ]
 
 
-def _counted(entries: list[Entry]) -> list[Entry]:
+def _latest_attempt(entries: list[ClassEntry]) -> list[ClassEntry]:
     """Return those of one learner's entries that count: the last attempt's, and work if any is."""
     times = {entry.attempt for entry in entries}
     if len(times) > 1 and None not in times:
         last = max(filter(None, times))
         entries = [entry for entry in entries if entry.attempt == last]
     for is_one in (_is_work, _is_notebook):
-        if some := [entry for entry in entries if is_one(entry.path)]:
-            return some
+        if selected := [entry for entry in entries if is_one(entry.path)]:
+            return selected
     return entries
 
 
-def _collected(learner: str, entries: list[Entry], wanted: Collection[str]) -> Submission:
+def _collected(learner: str, entries: list[ClassEntry], wanted: Collection[str]) -> Submission:
     """Return what one learner handed in by the entries that count."""
     paths = [entry.path for entry in entries]
     one_attempt = {(entry.platform, entry.attempt) for entry in entries}
@@ -331,13 +333,13 @@ def _collected(learner: str, entries: list[Entry], wanted: Collection[str]) -> S
         return replace(collect(paths, wanted), learner=learner)
     if entries[0].attempt is None:
         problem = "Several attempts, and their names do not tell which is the last: leave one."
-        return Submission(learner, _written(paths[0].name), None, problem)
+        return Submission(learner, _escaped(paths[0].name), None, problem)
     return replace(
         _read(paths[0], lambda: _read_several(entries, wanted), several=True), learner=learner
     )
 
 
-def _read_several(entries: Iterable[Entry], wanted: Collection[str]) -> tuple[str, bytes]:
+def _read_several(entries: Iterable[ClassEntry], wanted: Collection[str]) -> tuple[str, bytes]:
     """Return name and Python of the file that is meant, of several of one attempt.
 
     Raises:
@@ -355,12 +357,12 @@ def _read_several(entries: Iterable[Entry], wanted: Collection[str]) -> tuple[st
         return read_submission(files[zips[0]], wanted)
     if zips:
         raise SubmissionError(f"There are several files, and one is asked for: {_listed(files)}.")
-    name = _the_one([name for name in files if name.lower().endswith(ANSWERS)], wanted)
+    name = _answers_among([name for name in files if name.lower().endswith(ANSWERS)], wanted)
     return name, _read_file(files[name])
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(_short, sorted(names)[:5]))
+    return ", ".join(map(_truncated, sorted(names)[:5]))
 
 
 def _is_notebook(entry: Path) -> bool:
@@ -374,8 +376,8 @@ def _is_work(entry: Path) -> bool:
 def _is_report(entry: Path, output: Path) -> bool:
     """Tell whether `entry` is or holds what `grade` writes, and no work of a learner's."""
     ours = output.parent.resolve() / output.name
-    here = entry.parent.resolve() / entry.name
-    if here in (ours, journal_of(ours)) or here in ours.parents:
+    path = entry.parent.resolve() / entry.name
+    if path in (ours, journal_of(ours)) or path in ours.parents:
         if not entry.is_dir():
             return not _is_work(entry)
         try:
@@ -397,15 +399,15 @@ def learner_name(entry: Path) -> str:
         name = entry.stem
         if not (_is_work(entry) or _is_notebook(entry)):  # emil.tar.gz, hans.py.txt
             name = name.removesuffix(".tar").removesuffix(".py")
-    return _written(name)
+    return _escaped(name)
 
 
-def _written(name: str) -> str:
+def _escaped(name: str) -> str:
     r"""Return a file's name so that it can be read in one line, and that no two become one.
 
     What is no text, steers a terminal or turns the direction of writing is written as its number.
 
-    >>> print(_written("weiß"), _written("a\nb"), _written("\u202etxt"))
+    >>> print(_escaped("weiß"), _escaped("a\nb"), _escaped("\u202etxt"))
     weiß a\nb \u202etxt
     """
     return "".join(
@@ -421,29 +423,29 @@ def _written(name: str) -> str:
 def collect(entries: Sequence[Path], wanted: Collection[str] = ()) -> Submission:
     """Return what one learner handed in: `entries` holds one path, or is the problem."""
     first = entries[0]
-    learner, where = learner_name(first), _written(first.name)
+    learner, path = learner_name(first), _escaped(first.name)
     if len(entries) > 1:
-        names = ", ".join(_short(_written(entry.name)) for entry in entries[:5])
-        return Submission(learner, where, None, f"Two submissions for one learner: {names}.")
+        names = ", ".join(_truncated(_escaped(entry.name)) for entry in entries[:5])
+        return Submission(learner, path, None, f"Two submissions for one learner: {names}.")
     return _read(first, lambda: read_submission(first, wanted))
 
 
 def _read(first: Path, read: Callable[[], tuple[str, bytes]], several: bool = False) -> Submission:
     """Return what `read` finds, or what stood in its way, as the learner's whose `first` is."""
-    learner, where = learner_name(first), _written(first.name)
+    learner, path = learner_name(first), _escaped(first.name)
     try:
         name, source = read()
     except (SubmissionError, OSError) as error:
-        problem = _short(printable(str(error)), MAX_TEXT)
-        return Submission(learner, where, None, problem, getattr(error, "status", Status.ERROR))
+        problem = _truncated(printable(str(error)), MAX_TEXT)
+        return Submission(learner, path, None, problem, getattr(error, "status", Status.ERROR))
     except Exception as error:  # whatever lies there, the class goes on
         problem = f"It cannot be read: {type(error).__name__}: {error}"
-        return Submission(learner, where, None, _short(printable(problem), MAX_TEXT))
+        return Submission(learner, path, None, _truncated(printable(problem), MAX_TEXT))
     if several:
-        where = _short(printable(name), MAX_TEXT)
+        path = _truncated(printable(name), MAX_TEXT)
     elif first.is_dir() or first.suffix.lower() == ".zip":
-        where = f"{where}/{_short(printable(name), MAX_TEXT)}"
-    return Submission(learner, where, source)
+        path = f"{path}/{_truncated(printable(name), MAX_TEXT)}"
+    return Submission(learner, path, source)
 
 
 def usual_names(exercises: str | None) -> list[str]:
@@ -480,10 +482,10 @@ def chapter_of(handed_in: Sequence[Submission]) -> str:
     best, most = votes.most_common(1)[0] if votes.total() else ("", 0)
     if 2 * most <= votes.total():
         offered = ", ".join(name for name, known in names.items() if known) or "none yet"
-        said = ", ".join(f"{name}: {n}" for name, n in votes.most_common(5) if n)
+        tally = ", ".join(f"{name}: {n}" for name, n in votes.most_common(5) if n)
         raise UserError(
             "Which exercises are answered here? Say so with --exercises, and a chapter's name "
             f"({offered}) or the path of exercises of your own."
-            + (f" The hand-ins do not agree ({said})." if said else "")
+            + (f" The hand-ins do not agree ({tally})." if tally else "")
         )
     return best

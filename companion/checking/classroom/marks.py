@@ -81,19 +81,19 @@ def marked(reports: Sequence[Report], marks: Sequence[Mark]) -> list[Report]:
     exercises = {verdict.exercise for report in reports for verdict in report.verdicts}
     for mark in marks:
         if mark.learner not in learners or mark.exercise not in exercises:
-            what = "learner" if mark.learner not in learners else "exercise"
+            missing = "learner" if mark.learner not in learners else "exercise"
             raise UserError(
-                f"The marks name {mark.learner}, {mark.exercise}: there is no such {what}."
+                f"The marks name {mark.learner}, {mark.exercise}: there is no such {missing}."
             )
-    found = {(mark.learner, mark.exercise): mark for mark in marks}
+    by_key = {(mark.learner, mark.exercise): mark for mark in marks}
     return [
         replace(
             report,
             verdicts=tuple(
                 _marked(
                     verdict,
-                    found.get((EVERYBODY, verdict.exercise)),
-                    found.get((report.learner, verdict.exercise)),
+                    by_key.get((EVERYBODY, verdict.exercise)),
+                    by_key.get((report.learner, verdict.exercise)),
                 )
                 for verdict in report.verdicts
             ),

@@ -47,9 +47,9 @@ def source_of(notebook: bytes) -> bytes:
     <BLANKLINE>
     """
     try:
-        held = json.loads(notebook.decode("utf-8-sig"))
-        cells = [*_cells(held)]
-        language = _language(held)
+        document = json.loads(notebook.decode("utf-8-sig"))
+        cells = [*_cells(document)]
+        language = _language(document)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise UserError(
             "It is not a notebook that can be read: JSON with a list of cells is expected, as "
@@ -57,24 +57,24 @@ def source_of(notebook: bytes) -> bytes:
         ) from error
     if language not in ("", "python"):
         raise UserError(f"The notebook is written in {language[:40]!r}: Python is expected.")
-    found = (CELL.format(number=number) + _python(cell) for number, cell in enumerate(cells, 1))
-    return "\n".join(found).encode("utf-8", errors="replace")
+    sources = (CELL.format(number=number) + _python(cell) for number, cell in enumerate(cells, 1))
+    return "\n".join(sources).encode("utf-8", errors="replace")
 
 
-def _cells(held: Any) -> Iterator[str]:
+def _cells(document: Any) -> Iterator[str]:
     """Yield the code cells' text; version 3 of the format has them in worksheets, as `input`."""
-    if "cells" in held:
-        groups = [held["cells"]]
+    if "cells" in document:
+        groups = [document["cells"]]
     else:
-        groups = [sheet["cells"] for sheet in held["worksheets"]]
+        groups = [sheet["cells"] for sheet in document["worksheets"]]
     for cell in (one for group in groups for one in group):
         if cell["cell_type"] == "code":
             text = cell["source"] if "source" in cell else cell["input"]
             yield text if isinstance(text, str) else "".join(text)
 
 
-def _language(held: Any) -> str:
-    about = held.get("metadata", {})
+def _language(document: Any) -> str:
+    about = document.get("metadata", {})
     language = about.get("language_info", {}).get(
         "name", about.get("kernelspec", {}).get("language")
     )
@@ -93,7 +93,7 @@ def _python(cell: str) -> str:
 
 
 def _statements(text: str) -> str:
-    kept, begin, depth = [], 0, 0
+    statements, begin, depth = [], 0, 0
     for token in TOKENS.finditer(text):
         if token.group() in "([{":
             depth += 1
@@ -102,9 +102,9 @@ def _statements(text: str) -> str:
         # A magic ends with its line, whatever brackets and quotes are in it.
         ends = token.group() == "\n" and depth == 0
         if ends:
-            kept.append(_without_magic(text[begin : token.end()]))
+            statements.append(_without_magic(text[begin : token.end()]))
             begin = token.end()
-    return "".join([*kept, _without_magic(text[begin:])])
+    return "".join([*statements, _without_magic(text[begin:])])
 
 
 def _without_magic(statement: str) -> str:

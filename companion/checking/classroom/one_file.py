@@ -44,13 +44,13 @@ def check_path(
         raise UserError(f"{path} is not there. Write it with: companion start CHAPTER")
     file = path.resolve()
     name, source = read_submission(file, usual_names(exercises))
-    where = printable(str(path if name == file.name else path / name))
+    shown_path = printable(str(path if name == file.name else path / name))
     if exercises is None:
-        exercises = chapter_of([Submission(learner_name(path), where, source)])
-    asked = exercises_named(exercises)
+        exercises = chapter_of([Submission(learner_name(path), shown_path, source)])
+    chosen = exercises_named(exercises)
     judge = judge_of_thread()
     report = judge.check(
-        source, asked, path=where, learner=learner_name(path), seed=seed, only=only
+        source, chosen, path=shown_path, learner=learner_name(path), seed=seed, only=only
     )
     if again:
         judge.warm()

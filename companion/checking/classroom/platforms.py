@@ -51,7 +51,7 @@ PAPERS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ClassEntry:
     """A file or folder in a class.
 
     Attributes:
@@ -89,35 +89,35 @@ def unfolded(entries: Sequence[Path]) -> Path | None:
     return None
 
 
-def recognised(paths: Sequence[Path]) -> list[Entry]:
+def recognised(paths: Sequence[Path]) -> list[ClassEntry]:
     """Return those entries of a class folder that a platform named, with whose they are."""
     folders = {path for path in paths if path.is_dir()}
     submitters = _submitters(paths)
-    found = [
+    entries = [
         entry for path in paths if (entry := _entry(path, path in folders, submitters)) is not None
     ]
-    return _told_apart(_without_assignment(found))
+    return _disambiguated(_without_assignment(entries))
 
 
-def _entry(path: Path, folder: bool, submitters: dict[str, str]) -> Entry | None:
+def _entry(path: Path, folder: bool, submitters: dict[str, str]) -> ClassEntry | None:
     name = path.name
     if fits := MOODLE.fullmatch(name):
         learner, number, file = fits.groups()
-        return Entry(path, "Moodle", number, learner, name=file or "")
+        return ClassEntry(path, "Moodle", number, learner, name=file or "")
     if fits := BLACKBOARD.fullmatch(name):
         head, time, file = fits.groups()
-        return Entry(path, "Blackboard", head, head, time, file or name)
+        return ClassEntry(path, "Blackboard", head, head, time, file or name)
     if folder and (fits := BRIGHTSPACE.fullmatch(name)):
         number, learner, time = fits.groups()
-        return Entry(path, "Brightspace", number, learner, _brightspace_time(time))
+        return ClassEntry(path, "Brightspace", number, learner, _brightspace_time(time))
     if folder and (fits := GRADESCOPE.fullmatch(name)):
         number = fits.group(1)
-        return Entry(path, "Gradescope", number, submitters.get(number, name))
+        return ClassEntry(path, "Gradescope", number, submitters.get(number, name))
     if not folder and (fits := CANVAS.fullmatch(name)):
         learner, number, _, file = fits.groups()
         # Of a file that was handed in anew, Canvas keeps the last, as hw-1.py.
         file = re.sub(r"-\d+(?=\.\w+$)", "", file)
-        return Entry(path, "Canvas", number, learner, name=file)
+        return ClassEntry(path, "Canvas", number, learner, name=file)
     return None
 
 
@@ -143,10 +143,10 @@ def _submitters(paths: Sequence[Path]) -> dict[str, str]:
                 # Results name things, too: tests, questions.
                 if fits.group(3) and key == "submitters":
                     names.setdefault(number, []).append(fits.group(3).strip("'\""))
-    return {number: ", ".join(dict.fromkeys(found)) for number, found in names.items()}
+    return {number: ", ".join(dict.fromkeys(learners)) for number, learners in names.items()}
 
 
-def _without_assignment(entries: list[Entry]) -> list[Entry]:
+def _without_assignment(entries: list[ClassEntry]) -> list[ClassEntry]:
     """Take what all Blackboard names begin with, the assignment's name, off the learners'.
 
     A user's name may hold underscores, and so may the assignment's: where there is but one
@@ -156,7 +156,7 @@ def _without_assignment(entries: list[Entry]) -> list[Entry]:
     parts = [head.split("_") for head in heads]
     columns = enumerate(zip(*parts, strict=False))
     least = min(map(len, parts), default=1) - 1
-    shared = next((place for place, column in columns if len(set(column)) > 1), least)
+    shared = next((index for index, column in columns if len(set(column)) > 1), least)
     return [
         replace(entry, learner="_".join(entry.number.split("_")[shared:]) or entry.number)
         if entry.platform == "Blackboard"
@@ -165,7 +165,7 @@ def _without_assignment(entries: list[Entry]) -> list[Entry]:
     ]
 
 
-def _told_apart(entries: list[Entry]) -> list[Entry]:
+def _disambiguated(entries: list[ClassEntry]) -> list[ClassEntry]:
     """Add their numbers to the names of learners who share one."""
     people = {(entry.learner, entry.platform, entry.number) for entry in entries}
     shared = Counter(learner for learner, *_ in people)

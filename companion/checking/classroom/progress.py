@@ -20,7 +20,7 @@ UNDATED = "1970-01-01T00:00:00.000Z"
 
 
 @dataclass(slots=True)
-class Standing:
+class ExerciseProgress:
     """What a learner has done with one exercise.
 
     Attributes:
@@ -33,12 +33,12 @@ class Standing:
     hints: int = 0
     solution: str = ""
 
-    def merged(self, other: Self) -> "Standing":
+    def merged(self, other: Self) -> "ExerciseProgress":
         """Return what both know: the earliest pass, and the solution if it was seen before that."""
         passed = min(filter(None, (self.passed, other.passed)), default="")
         solution = min(filter(None, (self.solution, other.solution)), default="")
         seen = solution if not passed or solution <= passed else ""
-        return Standing(passed, max(self.hints, other.hints), seen)
+        return ExerciseProgress(passed, max(self.hints, other.hints), seen)
 
 
 def state_file() -> Path:
@@ -55,9 +55,9 @@ def state_file() -> Path:
     return folder / "companion" / "progress.jsonl"
 
 
-def standings() -> dict[str, Standing]:
+def load_progress() -> dict[str, ExerciseProgress]:
     """Return what is remembered, by ``chapter/exercise``; whatever is damaged is passed over."""
-    standings: dict[str, Standing] = {}
+    by_exercise: dict[str, ExerciseProgress] = {}
     try:
         events = journal.read(state_file())
     except RuntimeError:  # this user has no home
@@ -65,15 +65,15 @@ def standings() -> dict[str, Standing]:
     for event in sorted(events, key=_time):
         if event.get("event") == CHECKED:
             continue
-        standing = standings.setdefault(str(event.get("exercise")), Standing())
-        what = event.get("event")
-        if what == PASSED:
-            standing.passed = standing.passed or _time(event)
-        elif what == HINT:
-            standing.hints += 1
-        elif what == SOLUTION and not standing.passed:
-            standing.solution = standing.solution or _time(event)
-    return standings
+        entry = by_exercise.setdefault(str(event.get("exercise")), ExerciseProgress())
+        kind = event.get("event")
+        if kind == PASSED:
+            entry.passed = entry.passed or _time(event)
+        elif kind == HINT:
+            entry.hints += 1
+        elif kind == SOLUTION and not entry.passed:
+            entry.solution = entry.solution or _time(event)
+    return by_exercise
 
 
 def _time(event: Mapping[str, Any]) -> str:
@@ -90,23 +90,23 @@ def remember(events: Iterable[tuple[str, str]]) -> bool:
     return _keep({"exercise": name, "event": event, "at": at} for name, event in events)
 
 
-def take_in(brought: Mapping[str, Standing]) -> bool:
+def merge(brought: Mapping[str, ExerciseProgress]) -> bool:
     """Keep what another machine or a page knows; return whether it could be written.
 
     Args:
         brought: Standings by ``chapter/exercise``. What is known here stays: the earliest pass
             counts, and none is lost.
     """
-    known = standings()
+    known = load_progress()
     entries = []
-    for name, there in brought.items():
-        here = known.get(name, Standing())
-        both = here.merged(there)
-        if both.solution and both.solution != here.solution:
+    for name, other in brought.items():
+        own = known.get(name, ExerciseProgress())
+        both = own.merged(other)
+        if both.solution and both.solution != own.solution:
             entries.append({"exercise": name, "event": SOLUTION, "at": both.solution})
-        if both.passed != here.passed:
+        if both.passed != own.passed:
             entries.append({"exercise": name, "event": PASSED, "at": both.passed})
-        entries += [{"exercise": name, "event": HINT}] * (both.hints - here.hints)
+        entries += [{"exercise": name, "event": HINT}] * (both.hints - own.hints)
     return _keep(entries)
 
 
@@ -139,6 +139,8 @@ def checked(exercises: str) -> bool:
 
 def record(report: Report) -> bool:
     """Remember the exercises that `report` passed for the first time."""
-    known = standings()
+    known = load_progress()
     names = [f"{v.chapter}/{v.exercise}" for v in report.verdicts if v.status is Status.PASS]
-    return remember((name, PASSED) for name in names if not known.get(name, Standing()).passed)
+    return remember(
+        (name, PASSED) for name in names if not known.get(name, ExerciseProgress()).passed
+    )

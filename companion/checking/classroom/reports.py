@@ -92,7 +92,7 @@ def one_line(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Unnamed:
+class Unexplained:
     """Wrong answers to one exercise that compute the same and that no mistake of its explains.
 
     Attributes:
@@ -125,7 +125,7 @@ class ExerciseSummary:
     counts: dict[str, int]
     mistakes: tuple[tuple[str, int], ...]
     named: int = 0
-    unnamed: tuple[Unnamed, ...] = ()
+    unnamed: tuple[Unexplained, ...] = ()
 
     @property
     def learners(self) -> int:
@@ -154,36 +154,36 @@ def by_exercise(
     return [
         ExerciseSummary(
             name,
-            {str(status): n for status in Status if (n := sum(v.status is status for v in given))},
+            {str(status): n for status in Status if (n := sum(v.status is status for v in group))},
             # Equal counts in alphabetical order, so that the table never depends on who was first.
             tuple(
                 sorted(
-                    Counter(v.mistake for v in given if v.mistake).items(),
+                    Counter(v.mistake for v in group if v.mistake).items(),
                     key=lambda item: (-item[1], item[0]),
                 )
             ),
-            sum(bool(v.mistake and not v.computed) for v in given),
-            _unnamed(name, reports, sources or {}),
+            sum(bool(v.mistake and not v.computed) for v in group),
+            _unexplained(name, reports, sources or {}),
         )
-        for name, given in verdicts.items()
+        for name, group in verdicts.items()
     ]
 
 
-def _unnamed(
+def _unexplained(
     exercise: str, reports: Sequence[Report], sources: Mapping[str, bytes]
-) -> tuple[Unnamed, ...]:
+) -> tuple[Unexplained, ...]:
     groups: dict[str, list[tuple[str, Verdict]]] = {}
     for report in reports:
         for verdict in report.verdicts:
             if verdict.exercise == exercise and verdict.computed:
                 groups.setdefault(verdict.computed, []).append((report.learner, verdict))
-    found = []
+    summaries = []
     for group in groups.values():
         learner, verdict = group[0]
         answer = answer_in(sources.get(learner, b""), exercise)
-        who = tuple(name for name, _ in group)
-        found.append(Unnamed(who, verdict.message, verdict.details, answer))
-    return tuple(sorted(found, key=lambda one: (-len(one.learners), one.learners)))
+        names = tuple(name for name, _ in group)
+        summaries.append(Unexplained(names, verdict.message, verdict.details, answer))
+    return tuple(sorted(summaries, key=lambda one: (-len(one.learners), one.learners)))
 
 
 def answer_in(source: bytes, exercise: str, lines: int = 30, width: int = 100) -> str:

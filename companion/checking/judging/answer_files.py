@@ -42,7 +42,7 @@ def parts(source: str) -> list[Part]:
     """
     body = ast.parse(source).body
     lines = source.replace("\r\n", "\n").split("\n")
-    found: list[Part] = []
+    statements: list[Part] = []
     end = 0
     while body:
         together = [body.pop(0)]
@@ -50,9 +50,9 @@ def parts(source: str) -> list[Part]:
             together.append(body.pop(0))
         last = together[-1].end_lineno if body else None  # what follows the last one belongs to it
         text = "\n".join(lines[end:last]).strip("\n").rstrip()
-        found.append(_part(text, together, first=not found))
+        statements.append(_part(text, together, first=not statements))
         end = last or 0
-    return found
+    return statements
 
 
 def _part(text: str, nodes: list[ast.stmt], first: bool) -> Part:
@@ -101,20 +101,22 @@ def split(source: str, exercises: Iterable[str]) -> dict[str, str]:
         UserError: If the file is no Python.
     """
     try:
-        found = parts(source)
+        statements = parts(source)
     except (SyntaxError, ValueError) as error:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise UserError(f"The file cannot be read as Python{line}: {error}.") from error
-    kept = [one for one in found if one.kind != "docstring" and not MAIN.match(one.text)]
+    remaining = [one for one in statements if one.kind != "docstring" and not MAIN.match(one.text)]
     answers = {}
     for name in exercises:
-        own = [one for one in kept if name in one.defines and one.kind == "definition"]
+        own = [one for one in remaining if name in one.defines and one.kind == "definition"]
         if not own or not own[-1].written:
             continue
-        needed = [own[-1], *(one for one in kept if one.kind == "other")]
+        needed = [own[-1], *(one for one in remaining if one.kind == "other")]
         for part in needed:
-            needed += [one for one in kept if one.defines & part.mentions and one not in needed]
-        answers[name] = _written(one for one in kept if one in needed)
+            needed += [
+                one for one in remaining if one.defines & part.mentions and one not in needed
+            ]
+        answers[name] = _written(one for one in remaining if one in needed)
     return answers
 
 
@@ -130,14 +132,14 @@ def join(chapter: str, answers: Mapping[str, str]) -> tuple[str, list[str]]:
     notes, unread = [], []
     for exercise, source in answers.items():
         try:
-            found = parts(source)
+            statements = parts(source)
         except (SyntaxError, ValueError):
             commented = re.sub("^", "# ", source.rstrip(), flags=re.MULTILINE)
             unread.append(f"# {exercise} cannot be read as Python yet:\n{commented}")
             notes.append(f"{exercise} cannot be read as Python: it is a comment in the file.")
             continue
         times = Counter[str]()
-        for part in found:
+        for part in statements:
             if part.kind == "docstring":
                 continue
             times[part.text] += 1

@@ -79,5 +79,5 @@ class Models:
             raise
         if "raised" in reply:
             raise ValueError(str(reply.get("message"))[:300])
-        found: dict[str, Any] = decode(reply["value"], payload)
-        return found
+        outputs: dict[str, Any] = decode(reply["value"], payload)
+        return outputs

@@ -31,7 +31,7 @@ from companion.checking.verdict import Report
 BOOK = ("companion", "chapters")
 
 
-class InThisProcess:
+class InProcessRunner:
     """Runs answers in this very process; they cannot be ended from here.
 
     Args:
@@ -55,7 +55,7 @@ class InThisProcess:
         """Send a request and return the reply."""
         self.began(header["ask"], limit)
         outbox = io.BytesIO()
-        with _out_of_sight(), np.errstate(), np.printoptions():
+        with _book_blocked(), np.errstate(), np.printoptions():
             send_reply(self.answers, header, b"".join(blobs), outbox)
         outbox.seek(0)
         return receive(outbox)
@@ -66,7 +66,7 @@ class InThisProcess:
         linecache.cache.pop(self.answers.file, None)
 
 
-class _Ended(InThisProcess):
+class _TimedOut(InProcessRunner):
     """Stands for a runner that is ended for its time, while it does what is named."""
 
     def __init__(self, what: str, name: str) -> None:
@@ -81,7 +81,7 @@ class _Ended(InThisProcess):
         return {"names": [self.name], "failed": {}}, b""
 
 
-class _NoBook(importlib.abc.MetaPathFinder):
+class _BookBlocker(importlib.abc.MetaPathFinder):
     """Finds the book's own modules nowhere."""
 
     def find_spec(
@@ -93,12 +93,12 @@ class _NoBook(importlib.abc.MetaPathFinder):
 
 
 @contextlib.contextmanager
-def _out_of_sight() -> Iterator[None]:
+def _book_blocked() -> Iterator[None]:
     """Let nobody import the book meanwhile: it is not there for `companion check` either."""
     book = {
         name: sys.modules.pop(name) for name in [*sys.modules] if name.partition(".")[0] in BOOK
     }
-    finder = _NoBook()
+    finder = _BookBlocker()
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -117,11 +117,11 @@ def checked(name: str, source: str, seed: int = 0, began: Callable[..., None] | 
         began: Called with ``(seconds, report)`` before code of the learner runs: if it is not done
             within so many seconds, it is to be ended, and that report holds.
     """
-    asked = exercise(name)
+    chosen = exercise(name)
 
-    def report(start: Callable[[bool], InThisProcess]) -> Report:
+    def report(start: Callable[[bool], InProcessRunner]) -> Report:
         with Judge(start=start, spare=False) as judge:
-            return judge.check(source.encode(), [asked], path=f"{asked.chapter}.py", seed=seed)
+            return judge.check(source.encode(), [chosen], path=f"{chosen.chapter}.py", seed=seed)
 
     def clock(what: str, seconds: float) -> None:
         if began and what in ended:
@@ -130,13 +130,13 @@ def checked(name: str, source: str, seed: int = 0, began: Callable[..., None] | 
     ended: dict[str, str] = {}
     if began:
         for what in ("load", "call"):
-            ended[what] = _json(report(lambda keras, what=what: _Ended(what, asked.name)))  # type: ignore[misc]
-    return _json(report(lambda keras: InThisProcess(clock)))
+            ended[what] = _json(report(lambda keras, what=what: _TimedOut(what, chosen.name)))  # type: ignore[misc]
+    return _json(report(lambda keras: InProcessRunner(clock)))
 
 
 def _json(report: Report) -> str:
-    told: dict[str, Any] = report.to_json()
-    return json.dumps(told)
+    values: dict[str, Any] = report.to_json()
+    return json.dumps(values)
 
 
 def solution(name: str) -> str:
@@ -156,8 +156,8 @@ def answer_file(chapter: str, answers: str) -> str:
         chapter: The chapter's name.
         answers: What each exercise's editor holds, by the exercise's name, as JSON.
     """
-    held = json.loads(answers)
-    ordered = {one.name: held[one.name] for one in _exercises(chapter) if one.name in held}
+    by_name = json.loads(answers)
+    ordered = {one.name: by_name[one.name] for one in _exercises(chapter) if one.name in by_name}
     return json.dumps(answer_files.join(chapter, ordered))
 
 

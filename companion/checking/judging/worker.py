@@ -102,8 +102,8 @@ class Answers:
                 failed |= dict.fromkeys(DEFINED.findall(cell.decode(errors="replace")), raised)
         names = [name for name, value in vars(self.module).items() if callable(value)]
         names.sort(key=self._is_imported)  # what is cut off is not the learner's own
-        held = [name[:100] for name in names[:MAX_NAMES]]
-        return {"names": held, "failed": dict(itertools.islice(failed.items(), MAX_NAMES))}
+        callables = [name[:100] for name in names[:MAX_NAMES]]
+        return {"names": callables, "failed": dict(itertools.islice(failed.items(), MAX_NAMES))}
 
     def _is_imported(self, name: str) -> bool:
         value = vars(self.module)[name]
@@ -161,7 +161,7 @@ class Answers:
 
 def _cells(source: bytes) -> list[bytes]:
     """Return the cells of a notebook's Python, each behind so many empty lines as stood before."""
-    edges = [*(found.start() for found in CELL.finditer(source)), len(source)]
+    edges = [*(match.start() for match in CELL.finditer(source)), len(source)]
     return [
         b"\n" * source.count(b"\n", 0, begin) + source[begin:end]
         for begin, end in itertools.pairwise(edges)
