@@ -293,6 +293,7 @@ def test_a_process_that_takes_leave_is_not_lost(line):
     one, other = machines.Heartbeat([here], "one"), machines.Heartbeat([there], "other")
     time.sleep(1.5)  # longer than either would wait for a word
     for heartbeat in (one, other):
+        heartbeat.succeeded = True
         heartbeat.end()
     for listener in (*one._listeners, *other._listeners):
         listener.join(5)
@@ -303,19 +304,27 @@ def test_a_process_that_takes_leave_is_not_lost(line):
 @pytest.mark.parametrize("silent", [True, False])
 def test_a_line_that_breaks_or_falls_silent_is_a_loss(line, silent):
     here, there, lost = line
-    heartbeat = machines.Heartbeat([here], "one")
+    machines.Heartbeat([here], "one")
     if not silent:
         there.close()
     assert lost.get(timeout=5) == "one"
-    heartbeat.end()
+
+
+def test_a_process_that_ends_before_its_work_is_done_is_lost_to_the_others(line, monkeypatch):
+    here, there, lost = line
+    codes = queue.Queue()
+    monkeypatch.setattr(machines.os, "_exit", codes.put)
+    machines.Heartbeat([here], "one")
+    machines.Heartbeat([there], "other").end()  # an error outside `watched`: nobody has said anything
+    assert lost.get(timeout=5) == "one"
+    assert codes.get(timeout=5) == 1
 
 
 def test_a_process_that_fails_is_lost_to_the_others_but_not_where_all_fail(line):
     here, there, lost = line
-    one, other = machines.Heartbeat([here], "one"), machines.Heartbeat([there], "other")
-    other.fail()
+    machines.Heartbeat([here], "one")
+    machines.Heartbeat([there], "other").fail()
     assert lost.get(timeout=5) == "one"
-    one.end()
     with contextlib.ExitStack() as stack:
         pair = [stack.enter_context(end) for end in socket.socketpair()]
         both = [machines.Heartbeat([end], "both") for end in pair]
@@ -340,8 +349,8 @@ STEPS = """
         raise ArithmeticError("this process fails")
 
     signal.signal(signal.SIGUSR1, fail)
-    print("joined", flush=True)
     with machines.watched():
+        print("joined", flush=True)
         while True:
             multihost_utils.sync_global_devices("step")
 """
@@ -374,13 +383,13 @@ def test_the_others_end_soon_and_say_so_when_a_process_is_lost(tmp_path, port, c
         started[lost].send_signal(how)
         for number, one in enumerate(started):
             if number != lost:
-                output = one.communicate(timeout=90)[1]
+                output = one.communicate(timeout=240)[1]
                 assert one.returncode == 1
                 assert output.count("another process of this run has gone") == 1
                 assert f"--resume {tmp_path}" in output
                 assert "Traceback" not in output
         if how == signal.SIGUSR1:
-            output = started[lost].communicate(timeout=90)[1]
+            output = started[lost].communicate(timeout=240)[1]
             assert started[lost].returncode == 1
             assert "this process fails" in output
             assert "has gone" not in output
