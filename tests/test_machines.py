@@ -315,7 +315,8 @@ def test_a_process_that_ends_before_its_work_is_done_is_lost_to_the_others(line,
     codes = queue.Queue()
     monkeypatch.setattr(machines.os, "_exit", codes.put)
     machines.Heartbeat([here], "one")
-    machines.Heartbeat([there], "other").end()  # an error outside `watched`: nobody has said anything
+    # An error outside `watched`: nobody has said anything.
+    machines.Heartbeat([there], "other").end()
     assert lost.get(timeout=5) == "one"
     assert codes.get(timeout=5) == 1
 
