@@ -80,6 +80,18 @@ block_gradients.mistakes(
 )
 
 
+@block_gradients.mistake("You shared the gradient out: a sum hands all of it to both inputs.")
+def _(block, a, b, upstream):
+    return block_gradients(block, a, b, upstream / 2 if block in "+-" else upstream)
+
+
+@block_gradients.mistake("You multiplied by the product a · b: its slope along a is b.")
+def _(block, a, b, upstream):
+    if block == "*":
+        return upstream * a * b, upstream * a * b
+    return block_gradients(block, a, b, upstream)
+
+
 @exercise()
 def sigmoid_backward(upstream, a):
     """Return ∂loss/∂z for a layer of sigmoids that answered `a`, without computing it again.
@@ -660,6 +672,30 @@ descend.mistakes(
     "You took one step too many: count them again.",
     lambda w, x, y, rate, steps: descended(w, x, y, rate, steps + 1),
 )
+
+
+@descend.mistake("You moved after every example: one step looks at all of them.")
+def _(w, x, y, rate, steps):
+    for _ in range(steps):
+        for row, target in zip(x, y, strict=True):
+            w = w - rate * 2 * (row @ w - target) * row
+    return w
+
+
+@descend.mistake("You took the slope of the absolute error: the error is squared here.")
+def _(w, x, y, rate, steps):
+    for _ in range(steps):
+        w = w - rate * x.T @ np.sign(x @ w - y) / len(y)
+    return w
+
+
+@descend.mistake(
+    "You multiplied the mean error by the mean input: the mean of the products counts."
+)
+def _(w, x, y, rate, steps):
+    for _ in range(steps):
+        w = w - rate * 2 * np.mean(x @ w - y) * x.mean(axis=0)
+    return w
 
 
 # The proof ---------------------------------------------------------------------------------------

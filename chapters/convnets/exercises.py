@@ -259,6 +259,19 @@ table_convolution.mistakes(
 )
 
 
+@table_convolution.mistake("You wrote over the sum with every map that is read: add them up.")
+def _(maps, table, kernels, biases):
+    last = len(table) - 1 - table[::-1].argmax(axis=0)
+    alone = table * (np.arange(len(table))[:, None] == last)
+    return table_convolution(maps, alone, kernels, biases)
+
+
+@table_convolution.mistake("You slid one kernel over all maps: every pair has one of its own.")
+def _(maps, table, kernels, biases):
+    first = np.repeat(kernels[:, :, :1], len(table), axis=2)
+    return table_convolution(maps, table, first, biases)
+
+
 @exercise()
 def global_average_pooling(maps):
     """Return what is left of each map when all its places are averaged.

@@ -523,6 +523,39 @@ convolution_layer.mistakes(
 )
 
 
+@convolution_layer.mistake("You averaged over the window: the products are summed.")
+def _(image, kernel, bias):
+    return (convolution_layer(image, kernel, bias) - bias) / kernel[..., 0].size + bias
+
+
+@convolution_layer.mistake("You padded the image: without padding it shrinks.")
+def _(image, kernel, bias):
+    sizes = [size - 1 for size in kernel.shape[:2]]
+    around = [(size // 2, size - size // 2) for size in sizes]
+    return convolution_layer(np.pad(image, [*around, (0, 0)]), kernel, bias)
+
+
+@convolution_layer.mistake("You wrote over the sum with every channel: add them up.")
+def _(image, kernel, bias):
+    return convolution_layer(image[..., -1:], kernel[:, :, -1:], bias)
+
+
+@convolution_layer.mistake(
+    "You moved on by the kernel's own size, as pooling does: the stride is 1."
+)
+def _(image, kernel, bias):
+    return convolution_layer(image, kernel, bias)[:: len(kernel), :: kernel.shape[1]]
+
+
+@convolution_layer.mistake(
+    "You flattened window and kernel in different orders: height, width, channels in both."
+)
+def _(image, kernel, bias):
+    windows = sliding_window_view(image, kernel.shape[:2], axis=(0, 1))
+    flat = windows.reshape(*windows.shape[:2], -1)
+    return flat @ kernel.reshape(flat.shape[-1], -1) + bias
+
+
 # Convolution as a matrix -------------------------------------------------------------------------
 
 

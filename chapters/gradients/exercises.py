@@ -385,6 +385,36 @@ def _(upstream, x, first, second):
     return to_x, to_second.T, to_second
 
 
+@residual_block_backward.mistake(
+    "You took the last ReLU's mask from the branch alone: it sees the sum, with x."
+)
+def _(upstream, x, first, second):
+    hidden = np.maximum(x @ first, 0)
+    to_sum = upstream * (hidden @ second > 0)
+    delta = to_sum @ second.T * (hidden > 0)
+    return to_sum + delta @ first.T, x.T @ delta, hidden.T @ to_sum
+
+
+@residual_block_backward.mistake(
+    "You fed W₂'s gradient with the sums before the inner ReLU: what leaves it is multiplied by W₂."
+)
+def _(upstream, x, first, second):
+    sums = x @ first
+    to_sum = upstream * (x + np.maximum(sums, 0) @ second > 0)
+    delta = to_sum @ second.T * (sums > 0)
+    return to_sum + delta @ first.T, x.T @ delta, sums.T @ to_sum
+
+
+@residual_block_backward.mistake(
+    "You left the inner ReLU out of ∂E/∂W₁: a hidden unit at 0 passes no gradient on."
+)
+def _(upstream, x, first, second):
+    hidden = np.maximum(x @ first, 0)
+    to_sum = upstream * (x + hidden @ second > 0)
+    back = to_sum @ second.T
+    return to_sum + (back * (hidden > 0)) @ first.T, x.T @ back, hidden.T @ to_sum
+
+
 @exercise()
 def bottleneck_parameters(channels, width, stride):
     """Count what a bottleneck block of ResNet-50 learns.
@@ -477,6 +507,13 @@ bottleneck_parameters.mistakes(
         bottleneck_parameters(channels, width, stride) - 3 * width * width - 6 * width
     ),
 )
+
+
+@bottleneck_parameters.mistake("You took the shortcut's convolution for 3×3: it is 1×1.")
+def _(channels, width, stride):
+    projected = stride == 2 or channels != 4 * width
+    more = 8 * channels * 4 * width
+    return bottleneck_parameters(channels, width, stride) + projected * more
 
 
 @model_exercise(points=2)

@@ -437,6 +437,28 @@ join_frames.mistakes(
 )
 
 
+@join_frames.mistake("You averaged the frames: laid end to end, none of their features is lost.")
+def _(frames, reduction):
+    joined = join_frames(frames, reduction)
+    return joined.reshape(len(joined), reduction, -1).mean(axis=1)
+
+
+@join_frames.mistake("You moved on by one frame: every frame belongs to one group alone.")
+def _(frames, reduction):
+    ends = range(reduction, len(frames) + 1)
+    return np.array([frames[end - reduction : end].ravel() for end in ends])
+
+
+@join_frames.mistake("You filled up a group that was full: there, no zeros are added.")
+def _(frames, reduction):
+    return join_frames(np.append(frames, np.zeros((1, frames.shape[1])), axis=0), reduction)
+
+
+@join_frames.mistake("You joined two frames, always: `reduction` says how many.")
+def _(frames, reduction):
+    return join_frames(frames, 2)
+
+
 @exercise()
 def last_outputs(outputs, mask):
     """Return each sequence's output at its last real step.
@@ -630,6 +652,45 @@ lstm_step_gradient.mistakes(
         *lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)[1:],
     ),
 )
+
+
+@lstm_step_gradient.mistake(
+    "You took a sigmoid's slope for the tanh that reads the memory: 1 − tanh²."
+)
+def _(upstream, C, a_f, a_i, a_C, a_o):
+    f, i, candidate = sigmoid(a_f), sigmoid(a_i), np.tanh(a_C)
+    read = np.tanh(f * C + i * candidate)
+    right = lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)
+    return *(one * read / (1 + read) for one in right[:4]), right[4]
+
+
+@lstm_step_gradient.mistake("You stopped at the gates: each has a slope towards what reaches it.")
+def _(upstream, C, a_f, a_i, a_C, a_o):
+    f, i, candidate, o = sigmoid(a_f), sigmoid(a_i), np.tanh(a_C), sigmoid(a_o)
+    read = np.tanh(f * C + i * candidate)
+    dC = upstream * o * (1 - read**2)
+    return dC * f, dC * C, dC * candidate, dC * i, upstream * read
+
+
+@lstm_step_gradient.mistake("You exchanged what the gates let through: f keeps C, i writes C̃.")
+def _(upstream, C, a_f, a_i, a_C, a_o):
+    dC, df, di, da, do = lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)
+    candidate = np.tanh(a_C)
+    return dC, df / C * candidate, di / candidate * C, da, do
+
+
+@lstm_step_gradient.mistake("You read the old memory: h is made from the new one.")
+def _(upstream, C, a_f, a_i, a_C, a_o):
+    f, i, candidate, o = sigmoid(a_f), sigmoid(a_i), np.tanh(a_C), sigmoid(a_o)
+    read = np.tanh(C)
+    dC = upstream * o * (1 - read**2)
+    return (
+        dC * f,
+        dC * C * f * (1 - f),
+        dC * candidate * i * (1 - i),
+        dC * i * (1 - candidate**2),
+        upstream * read * o * (1 - o),
+    )
 
 
 def remembered(keep, write, xs):

@@ -445,6 +445,17 @@ sigmoid_slope.mistakes(
 )
 
 
+@sigmoid_slope.mistake("You multiplied by 1 − z: it is 1 − a, with a = σ(z).")
+def _(z):
+    return (1 - z) / (1 + np.exp(-z))
+
+
+@sigmoid_slope.mistake("You took the softmax: every number is squashed by itself.")
+def _(z):
+    a = np.exp(z) / np.exp(z).sum()
+    return a * (1 - a)
+
+
 @exercise()
 def tanh_slope(z):
     """Return the derivative of tanh at z, element by element.

@@ -72,6 +72,22 @@ gradient_descent.mistakes(
 )
 
 
+@gradient_descent.mistake("You went by the energy ½ c w²: a step goes by its slope, c · w.")
+def _(start, curvatures, rate, steps):
+    path = [start]
+    for _ in range(steps):
+        path.append(path[-1] - rate * curvatures * path[-1] ** 2 / 2)
+    return np.array(path)
+
+
+@gradient_descent.mistake("You added the gradient up: every weight moves by its own part of it.")
+def _(start, curvatures, rate, steps):
+    path = [start]
+    for _ in range(steps):
+        path.append(path[-1] - rate * np.sum(curvatures * path[-1]))
+    return np.array(path)
+
+
 @exercise(points=2)
 def minibatch_sgd(weights, x, y, size, rate):
     """Pass once over the examples in batches and return the weights of a linear regression.
@@ -769,6 +785,15 @@ moving_averages.mistakes(
     "You averaged all batches alike: the moving averages forget what is long ago.",
     lambda batches, momentum: (batches.mean(axis=(0, 1)), batches.var(axis=(0, 1))),
 )
+
+
+@moving_averages.mistake("You began with the first batch: the mean begins at 0, the variance at 1.")
+def _(batches, momentum):
+    mean, variance = batches[0].mean(axis=0), batches[0].var(axis=0)
+    for x in batches[1:]:
+        mean = momentum * mean + (1 - momentum) * x.mean(axis=0)
+        variance = momentum * variance + (1 - momentum) * x.var(axis=0)
+    return mean, variance
 
 
 @exercise()

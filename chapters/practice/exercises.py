@@ -354,6 +354,31 @@ rates_to_try.mistakes(
 )
 
 
+@rates_to_try.mistake("You left the random numbers out: that is a grid, the same in every search.")
+def _(uniform, low, high):
+    return rates_to_try(np.linspace(0, 1, len(uniform)), low, high)
+
+
+@rates_to_try.mistake("You took natural logarithms and raised 10 to them: use one base both ways.")
+def _(uniform, low, high):
+    return 10 ** np.log(rates_to_try(uniform, low, high))
+
+
+@rates_to_try.mistake("You rounded the exponents: rates between the powers of ten count, too.")
+def _(uniform, low, high):
+    return 10 ** np.floor(np.log10(rates_to_try(uniform, low, high)) + 1e-9)
+
+
+@rates_to_try.mistake("You covered one decade: from `low` to `high` there may be several.")
+def _(uniform, low, high):
+    return low * 10**uniform
+
+
+@rates_to_try.mistake("You raised high − low to a power: it is high / low that is to be raised.")
+def _(uniform, low, high):
+    return low * (high - low) ** uniform
+
+
 @exercise(points=2)
 def best_of(errors, n):
     """Return the lowest error that n of these trials would have on average, drawn without return.
@@ -646,3 +671,17 @@ loss_scaled_step.mistakes(
         _scaled(weights, gradient, scale, rate).astype(np.float16).astype(np.float32)
     ),
 )
+
+
+@loss_scaled_step.mistake("You returned the step: the weights after it are asked for.")
+def _(weights, gradient, scale, rate):
+    scaled = (scale * gradient).astype(np.float16).astype(np.float32)
+    return (rate * scaled / scale).astype(np.float32)
+
+
+@loss_scaled_step.mistake("You took the steps that overflow and left the others out.")
+def _(weights, gradient, scale, rate):
+    scaled = (scale * gradient).astype(np.float16)
+    if np.isfinite(scaled).all():
+        return weights
+    return (weights - rate * scaled.astype(np.float32) / scale).astype(np.float32)

@@ -112,6 +112,11 @@ soft_threshold.mistakes(
 )
 
 
+@soft_threshold.mistake("You left small weights as they are: below the threshold they become zero.")
+def _(weights, threshold):
+    return np.where(np.abs(weights) > threshold, soft_threshold(weights, threshold), weights)
+
+
 # ---- weight decay -------------------------------------------------------------------------------
 
 

@@ -26,10 +26,14 @@ READABLE = 60
 MANY_NUMBERS, DISTINCT_NUMBERS = 40, 4
 # Faults that tell what was done in every case alike.
 OTHER_SHAPE = re.compile("The values are right, but .* has the shape ")
+OTHER_WORDS = re.compile("The words are right, but ")
 FACTOR = re.compile(r"The gradient of `\w+` (has the wrong sign|is wrong by the factor)")
 CHANGED = (
     "The result is right, but your function changes its arguments, which its caller still needs: "
     "work on a copy."
+)
+MISSPELT = (
+    "The words are right, but not as the task writes them: mind capitals, blanks and underscores."
 )
 MISSHAPEN = "The values are right, but not in the shape that is asked for."
 
@@ -136,8 +140,9 @@ class AnswerKey:
             isinstance(one, Returned) and not one.changed for one in outcomes
         ):
             return None
-        if all(map(OTHER_SHAPE.match, kinds)):
-            return MISSHAPEN
+        for fault, sentence in ((OTHER_SHAPE, MISSHAPEN), (OTHER_WORDS, MISSPELT)):
+            if all(map(fault.match, kinds)):
+                return sentence
         if len(kinds) == 1 and all(map(FACTOR.match, kinds)):
             return kinds.pop()
 

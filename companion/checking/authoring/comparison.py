@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ NUMBER = (bool, int, float, np.generic)
 SHOWN_NUMBERS = 1000
 SHOWN_PARTS = 20
 LONGEST_INTEGER = 256  # bits
+LONGEST_WORDS = 200  # letters
 # A result of more parts than this is made an array, or not looked into.
 MANY_PARTS = 1000
 
@@ -56,9 +58,11 @@ def difference(
     if isinstance(expected, (np.ndarray, *NUMBER)):
         return _numbers(expected, received, rtol, atol, allowed, what)
     if not isinstance(expected, (list, tuple, dict)):
-        if type(expected) is not type(received) or expected != received:
-            return f"{what} is {show(received)}; expected {show(expected)}."
-        return None
+        if type(expected) is type(received) and expected == received:
+            return None
+        as_words = isinstance(expected, str) and _words(expected) == _words(received)
+        right = f"The words are right, but {lower(what)}" if as_words else what
+        return f"{right} is {show(received)}; expected {show(expected)}."
     if fault := _structure(expected, received, what):
         return fault
     for label, key in _parts(expected):
@@ -73,6 +77,12 @@ def difference(
         if fault:
             return fault
     return None
+
+
+def _words(text: Any) -> list[str] | None:
+    """Return the words of a string, whatever their capitals and what stands between them."""
+    short = isinstance(text, str) and len(text) <= LONGEST_WORDS
+    return re.findall(r"[^\W_]+", text.lower()) if short else None
 
 
 def _structure(expected: Any, received: Any, what: str) -> str | None:

@@ -20,7 +20,13 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
     "sigmoid": (
         ("tanh in place of the sigmoid", "np.tanh({})"),
         ("the sigmoid left out", "({})"),
+        ("the minus in the sigmoid's exponent left out", "1 / (1 + np.exp({}))"),
     ),
+    "len": (
+        ("the number of columns in place of that of rows", "np.shape({})[-1]"),
+        ("the number of all values in place of that of rows", "np.size({})"),
+    ),
+    "comb": (("the number of ways left out", "({})"),),
     "sqrt": (("the root left out", "({})"),),
     "exp": (("exp left out", "({})"),),
     "log": (

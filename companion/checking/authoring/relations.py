@@ -32,6 +32,17 @@ def _last_turned(right: Array) -> Array:
     return right[..., ::-1]
 
 
+def _zeroed(*index: slice) -> Callable[[Array], Array]:
+    """Return what sets a part of an array to 0."""
+
+    def change(right: Array) -> Array:
+        changed = right.copy()
+        changed[index] = 0
+        return changed
+
+    return change
+
+
 VALUES: tuple[Relation, ...] = (
     ("Every value of {what} has the wrong sign.", lambda right: -right),
     ("The signs of {what} are lost; its values are right otherwise.", np.abs),
@@ -85,6 +96,16 @@ ORDERS: tuple[Relation, ...] = (
     ("The values of {what} are right, but in reverse order.", lambda right: right[::-1]),
     ("The values of {what} are right, but the first one is missing.", lambda right: right[1:]),
     ("The values of {what} are right, but the last one is missing.", lambda right: right[:-1]),
+    ("The last of {what} stays 0: does a loop end one round too early?", _zeroed(slice(-1, None))),
+    ("The first of {what} stays 0: does a loop begin one round too late?", _zeroed(slice(0, 1))),
+    (
+        "Every part of {what} is the last one: keep a copy of each, not one array that changes.",
+        lambda right: np.repeat(right[-1:], len(right), axis=0),
+    ),
+    (
+        "Every part of {what} is the first one: does anything change from round to round?",
+        lambda right: np.repeat(right[:1], len(right), axis=0),
+    ),
 )
 ROWS: tuple[Relation, ...] = (
     ("The values of {what} are right, but in ascending order.", np.sort),
@@ -99,6 +120,14 @@ PLANES: tuple[Relation, ...] = (
     ("The values of {what} are right, but each row is in reverse order.", lambda a: a[:, ::-1]),
     ("The values of {what} are right, but it is turned by 180°.", lambda a: a[::-1, ::-1]),
     ("The values of {what} are right, but the last of each row is missing.", lambda a: a[:, :-1]),
+    (
+        "The last column of {what} stays 0: does a loop end one round too early?",
+        _zeroed(slice(None), slice(-1, None)),
+    ),
+    (
+        "The last row and the last column of {what} stay 0: do the loops end one round too early?",
+        lambda a: _zeroed(slice(-1, None))(_zeroed(slice(None), slice(-1, None))(a)),
+    ),
     (
         "The values of {what} are right, but the last row and the last column are missing.",
         lambda a: a[:-1, :-1],
@@ -155,15 +184,44 @@ def _candidates(
                     for right, value in zip(rights, values, strict=True)
                 ],
             )
-    # The same in every part at once.
-    for sentence, values in parts[0]:
-        others = [dict(relations).get(sentence) for relations in parts]
-        if all(others):
-            together = [
-                None if any(value is None for value in values) else list(values)
-                for values in zip(*filter(None, others), strict=True)
-            ]
-            yield _named(sentence, "all parts of the result"), together
+    yield from _shared(rights, parts)
+
+
+def _shared(
+    rights: Sequence[Any], parts: Sequence[Sequence[tuple[str, list[Any]]]]
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yield what holds of several parts at once, or of all."""
+    count, relations = len(parts), [dict(part) for part in parts]
+    for some in _several(count):
+        whole = len(some) == count
+        what = "all parts" if whole else f"parts {' and '.join(str(one + 1) for one in some)}"
+        for sentence in relations[some[0]]:
+            if not all(sentence in relations[one] for one in some):
+                continue
+            changed = [relations[one][sentence] for one in some]
+            yield (
+                _named(sentence, f"{what} of the result") + (" The rest is right." * (not whole)),
+                [
+                    _exchanged(
+                        right,
+                        {one: values[case] for one, values in zip(some, changed, strict=True)},
+                    )
+                    for case, right in enumerate(rights)
+                ],
+            )
+
+
+def _several(count: int) -> list[tuple[int, ...]]:
+    """Return the parts of a result, by index, that may share a fault: all, or some of a few."""
+    sizes = range(2, count + 1) if count <= MAX_TURNED else [count]
+    return [some for size in sizes for some in itertools.combinations(range(count), size)]
+
+
+def _exchanged(right: Sequence[Any], values: Mapping[int, Any]) -> list[Any] | None:
+    """Return a result with other values for some of its parts; None if one has none."""
+    if any(value is None for value in values.values()):
+        return None
+    return [values.get(index, part) for index, part in enumerate(right)]
 
 
 def _alone(rights: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
