@@ -512,6 +512,8 @@ import chapters
 
 checked = 0
 for chapter in pkgutil.iter_modules(chapters.__path__):
+    if not chapter.ispkg:
+        continue
     package = importlib.import_module(f"chapters.{chapter.name}")
     if importlib.util.find_spec(f"{package.__name__}.exercises") is None:
         continue

@@ -374,13 +374,13 @@ def test_the_others_end_soon_and_say_so_when_a_process_is_lost(tmp_path, port, c
         started[lost].send_signal(how)
         for number, one in enumerate(started):
             if number != lost:
-                said = one.communicate(timeout=90)[1]
+                said = one.communicate(timeout=240)[1]
                 assert one.returncode == 1
                 assert said.count("another process of this run has gone") == 1
                 assert f"--resume {tmp_path}" in said
                 assert "Traceback" not in said
         if how == signal.SIGUSR1:
-            said = started[lost].communicate(timeout=90)[1]
+            said = started[lost].communicate(timeout=240)[1]
             assert started[lost].returncode == 1
             assert "this process fails" in said
             assert "has gone" not in said
