@@ -326,7 +326,7 @@ def slides() -> str:
     return "\n".join(lines)
 
 
-def download(chapter: str) -> str:
+def download(chapter: str, with_notebook: bool = True) -> str:
     """Return what a lesson also is: a Jupyter notebook, here and in Colab, a reference, slides.
 
     The notebook is made just now, and packed to a third of its size; `assets/book.js` unpacks it
@@ -334,11 +334,16 @@ def download(chapter: str) -> str:
 
     Args:
         chapter: The chapter's name.
+        with_notebook: Whether the page holds the notebook. A page of many figures leaves it to the
+            chapter's first.
     """
-    return (
+    taken = (
         f'<a class="md-button" download="{chapter}.ipynb.gz" '
         f'href="data:application/gzip;base64,{_packed(chapter)}">'
         f"Take this lesson with you as a Jupyter notebook</a> {_in_colab(chapter)}"
+    )
+    return (
+        f"{taken if with_notebook else ''}"
         '<a class="md-button" href="reference.html">Its functions</a> '
         '<button type="button" class="md-button" data-slides="">As slides (d)</button>'
     )
