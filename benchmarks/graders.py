@@ -24,7 +24,7 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -184,6 +184,16 @@ class Grader:
         file.parent.mkdir(exist_ok=True)
         file.write_text("import numpy as np\n\n\n" + "\n\n".join(given.cells().values()))
 
+    def handed_in(self, folder: Path, learners: Iterable[str]) -> Iterator[tuple[str, Path]]:
+        """Yield who handed a file in, each with a folder that has it as ``answers.py``."""
+        for learner in learners:
+            own = folder / learner
+            own.mkdir()
+            file = folder / "class" / f"{learner}.py"
+            if file.exists():
+                shutil.copy(file, own / "answers.py")
+                yield learner, own
+
     def grade(self, folder: Path, learners: Iterable[str]) -> tuple[list[Ran], dict[str, Marks]]:
         """Grade the class; return the commands that ran and the marks of whoever got some."""
         raise NotImplementedError
@@ -251,12 +261,7 @@ class Pytest(Grader):
         import xml.etree.ElementTree as ElementTree
 
         ran, marks = [], {}
-        for learner in learners:
-            own = folder / learner
-            own.mkdir()
-            if not (folder / "class" / f"{learner}.py").exists():
-                continue
-            shutil.copy(folder / "class" / f"{learner}.py", own / "answers.py")
+        for learner, own in self.handed_in(folder, learners):
             shutil.copy(folder / "test_ten.py", own)
             command = [self.python, "-m", "pytest", "-q", "--junitxml", "report.xml"]
             command += ["--timeout", str(FUNCTION_SECONDS), "-p", "no:cacheprovider"]
@@ -298,12 +303,7 @@ class Otter(Grader):
 
     def grade(self, folder: Path, learners: Iterable[str]) -> tuple[list[Ran], dict[str, Marks]]:
         ran, marks = [], {}
-        for learner in learners:
-            own = folder / learner
-            own.mkdir()
-            if not (folder / "class" / f"{learner}.py").exists():
-                continue
-            shutil.copy(folder / "class" / f"{learner}.py", own / "answers.py")
+        for learner, own in self.handed_in(folder, learners):
             command = [self.python.with_name("otter"), "run", "answers.py"]
             command += ["-a", folder / "autograder.zip", "-o", own]
             ran.append(self.run(command, own, self.limit))

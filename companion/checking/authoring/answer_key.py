@@ -123,7 +123,7 @@ class AnswerKey:
             (sentence, values)
             for sentence, values in found
             if is_finite(values)
-            and _telling(values)
+            and _is_distinctive(values)
             and any(case.fault(value) for case, value in zip(self.cases, values, strict=True))
         ]
 
@@ -152,9 +152,9 @@ class AnswerKey:
             for sentence, values in self.nearby
             if all(agrees(index, value) for index, value in enumerate(values))
         )
-        return found or next(nearby, None) or self._with_more(outcomes)
+        return found or next(nearby, None) or self._surplus(outcomes)
 
-    def _with_more(self, outcomes: Sequence[Outcome]) -> str | None:
+    def _surplus(self, outcomes: Sequence[Outcome]) -> str | None:
         """Return a sentence if each result holds what is right, and more than is asked for."""
         results = [one.value for one in outcomes if isinstance(one, Returned)]
         pairs = list(zip(self.cases, results, strict=True))
@@ -206,7 +206,7 @@ class AnswerKey:
         return "\n".join([*lines, *filter(None, [_printed(outcome)])])
 
 
-def _telling(values: Sequence[Any]) -> bool:
+def _is_distinctive(values: Sequence[Any]) -> bool:
     """Say whether results are more than a few small whole numbers, which agree by chance."""
     parts = [part for value in values for part in (value if _several(value) else [value])]
     arrays = [array.ravel() for array in map(as_array, parts) if array is not None]

@@ -98,7 +98,7 @@ ROUNDS = (
     ("a loop without its last round", "[:-1]"),
 )
 # What each round of a loop may do with what the rounds before have left.
-ROUND: dict[type[ast.operator], tuple[tuple[str, type[ast.operator] | None], ...]] = {
+UPDATES: dict[type[ast.operator], tuple[tuple[str, type[ast.operator] | None], ...]] = {
     ast.Add: (
         ("a sum that each round writes over", None),
         ("a minus in place of a plus", ast.Sub),
@@ -360,7 +360,7 @@ def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
 def _of_statement(node: ast.stmt) -> Iterator[tuple[str, ast.stmt]]:
     """Yield what a round of a loop may do in place of adding to, or multiplying, what there is."""
     if isinstance(node, ast.AugAssign):
-        for words, operator in ROUND.get(type(node.op), ()):
+        for words, operator in UPDATES.get(type(node.op), ()):
             if operator is None:
                 yield words, ast.Assign([node.target], node.value)
             else:
