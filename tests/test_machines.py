@@ -293,6 +293,7 @@ def test_a_process_that_takes_leave_is_not_lost(line):
     one, other = machines.Watch([here], "one"), machines.Watch([there], "other")
     time.sleep(1.5)  # longer than either would wait for a word
     for watch in (one, other):
+        watch.succeeded = True
         watch.end()
     for listener in (*one._listeners, *other._listeners):
         listener.join(5)
@@ -307,7 +308,16 @@ def test_a_line_that_breaks_or_falls_silent_is_a_loss(line, silent):
     if not silent:
         there.close()
     assert lost.get(timeout=5) == "one"
-    watch.end()
+
+
+def test_a_process_that_ends_before_its_work_is_done_is_lost_to_the_others(line, monkeypatch):
+    here, there, lost = line
+    codes = queue.Queue()
+    monkeypatch.setattr(machines.os, "_exit", codes.put)
+    machines.Watch([here], "one")
+    machines.Watch([there], "other").end()  # an error outside `watched`: nobody has said anything
+    assert lost.get(timeout=5) == "one"
+    assert codes.get(timeout=5) == 1
 
 
 def test_a_process_that_fails_is_lost_to_the_others_but_not_where_all_fail(line):
@@ -315,7 +325,6 @@ def test_a_process_that_fails_is_lost_to_the_others_but_not_where_all_fail(line)
     one, other = machines.Watch([here], "one"), machines.Watch([there], "other")
     other.fail()
     assert lost.get(timeout=5) == "one"
-    one.end()
     with contextlib.ExitStack() as stack:
         pair = [stack.enter_context(end) for end in socket.socketpair()]
         both = [machines.Watch([end], "both") for end in pair]
@@ -340,8 +349,8 @@ STEPS = """
         raise ArithmeticError("this process fails")
 
     signal.signal(signal.SIGUSR1, fail)
-    print("joined", flush=True)
     with machines.watched():
+        print("joined", flush=True)
         while True:
             multihost_utils.sync_global_devices("step")
 """

@@ -301,7 +301,8 @@ class Watch:
 
     def __init__(self, lines: list[socket.socket], folder: Path | None) -> None:
         self.lines, self.folder = lines, folder
-        self._failed, self._alone = threading.Event(), False
+        self.succeeded, self._alone = False, False
+        self._failed = threading.Event()
         self._speaking, self._last_word = threading.Lock(), ALIVE
         for line in lines:
             line.settimeout(HEARTBEAT)
@@ -345,10 +346,14 @@ class Watch:
         self._say(FAILED)
 
     def end(self) -> None:
-        """Take leave, so that JAX's way out, on which all wait for each other, is open."""
-        if not self._failed.is_set():
+        """Take leave, so that JAX's way out, on which all wait for each other, is open.
+
+        A process that ends before its work is done (`watched`) has failed, wherever that was.
+        """
+        if self.succeeded:
             self._say(DONE)
             return
+        self.fail()
         limit = time.monotonic() + 2 * GRACE
         for thread in self._listeners:
             thread.join(max(0.0, limit - time.monotonic()))
@@ -389,7 +394,7 @@ def abandon(folder: Path | None) -> None:
 
 @contextlib.contextmanager
 def watched() -> Iterator[None]:
-    """Tell the other processes, where there are any, if the block fails in this one."""
+    """Tell the other processes, where there are any, whether the block succeeds in this one."""
     try:
         yield
     except BaseException:
@@ -397,3 +402,5 @@ def watched() -> Iterator[None]:
             time.sleep(1)  # if it failed for want of another process, the watch ends it now
             _watch.fail()
         raise
+    if _watch is not None:
+        _watch.succeeded = True
