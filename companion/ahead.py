@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,3 +34,21 @@ def in_turn(
     finally:
         for one in waiting:
             one.cancel()
+
+
+class FromTheEnd(Generic[T, R]):
+    """What another process works out from the last item to the first, to be met half-way.
+
+    Args:
+        pool: What carries the calls out.
+        call: What is called.
+        items: What with, in the order in which this process will ask for them.
+    """
+
+    def __init__(self, pool: Executor, call: Callable[[T], R], items: Iterable[T]) -> None:
+        self._begun = {item: pool.submit(call, item) for item in reversed(list(items))}
+
+    def take(self, item: T) -> R | None:
+        """Return what was made of an item; None if nobody has begun it, and nobody will."""
+        one = self._begun.pop(item, None)
+        return None if one is None or one.cancel() else one.result()

@@ -6,6 +6,7 @@ import csv
 import functools
 import gzip
 import html
+import importlib
 import inspect
 import json
 import os
@@ -29,6 +30,11 @@ from companion.studies.tables import results_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from companion.ahead import FromTheEnd
+
+# Where another process draws figures while this one builds pages: what it makes of their names.
+drawn_elsewhere: "FromTheEnd[str, str] | None" = None
 
 # A listing of more lines is folded.
 SHORT = 25
@@ -157,6 +163,11 @@ def figure(draw: Callable[[], "Figure"]) -> str:
             for who cannot see it, with the numbers; without one, the docstring is. Its title, which
             says what it finds, becomes the caption.
     """
+    name = f"{draw.__module__}.{draw.__qualname__}"
+    return (drawn_elsewhere and drawn_elsewhere.take(name)) or _figure(draw)
+
+
+def _figure(draw: Callable[[], "Figure"]) -> str:
     name = draw.__name__
     drawn = draw()
     alt = str(drawn.get_label()) or " ".join((draw.__doc__ or "").split())
@@ -175,6 +186,28 @@ def figure(draw: Callable[[], "Figure"]) -> str:
     )
 
 
+def figures_of(entry: catalogue.Entry) -> list[str]:
+    """Return the functions that draw a chapter's figures, as its pages show them, by full name."""
+    files = sorted(entry.folder.glob("*figures.py"))
+    modules = [module for path in files if (module := entry.module(path.stem))]
+    return [
+        f"{module.__name__}.{name}"
+        for name in _figure_names(entry.name)
+        for module in modules
+        if hasattr(module, name)
+    ]
+
+
+def drawn(name: str) -> str:
+    """Return the figure that a function of that full name draws, as HTML."""
+    module, _, function = name.rpartition(".")
+    return _figure(getattr(importlib.import_module(module), function))
+
+
+def _figure_names(chapter: str) -> list[str]:
+    return re.findall(r"pages\.figure\(\s*(?:\w+\.)*(\w+)", text(chapter))
+
+
 def _numbered(chapter: str, name: str) -> str:
     """Return a figure's number, by the order in which the chapter's pages show its figures.
 
@@ -182,7 +215,7 @@ def _numbered(chapter: str, name: str) -> str:
     """
     if chapter not in (entry.name for entry in catalogue.discover()):
         return ""
-    names = re.findall(r"pages\.figure\(\s*(?:\w+\.)*(\w+)", text(chapter))
+    names = _figure_names(chapter)
     if name not in names:
         return ""
     number = catalogue.find_chapter(chapter).card.number

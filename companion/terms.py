@@ -105,29 +105,29 @@ def _explain(element: Element, unseen: dict[str, tuple[str, str]]) -> None:
 
 def _marked(text: str | None, unseen: dict[str, tuple[str, str]]) -> tuple[str, list[Element]]:
     """Return a text up to its first mark, and the marks, each with the text that follows it."""
-    marks: list[Element] = []
-    head, rest = "", text or ""
-    while rest and (match := _pattern(tuple(unseen)).search(rest)):
-        name, said = unseen[_singular(match[0].lower(), unseen)]
-        mark = Element("abbr", {"class": "term", "title": said, "data-term": name})
+    text, marks, end = text or "", [], 0
+    said: list[str] = []  # before each mark, and after the last
+    for match in _pattern().finditer(text):
+        term = _singular(match[0].lower(), glossary())
+        if term not in unseen:
+            continue
+        name, explained = unseen[term]
+        mark = Element("abbr", {"class": "term", "title": explained, "data-term": name})
         mark.text = match[0]
-        if marks:
-            marks[-1].tail = rest[: match.start()]
-        else:
-            head = rest[: match.start()]
         marks.append(mark)
-        rest = rest[match.end() :]
-        _forget(match[0].lower(), unseen)
-    if not marks:
-        return rest, []
-    marks[-1].tail = rest
+        said.append(text[end : match.start()])
+        end = match.end()
+        _forget(term, unseen)
+    head, *tails = [*said, text[end:]]
+    for mark, tail in zip(marks, tails, strict=True):
+        mark.tail = tail
     return head, marks
 
 
-@functools.lru_cache(maxsize=1)
-def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+@functools.cache
+def _pattern() -> re.Pattern[str]:
     # The longest first: a learning rate is no rate.
-    ordered = sorted(names, key=len, reverse=True)
+    ordered = sorted(glossary(), key=len, reverse=True)
     either = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in ordered)
     return re.compile(rf"(?<![\w-])(?:{either or '(?!)'})s?(?![\w-])", re.IGNORECASE)
 

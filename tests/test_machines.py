@@ -304,7 +304,7 @@ def test_a_process_that_takes_leave_is_not_lost(line):
 @pytest.mark.parametrize("silent", [True, False])
 def test_a_line_that_breaks_or_falls_silent_is_a_loss(line, silent):
     here, there, lost = line
-    watch = machines.Watch([here], "one")
+    machines.Watch([here], "one")
     if not silent:
         there.close()
     assert lost.get(timeout=5) == "one"
@@ -322,8 +322,8 @@ def test_a_process_that_ends_before_its_work_is_done_is_lost_to_the_others(line,
 
 def test_a_process_that_fails_is_lost_to_the_others_but_not_where_all_fail(line):
     here, there, lost = line
-    one, other = machines.Watch([here], "one"), machines.Watch([there], "other")
-    other.fail()
+    machines.Watch([here], "one")
+    machines.Watch([there], "other").fail()
     assert lost.get(timeout=5) == "one"
     with contextlib.ExitStack() as stack:
         pair = [stack.enter_context(end) for end in socket.socketpair()]

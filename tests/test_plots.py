@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from companion import data_files
+from companion import catalogue, data_files, pages
+from companion.ahead import FromTheEnd
 from companion.plots import inline_svg, panels, picture, subplots
 from companion.plots.diagram import Diagram, grid
 from companion.studies.recorded_figures import FigureRecord
@@ -93,12 +96,12 @@ def test_text_on_a_colour_keeps_one_ink_and_other_text_has_one_for_each_scheme()
     words = dict(
         (text, ink) for ink, text in re.findall(r'fill="([^"]+)"[^>]*>([^<]+)</text', drawn)
     )
-    for word, pages in (
+    for word, behind in (
         ("on black", [(0, 0, 0)] * 2),
         ("beside", [inline_svg.LIGHT, inline_svg.DARK]),
     ):
         inks = re.fullmatch(r"light-dark\((.+),(.+)\)", words[word]).groups()
-        for ink, page in zip(inks, pages, strict=True):
+        for ink, page in zip(inks, behind, strict=True):
             assert inline_svg.contrast(to_rgb(ink), page) >= 4.5
 
 
@@ -189,3 +192,36 @@ def test_a_table_in_markdown_is_one_with_its_numbers_at_the_right():
     assert re.findall(r"<th[^>]*>(\w+)", page) == ["cell", "error"]
     assert re.findall(r'<td style="text-align: right;">([^<]+)', page) == ["1.5%", "−0.2", "–"]
     assert re.findall(r"<td>(\w+)", page) == ["GRU", "LSTM", "none"]
+
+
+def test_two_who_begin_at_either_end_meet_and_nothing_is_made_twice():
+    reached, made = threading.Event(), []
+
+    def make(name):
+        made.append(name)
+        if name == "d":
+            reached.wait(10)
+        return name.upper()
+
+    with ThreadPoolExecutor(1) as pool:
+        elsewhere = FromTheEnd(pool, make, "abcde")
+        while "d" not in made:
+            reached.wait(0.01)
+        assert [elsewhere.take(name) for name in "abc"] == [None] * 3
+        reached.set()
+        assert [elsewhere.take(name) for name in "dexd"] == ["D", "E", None, None]
+    assert made == ["e", "d"]
+
+
+def test_a_figure_drawn_elsewhere_is_the_one_that_would_be_drawn_here(monkeypatch):
+    convolution = catalogue.find_chapter("convolution")
+    names = pages.figures_of(convolution)
+    assert len(names) >= 5
+    shown = getattr(convolution.module("figures"), names[0].rpartition(".")[2])
+    drawn_here = pages.figure.__wrapped__(shown)
+    with ThreadPoolExecutor(1) as pool:
+        elsewhere = FromTheEnd(pool, pages.drawn, names[:1])
+        pool.submit(int).result()  # it has been drawn
+        monkeypatch.setattr(pages, "drawn_elsewhere", elsewhere)
+        assert pages.figure.__wrapped__(shown) == drawn_here
+        assert not elsewhere._begun
