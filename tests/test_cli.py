@@ -1,5 +1,6 @@
 """The command line: one JSON object, plain words, and three exit codes."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import typer
 import chapters
 from companion import cli
 from companion.cli import main
+from companion.training import measuring
 
 HEAVY = {"keras", "tensorflow", "matplotlib", "pandas", "jax", "torch"}
 
@@ -172,6 +174,8 @@ def test_doctor_measures_and_draws_the_roofline(tmp_path):
     assert result["bandwidth"] > 0
     for step in result["steps"]:
         assert step["share_of_matrix_rate"] == step["rate"] / result["matrix_rates"]["float32"]
+    assert all(set(one) == set(measuring.MODELS) for one in result["other_backends"].values())
+    assert ("jax" in result["other_backends"]) == bool(importlib.util.find_spec("jax"))
     assert "<svg" in (tmp_path / "roof.svg").read_text()
 
 

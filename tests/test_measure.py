@@ -1,15 +1,20 @@
 """What `companion doctor --measure` counts, times and draws."""
 
+import importlib.util
 import json
+import re
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from chapters.practice import machines_figures
 from chapters.practice.formats import FORMATS
 from companion import catalogue, data_files, pages
+from companion.cli import machine as cli_machine
 from companion.plots.roofline import draw_roofline
 from companion.training import measuring
 from companion.training.measuring import Measurement, Step
@@ -34,6 +39,35 @@ def test_shares_and_the_roof_come_from_the_same_numbers():
     label = draw_roofline(told).get_label()
     assert "from 10.0 operations a byte on" in label
     assert "light 2.0 operations a byte, 20.0 GFLOP/s" in label
+
+
+def test_backends_are_told_by_the_seconds_of_a_step_the_fastest_first():
+    other = {"jax": {"light": 0.5, "heavy": 2.0}, "torch": {"light": 0.7}}
+    asked = replace(machine, other_backends=other)
+    assert list(asked.backends("light")) == ["jax", "torch", "tensorflow"]
+    assert asked.backends("heavy") == {"tensorflow": 1.0, "jax": 2.0}
+    assert Measurement.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+    console = Console(width=100)
+    with console.capture() as captured:
+        for part in cli_machine._measured(asked):
+            console.print(part)
+    assert re.search(r"light +1000\.00 +500\.00 +700\.00 +jax", captured.get())
+    assert re.search(r"heavy +1000\.00 +2000\.00 +tensorflow", captured.get())
+    assert "KERAS_BACKEND=jax" in captured.get()
+
+
+@pytest.mark.parametrize("answer", ["raise SystemExit(3)", "print('no JSON')", "pass"])
+def test_a_backend_that_fails_is_left_out(monkeypatch, answer):
+    monkeypatch.setattr(measuring, "ASKED", answer)
+    assert measuring.other_backends("tensorflow") == {}
+
+
+def test_another_backend_is_asked_in_a_process_of_its_own(monkeypatch):
+    monkeypatch.setattr(measuring, "ASKED", "import json, os; print(json.dumps(dict(os.environ)))")
+    others = measuring.other_backends("tensorflow")
+    assert {name: told["KERAS_BACKEND"] for name, told in others.items()} == {
+        name: name for name in ("jax", "torch") if importlib.util.find_spec(name)
+    }
 
 
 def test_operations_are_those_of_the_layers_counted_by_hand():

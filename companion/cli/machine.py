@@ -140,3 +140,20 @@ def _measured(found: measuring.Measurement) -> Iterator[Any]:
             one.model, f"{1e3 * one.seconds:.2f}", f"{one.rate / 1e9:,.1f}", share, f"{roof:,.1f}"
         )
     yield rows
+    if found.other_backends:
+        yield from _backends(found)
+
+
+def _backends(found: measuring.Measurement) -> Iterator[Any]:
+    """Say which of the installed backends is the fastest here."""
+    names = [found.backend, *found.other_backends]
+    rows = table("step of 128", *(f"{name}, ms" for name in names), "fastest")
+    fastest = []
+    for one in found.steps:
+        seconds = found.backends(one.model)
+        fastest.append(next(iter(seconds)))
+        cells = (f"{1e3 * seconds[name]:.2f}" if name in seconds else "" for name in names)
+        rows.add_row(one.model, *cells, fastest[-1])
+    yield rows
+    if best := set(fastest) - {found.backend}:
+        yield f"Of the installed backends another is faster for some: KERAS_BACKEND={min(best)}."

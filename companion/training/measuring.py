@@ -4,9 +4,14 @@
 compiles, and the best of several: what else runs on the machine only ever makes it longer.
 """
 
+import importlib.util
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +29,13 @@ MODELS = ("lenet5", "vgg_small", "lstm")
 """The models whose step is timed, those of them that the catalogue has."""
 BATCH = 128
 LARGEST_MATRIX = 8192
+STEP_SECONDS = 5.0  # how long a step is tried again and again
+# Keras has one backend a process: another one is asked in a process of its own, for so long.
+ASKED = (
+    "import json; from companion.training import measuring; "
+    "print(json.dumps(measuring.step_seconds()))"
+)
+PATIENCE = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ class Measurement:
         bandwidth: Bytes per second read from memory.
         steps: Steps of training, in float32, with batches of 128.
         seconds: How long measuring took.
+        other_backends: Seconds of a step of each model, by each other backend that is installed.
     """
 
     device: str
@@ -72,6 +85,7 @@ class Measurement:
     bandwidth: float
     steps: tuple[Step, ...]
     seconds: float
+    other_backends: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def bound(self, intensity: float) -> float:
         """Return the roof over a step in float32: operations per second that it cannot exceed.
@@ -88,6 +102,16 @@ class Measurement:
     def share(self, step: Step) -> float:
         """Return the share of float32's matrix rate that a step reaches."""
         return step.rate / self.matrix_rates["float32"]
+
+    def backends(self, model: str) -> dict[str, float]:
+        """Return the seconds of a model's step by backend, the fastest first."""
+        own = {one.model: one.seconds for one in self.steps}
+        seconds = {
+            backend: steps[model]
+            for backend, steps in ({self.backend: own} | self.other_backends).items()
+            if model in steps
+        }
+        return dict(sorted(seconds.items(), key=lambda item: item[1]))
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values, with what follows from them."""
@@ -112,16 +136,52 @@ class Measurement:
 
 
 def measure() -> Measurement:
-    """Measure the machine that Keras's backend trains on: under a minute."""
+    """Measure the machine that Keras's backend trains on, and other backends: some two minutes."""
     began = time.perf_counter()
     with hardware.following(plan := hardware.plan("float32", "auto")):
         rates = {name: matrix_rate(name) for name in FORMATS}
         read = bandwidth(2**30 if plan.kind == "cpu" else 2**32)
-        known = catalogue.models()
-        steps = tuple(step(name) for name in MODELS if name in known)
+        steps = tuple(map(step, _models()))
+    others = other_backends(plan.backend)
     seconds = round(time.perf_counter() - began, 1)
     device = plan.devices[0] if plan.kind != "cpu" else hardware.processor()
-    return Measurement(device, plan.backend, rates, read, steps, seconds)
+    return Measurement(device, plan.backend, rates, read, steps, seconds, others)
+
+
+def _models() -> list[str]:
+    known = catalogue.models()
+    return [name for name in MODELS if name in known]
+
+
+def step_seconds() -> dict[str, float]:
+    """Return the seconds of a step of each model, in float32, on the backend of this process."""
+    with hardware.following(hardware.plan("float32", "auto")):
+        return {name: step(name).seconds for name in _models()}
+
+
+def other_backends(own: str) -> dict[str, dict[str, float]]:
+    """Return what a step of each model takes on every other backend that is installed.
+
+    One that fails, or does not answer in three minutes, is left out.
+
+    Args:
+        own: The backend that is left out because this process has it.
+    """
+    seconds: dict[str, dict[str, float]] = {}
+    for backend in hardware.BACKENDS:
+        if backend == own or importlib.util.find_spec(backend) is None:
+            continue
+        path = os.pathsep.join(filter(None, sys.path))
+        environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path}
+        try:
+            answer = subprocess.run(
+                [sys.executable, "-c", ASKED],
+                env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True,
+            ).stdout  # fmt: skip
+            seconds[backend] = json.loads(answer.splitlines()[-1])
+        except (subprocess.SubprocessError, ValueError, IndexError):
+            continue
+    return seconds
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -218,7 +278,7 @@ def step(name: str) -> Step:
     model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), "sparse_categorical_crossentropy")
     batches, count = same_batch(x, y), 10
     fit = lambda: model.fit(batches, steps_per_epoch=count, shuffle=False, verbose=0)  # noqa: E731
-    seconds = best(fit, 7.0) / count
+    seconds = best(fit, STEP_SECONDS) / count
     return Step(name, seconds, 3 * BATCH * operations(model), least_traffic(model, BATCH))
 
 
