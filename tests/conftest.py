@@ -127,6 +127,18 @@ def given_data():
     assert listing() == before, "a test wrote into COMPANION_DATA_DIR or TFDS_DATA_DIR"
 
 
+@pytest.fixture
+def no_deep_folder_left():
+    """Remove what pytest cannot: folders of hostile_folders.py."""
+    from hostile_folders import DEEP
+
+    from companion.checking.judging import scratch
+
+    yield
+    while DEEP:
+        assert scratch.remove(DEEP.pop(), 120)
+
+
 @pytest.fixture(scope="session")
 def arithmetic(tmp_path_factory):
     """The path of an instructor's exercises: `double` (1 point) and `total` (2 points)."""

@@ -1,16 +1,13 @@
 """The judge's verdicts: what was wrong, in words, with the case that shows it."""
 
-import json
 import subprocess
 import sys
 import textwrap
 
-import numpy as np
 import pytest
+from workers import count_workers
 
-from companion.checking import exercise, gradient_exercise, model_exercise
-from companion.checking.authoring.codec import FrameError, copied, decode, encode
-from companion.checking.judging.isolation import Worker
+from companion.checking import exercise, gradient_exercise
 from companion.checking.judging.judge import Judge, imports_keras
 from companion.checking.verdict import Status
 from companion.errors import UserError
@@ -80,19 +77,6 @@ def square_gradient(x):
 def judge():
     with Judge() as judge:
         yield judge
-
-
-def count_workers(monkeypatch):
-    """Return a list that gains an entry with every worker that starts."""
-    started = []
-    begin = Worker.__post_init__
-
-    def start(self):
-        started.append(self)
-        begin(self)
-
-    monkeypatch.setattr(Worker, "__post_init__", start)
-    return started
 
 
 @pytest.fixture
@@ -318,71 +302,6 @@ def test_numpy_exercises_never_load_keras():
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-# -- the pipe -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        True,
-        7,
-        2.5,
-        "text",
-        [1, (2, {"a": 3.0})],
-        np.float32(2),
-        np.zeros((0, 3)),
-        np.arange(6).reshape(2, 3).T,
-        np.array(True),
-        np.array([1 + 2j]),
-    ],
-)
-def test_values_cross_the_pipe_unchanged(value):
-    came = copied(value)
-    assert type(came) is type(value)
-    assert np.array_equal(came, value) if isinstance(value, np.ndarray) else came == value
-
-
-def test_a_copied_array_can_be_written_to():
-    copied(np.zeros(3))[0] = 1
-
-
-@pytest.mark.parametrize("value", [object(), print, np.array([None]), np.array(["text"])])
-def test_what_is_no_plain_value_crosses_by_its_name_alone(value):
-    assert repr(copied(value)).startswith(("a ", "an "))
-
-
-@pytest.mark.parametrize(
-    ("tree", "payload"),
-    [
-        (["array", "<f8", [2]], bytes(8)),
-        (["array", "<f8", [1]], bytes(16)),
-        (["array", "<f8", [-1]], bytes(8)),
-        (["array", "|O", [1]], bytes(8)),
-        (["array", "<f8", [10**30, 10**30]], b""),
-        (["array", "V1000000000", [1]], b""),
-        (["array", "<f8", ["1"]], bytes(8)),
-        (["plain", [1]], b""),
-        (["dict", [1]], b""),
-        (["list", 3], b""),
-        (["code", "x"], b""),
-        ([], b""),
-        (3, b""),
-        (None, b""),
-    ],
-)
-def test_forged_values_are_refused(tree, payload):
-    with pytest.raises(FrameError):
-        decode(tree, payload)
-
-
-def test_a_value_without_end_is_cut():
-    endless = []
-    endless.append(endless)
-    blobs = []
-    assert "nested too deeply" in json.dumps(encode(endless, blobs))
-
-
 # -- notebook -----------------------------------------------------------------------------------
 
 
@@ -410,130 +329,3 @@ def test_markup_in_a_verdict_stays_text():
     text = count.check(shout)._repr_html_()
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
-
-
-# -- models -------------------------------------------------------------------------------------
-
-
-@model_exercise(points=3)
-def tiny():
-    """Build a small network."""
-    from keras import Input, Model, layers
-
-    inputs = Input((8, 8, 1))
-    x = layers.Conv2D(4, 3, activation="relu", name="C1")(inputs)
-    short = x
-    x = layers.Conv2D(4, 3, padding="same", name="C2")(x)
-    x = layers.Add(name="A3")([x, short])
-    x = layers.Flatten(name="F4")(x)
-    return Model(inputs, layers.Dense(10, activation="softmax", name="D5")(x))
-
-
-@tiny.mistake("You left the softmax out.")
-def _():
-    from keras import Model, layers
-
-    model = tiny.reference()
-    return Model(model.inputs, layers.Dense(10, name="D5")(model.get_layer("F4").output))
-
-
-LOOK = """
-    import sys
-    import numpy
-    frame = sys._getframe()
-    while frame:
-        for value in frame.f_locals.values():
-            if isinstance(value, list) and value and isinstance(value[0], numpy.ndarray):
-                raise LookupError([one.shape for one in value])
-        frame = frame.f_back
-"""
-
-
-@pytest.mark.slow
-def test_models_are_compared_and_their_difference_is_explained(judge, monkeypatch):
-    right = tiny.solution
-    answers = {
-        "right": (right, "Right."),
-        "with an activation of its own": (
-            right.replace(
-                'Conv2D(4, 3, activation="relu", name="C1")(inputs)', "Conv2D(4, 3)(inputs)"
-            ).replace("short = x", "x = layers.ReLU()(x)\n    short = x"),
-            "Right.",
-        ),
-        "recognised": (right.replace(', activation="softmax"', ""), "You left the softmax out."),
-        "with layers for activations": (
-            right.replace('"relu"', "layers.ReLU()").replace('"softmax"', "layers.Softmax()"),
-            "Right.",
-        ),
-        "with TensorFlow's functions": (
-            right.replace('"relu"', "tf.nn.relu").replace('"softmax"', "tf.nn.softmax"),
-            "Right.",
-        ),
-        "with operations": (
-            right.replace(', activation="relu"', "")
-            .replace("short = x", "x = keras.ops.relu(x)\n    short = x")
-            .replace('layers.Add(name="A3")([x, short])', "x + short"),
-            "Right.",
-        ),
-        "clipped": (
-            right.replace('"relu"', "layers.ReLU(6.0)"),
-            "The activation of C1 is 'relu(max_value=6.0)', expected 'relu'.",
-        ),
-        "with an activation written down": (
-            right.replace(', activation="relu", name="C1")(inputs)', ")(inputs)").replace(
-                "short = x", 'x = layers.Activation(lambda x: x, name="A")(x)\n    short = x'
-            ),
-            "The activation of A is '<lambda>', expected 'relu'.",
-        ),
-        "looking for the weights": (
-            right.replace("    from keras import", LOOK + "    from keras import"),
-            "Right.",
-        ),
-        "padded": (
-            right.replace('name="C1"', 'padding="same", name="C1"'),
-            "C1 (Conv2D): padding is 'same', expected 'valid'.",
-        ),
-        "larger": (
-            right.replace("Dense(10", "Dense(12"),
-            "+290 parameters: D5 (Dense): units is 12, expected 10.",
-        ),
-        "tanh": (
-            right.replace('"relu"', '"tanh"'),
-            "The activation of C1 is 'tanh', expected 'relu'.",
-        ),
-        "without a layer": (
-            right.replace('    x = layers.Conv2D(4, 3, padding="same", name="C2")(x)\n', ""),
-            "-148 parameters: C2 (Conv2D) is missing.",
-        ),
-        "wired differently": (
-            right.replace("[x, short]", "[x, x]"),
-            "The layers are right, but they are wired differently",
-        ),
-        "with a Lambda": (
-            right.replace('name="F4")(x)', 'name="F4")(layers.Lambda(lambda x: x, name="L")(x))'),
-            "L is a Lambda layer: code in a box that cannot be compared, saved or read.",
-        ),
-        "no model": ("def tiny(): return 3", "A Keras model is to be returned. Received: a int."),
-        "without shapes": (
-            "import keras\ndef tiny(): return keras.Sequential([keras.layers.Dense(1)])",
-            "The model has no shapes yet",
-        ),
-        "forged": (
-            "import keras\ndef tiny(): return keras.Input((1,))",
-            "A Keras model is to be returned.",
-        ),
-    }
-    started = count_workers(monkeypatch)
-    exercises, source = [], "import keras\nimport tensorflow as tf\n"
-    for number, (text, _) in enumerate(answers.values()):
-        one = model_exercise(points=3)(tiny.reference)
-        one.mistakes, one.name = tiny.mistakes, f"tiny_{number}"
-        exercises.append(one)
-        source += text.replace("def tiny(", f"def tiny_{number}(") + "\n"
-    with Judge(spare=False) as fresh:
-        report = fresh.check(source.encode(), exercises, time_limit=30)
-    for name, verdict in zip(answers, report.verdicts, strict=True):
-        words = answers[name][1]
-        assert words in verdict.message, (name, verdict)
-        assert (verdict.status is Status.PASS) is (words == "Right."), name
-    assert len(started) == 2, "Keras is imported once for a learner, and once for all models"
