@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import DRAW
+from hand_in_samples import HALF, RIGHT, WRONG, zipped
 from hostile_answers import BOXES, HONEST, double
-from test_classroom import COMPANION, HALF, RIGHT, WRONG, alive, children, zipped
+from test_classroom import COMPANION, alive, children
 from test_isolation import as_ordinary_user, landlock_is_there, linux, marked
 
 from companion.checking import exercise
