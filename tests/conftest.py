@@ -1,4 +1,4 @@
-"""What several test files need: an instructor's own file of exercises, and the built site."""
+"""What several test files need: an instructor's exercises, a figure, and the built site."""
 
 import functools
 import http.server
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS, Server
+from figure_page import shown
 from filelock import FileLock
 
 DRAW = os.environ.get("COMPANION_DRAW", "")
@@ -177,6 +178,13 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def opened(chromium, tmp_path, request):
+    """The figure that the test names, as it looks on a computer."""
+    with shown(chromium, tmp_path, request.param) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 
 import contextlib
 import importlib.util
+import json
 import re
 from pathlib import Path
 
-from browsing import CHROMIUM, FLAGS
-
 CHAPTERS = Path(__file__).parents[1] / "chapters"
 FIGURE = re.compile(r'<div data-figure="([\w-]+)" data-scripts="([^"]+)"')
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 
 # The words that are seen in a figure, each with its ink and what lies behind it.
 WORDS = """() => {
@@ -42,15 +42,9 @@ def figures():
     }
 
 
-@contextlib.contextmanager
-def browser():
-    """Chromium, as long as it is needed."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
+def data_of(script):
+    """What a script of the form `const name = …;` holds."""
+    return json.loads(script.read_text(encoding="utf-8").partition("= ")[2].rstrip().rstrip(";"))
 
 
 @contextlib.contextmanager
@@ -92,6 +86,16 @@ def shown(chromium, folder, name, scheme="default", **how):
 def news(page):
     """What the figure last announced."""
     return page.locator(".figure-news").first.inner_text()
+
+
+def drag(page, drawing, begin, end):
+    """Drag with the mouse from one share of a drawing's width to another."""
+    box = drawing.bounding_box()
+    height = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + begin * box["width"], height)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], height, steps=5)
+    page.mouse.up()
 
 
 def colour(written):

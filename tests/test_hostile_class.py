@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from conftest import DRAW
+from hand_in_samples import HALF, RIGHT, WRONG, zipped
 from hostile_folders import LONG, bzipped, deep, grade_folder
-from test_classroom import COMPANION, HALF, RIGHT, WRONG, alive, children, zipped
+from test_classroom import COMPANION, alive, children
 from test_isolation import as_ordinary_user, linux
 
 from companion.checking.classroom import hand_ins, journal

@@ -10,8 +10,8 @@ import time
 import zipfile
 
 import pytest
+from hand_in_samples import HALF, RIGHT, WRONG, zipped
 from hostile_folders import LONG, bzipped, crowded, deep, encrypted, grade_folder
-from test_classroom import HALF, RIGHT, WRONG, zipped
 from test_isolation import linux
 
 from companion.checking.classroom import autograder, grading, hand_ins, journal, reports

@@ -2,6 +2,7 @@
 
 import doctest
 
+import number_equations
 import number_gate
 import pytest
 
@@ -12,7 +13,8 @@ CHAPTERS = [one.name for one in catalogue.discover()]
 
 
 def test_the_gate_reads_numbers_and_formulas_as_its_examples_say():
-    assert doctest.testmod(number_gate).failed == 0
+    for module in (number_equations, number_gate):
+        assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.slow

@@ -1,18 +1,16 @@
-"""Optimizers: NumPy, Keras and the page's figure take the same steps."""
+"""Optimizers: NumPy and Keras take the same steps."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from javascript import in_javascript, needs_node
 from numpy.testing import assert_allclose
 
-from chapters.optimizers import exercises, figures, scratch, studies
-from chapters.optimizers.scratch import RULES, SURFACES, walk
+from chapters.optimizers import exercises, scratch, studies
+from chapters.optimizers.scratch import SURFACES, walk
 
 numbers = st.floats(-10, 10, allow_subnormal=False)
 gradients_of = arrays(np.float64, (6, 3), elements=numbers)
@@ -272,77 +270,6 @@ def test_softmax_regression_has_the_gradient_of_its_loss():
     assert np.isfinite(scratch.softmax_regression_loss(1e4 * W, x, y))
 
 
-# ---- batch normalization ------------------------------------------------------------------------
-
-
-@settings(deadline=None)
-@given(x=arrays(np.float64, (5, 3), elements=numbers), shift=numbers, scale=st.floats(0.1, 10))
-def test_shift_and_scale_of_the_input_leave_no_trace(x, shift, scale):
-    x = x + np.arange(5)[:, None] * 30  # so that no feature is constant
-    assert_allclose(
-        scratch.batch_norm(scale * x + shift, epsilon=0).y,
-        scratch.batch_norm(x, epsilon=0).y,
-        atol=1e-6,
-    )
-
-
-@settings(deadline=None)
-@given(
-    x=arrays(np.float64, (6, 2), elements=numbers), g=arrays(np.float64, (6, 2), elements=numbers)
-)
-def test_the_gradient_asks_for_neither_shift_nor_scale(x, g):
-    x = x + np.arange(6)[:, None] * 30
-    of = scratch.batch_norm(x, epsilon=0)
-    to_x, _, _ = scratch.batch_norm_backward(g, of, epsilon=0)
-    assert_allclose(to_x.sum(axis=0), 0, atol=1e-9)
-    assert_allclose((to_x * x).sum(axis=0), 0, atol=1e-6)
-
-
-@pytest.mark.parametrize("shape", [(6, 4), (3, 5, 4), (2, 3, 5, 4)])
-def test_batch_normalization_is_that_of_keras_forward_backward_and_in_its_averages(shape):
-    import keras
-    import tensorflow as tf
-
-    rng = np.random.default_rng(0)
-    layer = keras.layers.BatchNormalization(dtype="float64")
-    layer.build(shape)
-    gamma, beta = rng.normal(1, 0.3, 4), rng.normal(size=4)
-    layer.gamma.assign(gamma)
-    layer.beta.assign(beta)
-    mean, variance = np.zeros(4), np.ones(4)
-    for _ in range(3):
-        x, g = rng.normal(2, 3, shape), rng.normal(size=shape)
-        inputs = tf.constant(x)
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            y = layer(inputs, training=True)
-            loss = tf.reduce_sum(y * g)
-        theirs = tape.gradient(loss, [inputs, layer.gamma.value, layer.beta.value])
-        of = scratch.batch_norm(x, gamma, beta)
-        assert_allclose(of.y, y, atol=1e-6)
-        for ours, their in zip(scratch.batch_norm_backward(g, of, gamma), theirs, strict=True):
-            assert_allclose(ours, their, atol=1e-5)
-        mean = scratch.moving_average(mean, of.mean)
-        variance = scratch.moving_average(variance, of.variance)
-    assert_allclose(mean, layer.moving_mean, atol=1e-6)
-    assert_allclose(variance, layer.moving_variance, atol=1e-6)
-    answers = scratch.batch_norm_inference(x, gamma, beta, mean, variance)
-    assert_allclose(answers, layer(x, training=False), atol=1e-5)
-
-
-def test_batch_normalization_has_the_gradient_of_its_values():
-    rng = np.random.default_rng(0)
-    x, gamma, g = rng.normal(size=(5, 3)), rng.normal(1, 0.3, 3), rng.normal(size=(5, 3))
-    slopes = np.zeros_like(x)
-    for at in np.ndindex(x.shape):
-        hair = np.zeros_like(x)
-        hair[at] = 1e-6
-        above, below = (scratch.batch_norm(moved, gamma).y for moved in (x + hair, x - hair))
-        slopes[at] = np.sum(g * (above - below)) / 2e-6
-    to_x, _, _ = scratch.batch_norm_backward(g, scratch.batch_norm(x, gamma), gamma)
-    assert_allclose(to_x, slopes, atol=1e-7)
-
-
 # ---- models and studies -------------------------------------------------------------------------
 
 
@@ -425,7 +352,7 @@ def test_the_rate_is_chosen_on_validation_and_the_test_digits_are_looked_at_once
     assert (row["rate"], row["test_error"], row["broken"]) == (0.3, 0.9, 1.0)
 
 
-# ---- exercises, and the page's figure -----------------------------------------------------------
+# ---- exercises ----------------------------------------------------------------------------------
 
 
 def test_the_exercises_ask_for_what_the_chapter_computes():
@@ -479,105 +406,3 @@ def test_the_exercises_ask_for_what_the_chapter_computes():
         strict=True,
     ):
         assert_allclose(ours, theirs)
-
-
-WALKS = Path(__file__).parents[1] / "chapters" / "optimizers" / "walks.js"
-ASKED = {
-    "gradient descent": (),
-    "momentum": ("alpha",),
-    "Keras's momentum": ("alpha",),
-    "RMSprop": ("rho", "epsilon"),
-    "Adam": ("alpha", "rho", "epsilon", "correct"),
-}
-
-
-@st.composite
-def settings_of_a_walk(draw):
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    surface, rule = draw(st.sampled_from(list(SURFACES))), draw(st.sampled_from(list(RULES)))
-    left, right, bottom, top = SURFACES[surface].view
-    return {
-        "surface": surface,
-        "rule": rule,
-        "start": [float(rng.uniform(left, right)), float(rng.uniform(bottom, top))],
-        "noise": (draw(st.sampled_from([0.0, 0.5])) * rng.normal(size=(40, 2))).tolist(),
-        "settings": {
-            "rate": float(10 ** rng.uniform(-4, -2.2)),
-            "alpha": float(rng.uniform(0, 0.95)),
-            "rho": float(rng.uniform(0.5, 0.9999)),
-            "epsilon": float(10 ** rng.uniform(-8, 0)),
-            "correct": draw(st.booleans()),
-        },
-    }
-
-
-@needs_node
-@given(st.lists(settings_of_a_walk(), min_size=20, max_size=20))
-@settings(max_examples=5, deadline=None)
-def test_the_walkers_of_the_page_take_the_steps_of_the_chapter(asked):
-    received = in_javascript(
-        WALKS,
-        """(w, asked) => asked.map((one) => {
-            const places = w.walk(one.surface, one.rule, one.settings, 40, one.start, one.noise);
-            return [places, places.map((place) => w.SURFACES[one.surface].height(place))]; })""",
-        asked,
-    )
-    for one, (places, heights) in zip(asked, received, strict=True):
-        chosen = {name: one["settings"][name] for name in ("rate", *ASKED[one["rule"]])}
-        rule = partial(RULES[one["rule"]], **chosen)
-        expected = walk(one["surface"], rule, 40, one["start"], one["noise"])
-        assert_allclose(places, expected, atol=1e-9)
-        assert_allclose(heights, SURFACES[one["surface"]].height(expected), atol=1e-7)
-
-
-@needs_node
-def test_the_page_has_the_maps_of_the_chapter_and_ends_a_walk_that_runs_away():
-    maps, walked = in_javascript(
-        WALKS,
-        """(w) => [Object.fromEntries(Object.entries(w.SURFACES).map(([name, one]) =>
-                [name, [one.start, one.minima, one.view]])),
-            w.walk("bowl", "gradient descent", { rate: 0.2 }, 200, [1, 1]).length]""",
-        None,
-    )
-    assert maps == {
-        name: [list(one.start), [list(m) for m in one.minima], list(one.view)]
-        for name, one in SURFACES.items()
-    }
-    assert walked == 13  # |1 − 0.2 · 20|ᵗ = 3ᵗ passes a million after 12 steps
-
-
-@needs_node
-def test_a_line_of_one_height_is_where_that_height_is():
-    """Cut straight between the corners of a small square, so nearly and not exactly."""
-    levels = {"bowl": 4.0, "valley": 4.0, "saddle": 0.4}
-    off = in_javascript(
-        WALKS,
-        """(w, levels) => Object.entries(levels).map(([name, level]) => {
-            const off = w.contours(name, [level])[0].flat()
-                .map((end) => Math.abs(w.above(name, end) - level));
-            return [off.length, Math.max(...off)]; })""",
-        levels,
-    )
-    for (count, worst), level in zip(off, levels.values(), strict=True):
-        assert count > 50
-        assert worst < 0.03 * level
-
-
-@needs_node
-def test_the_pages_noise_is_normal_and_the_same_for_the_same_seed():
-    one, again, other = in_javascript(WALKS, "(w) => [1, 1, 2].map((s) => w.normal(s, 4000))", None)
-    assert one == again != other
-    values = np.ravel(one)
-    assert abs(values.mean()) < 0.05
-    assert abs(values.std() - 1) < 0.05
-    assert abs((np.abs(values) < 1).mean() - 0.6827) < 0.02
-
-
-def test_the_figure_of_the_walkers_says_what_the_lesson_says():
-    steps = {
-        name: figures.steps_needed(walk("bowl", rule(), 400))
-        for name, (_, _, rule) in figures.WALKERS.items()
-    }
-    assert steps["gradient descent"] == 50
-    assert steps["momentum, α = 0.5"] == 15
-    assert max(steps, key=steps.__getitem__) == "RMSprop"

@@ -8,10 +8,9 @@ import sys
 import warnings
 from pathlib import Path
 
-import more_wrong_answers
 import numpy as np
 import pytest
-import wrong_answers
+from wrong_answers import ANSWERS, LATER
 
 from companion.checking import exercise, gradient_exercise
 from companion.checking.authoring.elsewhere import elsewhere
@@ -20,13 +19,12 @@ from companion.checking.classroom.discovery import all_exercises
 from companion.checking.verdict import Status
 
 EXERCISES = {f"{one.chapter}.{one.name}": one for one in all_exercises() if not one.builds_model}
-ANSWERS = wrong_answers.ANSWERS | more_wrong_answers.ANSWERS
 
 
 @functools.cache
 def verdicts(name):
     key = EXERCISES[name].answer_key(0)
-    answers = [*ANSWERS[name], *more_wrong_answers.LATER.get(name, [])]
+    answers = [*ANSWERS[name], *LATER.get(name, [])]
     with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         return [key.verdict(key.outcomes(one)) for one in answers]
 
