@@ -9,7 +9,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_turn(
+def map_in_order(
     pool: Executor, call: Callable[[T], R], items: Iterable[T], ahead: int = 1
 ) -> Iterator[R]:
     """Yield ``call(item)`` for each item, in their order; what comes next is called meanwhile.
@@ -23,20 +23,20 @@ def in_turn(
         items: What with. They are taken here, between the answers.
         ahead: How many calls may wait or run while an answer is used.
     """
-    waiting: deque[Future[R]] = deque()
+    pending: deque[Future[R]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(call, item))
-            while waiting and (len(waiting) > ahead or waiting[0].done()):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(call, item))
+            while pending and (len(pending) > ahead or pending[0].done()):
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     finally:
-        for one in waiting:
-            one.cancel()
+        for future in pending:
+            future.cancel()
 
 
-class FromTheEnd(Generic[T, R]):
+class ReversePrefetch(Generic[T, R]):
     """What another process works out from the last item to the first, to be met half-way.
 
     Args:
@@ -46,9 +46,9 @@ class FromTheEnd(Generic[T, R]):
     """
 
     def __init__(self, pool: Executor, call: Callable[[T], R], items: Iterable[T]) -> None:
-        self._begun = {item: pool.submit(call, item) for item in reversed(list(items))}
+        self._futures = {item: pool.submit(call, item) for item in reversed(list(items))}
 
     def take(self, item: T) -> R | None:
         """Return what was made of an item; None if nobody has begun it, and nobody will."""
-        one = self._begun.pop(item, None)
-        return None if one is None or one.cancel() else one.result()
+        future = self._futures.pop(item, None)
+        return None if future is None or future.cancel() else future.result()

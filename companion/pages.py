@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companion import catalogue, data_files
-from companion.checking.authoring.cases import entry as shown
+from companion.checking.authoring.cases import entry as case_entry
 from companion.checking.authoring.exercise import Exercise, exercises_in
 from companion.datasets import known
 from companion.files import write
@@ -31,17 +31,18 @@ from companion.studies.tables import results_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from companion.ahead import FromTheEnd
+    from companion.ahead import ReversePrefetch
+
 
 # Where another process draws figures while this one builds pages: what it makes of their names.
-drawn_elsewhere: "FromTheEnd[str, str] | None" = None
+prefetched_figures: "ReversePrefetch[str, str] | None" = None
 
 # A listing of more lines is folded.
-SHORT = 25
+MAX_UNFOLDED = 25
 # The most letters of a packed notebook: it is part of a page, which may weigh 700 kB.
-PACKED = 80_000
+MAX_PACKED = 80_000
 # Where on GitHub notebooks lie: on the branch on which `ghp-import` publishes a site.
-PUBLISHED = "gh-pages"
+PUBLISHED_BRANCH = "gh-pages"
 GITHUB = re.compile(r"https?://(?:www\.)?github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?")
 
 ALL_AT_ONCE = (
@@ -125,7 +126,7 @@ def code(*names: str) -> str:
     source = "\n\n\n".join(one.whole for one in shown)
     short = "\n\n\n".join(one.short for one in shown)
     titles = ", ".join(f"`{one.name}`" for one in shown)
-    if len(short.splitlines()) > SHORT:
+    if len(short.splitlines()) > MAX_UNFOLDED:
         lines = len(source.splitlines())
         return folded(f"{titles}: {lines} lines", f"```python\n{source}\n```")
     parts = [_copied(short, source)]
@@ -164,7 +165,7 @@ def figure(draw: Callable[[], "Figure"]) -> str:
             says what it finds, becomes the caption.
     """
     name = f"{draw.__module__}.{draw.__qualname__}"
-    return (drawn_elsewhere and drawn_elsewhere.take(name)) or _figure(draw)
+    return (prefetched_figures and prefetched_figures.take(name)) or _figure(draw)
 
 
 def _figure(draw: Callable[[], "Figure"]) -> str:
@@ -198,7 +199,7 @@ def figures_of(entry: catalogue.Entry) -> list[str]:
     ]
 
 
-def drawn(name: str) -> str:
+def figure_by_name(name: str) -> str:
     """Return the figure that a function of that full name draws, as HTML."""
     module, _, function = name.rpartition(".")
     return _figure(getattr(importlib.import_module(module), function))
@@ -284,16 +285,18 @@ def exercise(name: str) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _example(one: Exercise) -> str:
+def _example(exercise: Exercise) -> str:
     """Return an exercise's first case: what goes in, and what is expected."""
-    if one.builds_model:
+    if exercise.builds_model:
         return ""
-    bound = one.bind(one.draw(0)[0])
+    bound = exercise.bind(exercise.draw(0)[0])
     arguments, keywords = copy.deepcopy((bound["arguments"], bound["keywords"]))
-    values = {**bound["given"], "expected": one(*arguments, **keywords)}
-    lines = "\n".join(shown(key, value) for key, value in values.items())
+    values = {**bound["given"], "expected": exercise(*arguments, **keywords)}
+    lines = "\n".join(case_entry(key, value) for key, value in values.items())
     block = f"```text\n{lines}\n```"
-    return f"For example:\n\n{block}" if lines.count("\n") < SHORT else folded("Example", block)
+    return (
+        f"For example:\n\n{block}" if lines.count("\n") < MAX_UNFOLDED else folded("Example", block)
+    )
 
 
 def _exercises(chapter: str) -> dict[str, Exercise]:
@@ -370,13 +373,13 @@ def download(chapter: str, with_notebook: bool = True) -> str:
         with_notebook: Whether the page holds the notebook. A page of many figures leaves it to the
             chapter's first.
     """
-    taken = (
+    notebook_link = (
         f'<a class="md-button" download="{chapter}.ipynb.gz" '
         f'href="data:application/gzip;base64,{_packed(chapter)}">'
         f"Take this lesson with you as a Jupyter notebook</a> {_in_colab(chapter)}"
     )
     return (
-        f"{taken if with_notebook else ''}"
+        f"{notebook_link if with_notebook else ''}"
         '<a class="md-button" href="reference.html">Its functions</a> '
         '<button type="button" class="md-button" data-slides="">As slides (d)</button>'
     )
@@ -394,7 +397,7 @@ def _in_colab(chapter: str) -> str:
         return ""
     file = f"{chapter}/{chapter}.ipynb"
     write(Path(site, file), gzip.decompress(base64.b64decode(_packed(chapter))))
-    path = f"{'/'.join(repository.groups())}/blob/{PUBLISHED}/{file}"
+    path = f"{'/'.join(repository.groups())}/blob/{PUBLISHED_BRANCH}/{file}"
     link = f"https://colab.research.google.com/github/{path}"
     return f'<a class="md-button" href="{link}">Open in Colab</a> '
 
@@ -405,15 +408,15 @@ def _packed(chapter: str) -> str:
 
     Of outputs too many for a page, the largest are left to who runs their cells.
     """
-    made = notebook(chapter, outputs=True)
-    shown = [cell for cell in made["cells"] if cell.get("outputs")]
-    shown.sort(key=lambda cell: len(str(cell["outputs"])))
+    document = notebook(chapter, outputs=True)
+    cells = [cell for cell in document["cells"] if cell.get("outputs")]
+    cells.sort(key=lambda cell: len(str(cell["outputs"])))
     while True:
-        text = json.dumps(made, ensure_ascii=False)
-        packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-        if len(packed) <= PACKED or not shown:
+        content = json.dumps(document, ensure_ascii=False)
+        packed = base64.b64encode(gzip.compress(content.encode(), mtime=0)).decode()
+        if len(packed) <= MAX_PACKED or not cells:
             return packed
-        shown.pop()["outputs"] = []
+        cells.pop()["outputs"] = []
 
 
 def data_cards() -> str:

@@ -64,7 +64,7 @@ def step_order(mask: Any) -> StepOrder:
     )
 
 
-def moved(x: Any, steps: Any) -> Any:
+def gather_steps(x: Any, steps: Any) -> Any:
     """Return the named steps ``(batch, steps)`` of each sequence ``(batch, steps, features)``."""
     return ops.take_along_axis(x, steps[..., None], axis=1)
 
@@ -200,10 +200,10 @@ def precision(dtype: Any) -> Any:
     return "float32" if keras.config.dtype_policy().name.startswith("mixed_") else None
 
 
-Before: Any = object  # a layer of Keras stands behind it
+KerasLayer: Any = object  # a layer of Keras stands behind it
 
 
-class FusedRecurrent(Before):
+class FusedRecurrent(KerasLayer):
     """What the three layers do alike; it stands before the layer of Keras."""
 
     def __init__(self, units: int, *args: Any, dtype: Any = None, **options: Any) -> None:
@@ -238,26 +238,26 @@ class FusedRecurrent(Before):
         mask = mask[0] if isinstance(mask, list) else mask
         backend = keras.config.backend()
         # Keras's way to JAX's kernel crashes in half precision, and turns what goes backwards.
-        keras_reads: Any = super().inner_loop
+        keras_loop: Any = super().inner_loop
         if backend == "jax" and isinstance(self, layers.LSTM):
-            keras_reads = functools.partial(layers.RNN.inner_loop, self)
-        kernels_mask = mask is None or len(mask.shape) == 2
-        if not (self.fits and kernels_mask) or (backend == "tensorflow" and mask is None):
-            return keras_reads(sequences, initial_state, mask, training=training)
+            keras_loop = functools.partial(layers.RNN.inner_loop, self)
+        mask_fits = mask is None or len(mask.shape) == 2
+        if not (self.fits and mask_fits) or (backend == "tensorflow" and mask is None):
+            return keras_loop(sequences, initial_state, mask, training=training)
 
         x, steps_first = sequences, None
         if self.go_backwards and backend != "tensorflow":
             x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
         if mask is not None:
             steps_first = step_order(mask)
-            x = moved(x, steps_first.order)
-        y, last = self._kernel_outputs(x, initial_state, steps_first, training, keras_reads)
+            x = gather_steps(x, steps_first.order)
+        y, last = self._kernel_outputs(x, initial_state, steps_first, training, keras_loop)
         if steps_first is None:
             return last[0], y if self.return_sequences else last[0][:, None], last
         return self._as_masked(y, last, initial_state, steps_first)
 
     def _kernel_outputs(
-        self, x: Any, initial_state: Any, steps_first: Any, training: bool, keras_reads: Any
+        self, x: Any, initial_state: Any, steps_first: Any, training: bool, keras_loop: Any
     ) -> tuple[Any, Any]:
         """Run the kernel over steps of which those that count come first.
 
@@ -267,7 +267,7 @@ class FusedRecurrent(Before):
         if keras.config.backend() == "tensorflow":  # its kernel asks for padding on the right alone
             steps = ops.arange(ops.shape(x)[1], dtype="int32")
             mask = steps < steps_first.lengths[:, None]
-            _, y, last = keras_reads(x, initial_state, mask, training=training)
+            _, y, last = keras_loop(x, initial_state, mask, training=training)
             return y, last
         if training and self.dropout:
             x = x * self.cell.get_dropout_mask(x[:, 0])[:, None]
@@ -289,14 +289,14 @@ class FusedRecurrent(Before):
             rank = ops.cumsum(ops.cast(counts, "int32"), axis=1)
             offset = ops.shape(y)[1] - steps_first.lengths[:, None]
         if self.zero_output_for_mask:
-            rest, output = ops.zeros_like(last[0]), ops.where(counts[:, -1:], last[0], 0)
+            padding, output = ops.zeros_like(last[0]), ops.where(counts[:, -1:], last[0], 0)
         else:
-            rest, output = initial_state[0], last[0]
+            padding, output = initial_state[0], last[0]
         if not self.return_sequences:
             return output, output[:, None], last
-        y = moved(y, offset + ops.maximum(rank - 1, 0))
+        y = gather_steps(y, offset + ops.maximum(rank - 1, 0))
         visible = counts if self.zero_output_for_mask else rank > 0
-        return output, ops.where(visible[..., None], y, rest[:, None]), last
+        return output, ops.where(visible[..., None], y, padding[:, None]), last
 
 
 @keras.saving.register_keras_serializable("companion")
@@ -345,14 +345,14 @@ class Bidirectional(layers.Bidirectional):
         steps_first: Any = None
         if mask is not None:
             steps_first = step_order(mask)
-            x, lengths = moved(x, steps_first.order), steps_first.lengths
+            x, lengths = gather_steps(x, steps_first.order), steps_first.lengths
         first = ops.zeros((2, ops.shape(x)[0], forward.units), dtype=x.dtype)
         states = [first] * len(forward.state_size)
         y, last = run_kernel(kind, x, states, [kernel_arrays(one) for one in both], lengths)
         if self.return_sequences and steps_first is None:
             output = y
         elif self.return_sequences:
-            y = moved(y, ops.maximum(steps_first.rank - 1, 0))
+            y = gather_steps(y, ops.maximum(steps_first.rank - 1, 0))
             output = ops.where(steps_first.counts[..., None], y, 0)
         else:
             output = ops.concatenate([last[0][0], last[0][1]], axis=-1)

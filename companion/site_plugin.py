@@ -8,7 +8,7 @@ from typing import Any
 from mkdocs.plugins import BasePlugin
 
 from companion import catalogue, pages
-from companion.ahead import FromTheEnd
+from companion.ahead import ReversePrefetch
 
 
 class Figures(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
@@ -22,11 +22,11 @@ class Figures(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             return
         self.pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
         names = [name for entry in catalogue.discover() for name in pages.figures_of(entry)]
-        pages.drawn_elsewhere = FromTheEnd(self.pool, pages.drawn, names)
+        pages.prefetched_figures = ReversePrefetch(self.pool, pages.figure_by_name, names)
 
     def on_post_build(self, **_: Any) -> None:
         """End the other process."""
-        pages.drawn_elsewhere = None
+        pages.prefetched_figures = None
         if self.pool is not None:
             self.pool.shutdown(cancel_futures=True)
             self.pool = None

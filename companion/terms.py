@@ -16,7 +16,7 @@ import chapters
 
 ENTRY = re.compile(r"^(\*\*[^\n]+?\*\*.*?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
 # Where a term is explained already, leads elsewhere, or is no word of the text.
-APART = {
+SKIPPED_TAGS = {
     "a",
     "abbr",
     "autoref",
@@ -32,7 +32,7 @@ APART = {
     "strong",
     "svg",
 }
-PARAGRAPHS = {"p", "li"}
+PARAGRAPH_TAGS = {"p", "li"}
 
 
 @functools.cache
@@ -75,49 +75,49 @@ class TermMarker(Treeprocessor):  # type: ignore[misc]
                 if first is not None and not paragraph.text:
                     paragraph.set("id", f"term-{slug(first.text or '')}")
             return
-        unseen = dict(glossary())
+        unmarked = dict(glossary())
         for paragraph in _paragraphs(root):
-            _explain(paragraph, unseen)
+            _mark_terms(paragraph, unmarked)
 
 
 def _paragraphs(element: Element) -> Iterator[Element]:
     for child in element:
-        if child.tag in PARAGRAPHS:
+        if child.tag in PARAGRAPH_TAGS:
             yield child
-        if child.tag not in APART:
+        if child.tag not in SKIPPED_TAGS:
             yield from _paragraphs(child)
 
 
-def _explain(element: Element, unseen: dict[str, tuple[str, str]]) -> None:
+def _mark_terms(element: Element, unmarked: dict[str, tuple[str, str]]) -> None:
     """Mark in an element what was not seen before on the page, and take it off that list."""
-    element.text, marks = _marked(element.text, unseen)
+    element.text, marks = _marked(element.text, unmarked)
     element[:0] = marks
     for child in list(element)[len(marks) :]:
         if child.tag == "strong":
             # Said in bold, a term is explained right here.
-            _forget(_plain(child), unseen)
-        elif child.tag not in APART | PARAGRAPHS and child.get("class") != "arithmatex":
-            _explain(child, unseen)
-        child.tail, marks = _marked(child.tail, unseen)
+            _remove_entry(_plain(child), unmarked)
+        elif child.tag not in SKIPPED_TAGS | PARAGRAPH_TAGS and child.get("class") != "arithmatex":
+            _mark_terms(child, unmarked)
+        child.tail, marks = _marked(child.tail, unmarked)
         position = list(element).index(child) + 1
         element[position:position] = marks
 
 
-def _marked(text: str | None, unseen: dict[str, tuple[str, str]]) -> tuple[str, list[Element]]:
+def _marked(text: str | None, unmarked: dict[str, tuple[str, str]]) -> tuple[str, list[Element]]:
     """Return a text up to its first mark, and the marks, each with the text that follows it."""
     text, marks, end = text or "", [], 0
     between: list[str] = []  # before each mark, and after the last
     for match in _pattern().finditer(text):
         term = _singular(match[0].lower(), glossary())
-        if term not in unseen:
+        if term not in unmarked:
             continue
-        name, definition = unseen[term]
+        name, definition = unmarked[term]
         mark = Element("abbr", {"class": "term", "title": definition, "data-term": name})
         mark.text = match[0]
         marks.append(mark)
         between.append(text[end : match.start()])
         end = match.end()
-        _forget(term, unseen)
+        _remove_entry(term, unmarked)
     head, *tails = [*between, text[end:]]
     for mark, tail in zip(marks, tails, strict=True):
         mark.tail = tail
@@ -128,8 +128,8 @@ def _marked(text: str | None, unseen: dict[str, tuple[str, str]]) -> tuple[str, 
 def _pattern() -> re.Pattern[str]:
     # The longest first: a learning rate is no rate.
     ordered = sorted(glossary(), key=len, reverse=True)
-    either = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in ordered)
-    return re.compile(rf"(?<![\w-])(?:{either or '(?!)'})s?(?![\w-])", re.IGNORECASE)
+    alternatives = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in ordered)
+    return re.compile(rf"(?<![\w-])(?:{alternatives or '(?!)'})s?(?![\w-])", re.IGNORECASE)
 
 
 def _singular(name: str, known: dict[str, tuple[str, str]]) -> str:
@@ -137,13 +137,13 @@ def _singular(name: str, known: dict[str, tuple[str, str]]) -> str:
     return name if name in known else name.removesuffix("s")
 
 
-def _forget(name: str, unseen: dict[str, tuple[str, str]]) -> None:
+def _remove_entry(name: str, unmarked: dict[str, tuple[str, str]]) -> None:
     """Take a term off the list, and every other name of its entry."""
-    name = _singular(name.strip(" ,.:").lower(), unseen)
-    if name in unseen:
-        entry = unseen[name][0]
-        for other in [one for one, (of, _) in unseen.items() if of == entry]:
-            del unseen[other]
+    name = _singular(name.strip(" ,.:").lower(), unmarked)
+    if name in unmarked:
+        entry = unmarked[name][0]
+        for other in [term for term, (entry_name, _) in unmarked.items() if entry_name == entry]:
+            del unmarked[other]
 
 
 def _plain(element: Element) -> str:

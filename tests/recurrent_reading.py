@@ -155,9 +155,9 @@ def main() -> None:
     """Print, for each layer and way to read, how far the kernel lies from the loop."""
     use_a_stand_in()
     used = []
-    run, moved = recurrent.run_kernel, recurrent.moved
+    run, gather = recurrent.run_kernel, recurrent.gather_steps
     recurrent.run_kernel = lambda *given: used.append("kernel") or run(*given)
-    recurrent.moved = lambda *given: used.append("moved") or moved(*given)
+    recurrent.gather_steps = lambda *given: used.append("gather_steps") or gather(*given)
     rng = np.random.default_rng(0)
     differences = {}
     for kind in recurrent.KERNELS[BACKEND]:
@@ -166,7 +166,7 @@ def main() -> None:
             read = partial(difference, kind, options.get("both", False), rng)
             name = " ".join((kind, *options))
             differences[name] = read(**{k: v for k, v in options.items() if k != "both"})
-            assert "moved" in used, name
+            assert "gather_steps" in used, name
             assert BACKEND == "tensorflow" or "kernel" in used, name
     if BACKEND == "jax":
         used.clear()

@@ -229,7 +229,7 @@ def test_a_process_that_dies_or_hangs_costs_the_hand_in_that_it_graded(
     (tmp_path / "fault.py").write_text(
         Path(arithmetic).read_text()
         + "\nimport os, re, time\nfrom companion.checking.classroom import grading\n"
-        + "grading.SECONDS = 4\n"
+        + "grading.PROCESS_TIME_LIMIT = 4\n"
         + "@total.why\ndef _(xs, received):\n"
         + f"    if received == 'fault': {fault}\n"
     )

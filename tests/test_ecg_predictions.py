@@ -14,7 +14,7 @@ import pytest
 from recording_files import ADC, beating, packed, record, recording, written
 
 from chapters.ecg import beats, detector, reading
-from companion.ahead import in_turn
+from companion.ahead import map_in_order
 from companion.errors import UserError
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "weights" / "ecg.npz"
@@ -148,15 +148,17 @@ def test_calls_go_on_beside_others_in_their_order_and_no_more_than_are_asked_for
         return -item
 
     with ThreadPoolExecutor(2) as pool:
-        assert list(in_turn(pool, slow, range(20), ahead=5)) == [-k for k in range(20)]
+        assert list(map_in_order(pool, slow, range(20), ahead=5)) == [-k for k in range(20)]
         begun.clear()
         held = threading.Event()
-        result = in_turn(pool, lambda k: k if k < 2 else held.wait(5), itertools.count(), ahead=4)
+        result = map_in_order(
+            pool, lambda k: k if k < 2 else held.wait(5), itertools.count(), ahead=4
+        )
         assert [next(result), next(result)] == [0, 1]
         result.close()  # two are under way and the others never begin
         held.set()
     with ThreadPoolExecutor(1) as pool, pytest.raises(ZeroDivisionError):
-        list(in_turn(pool, lambda k: 1 / k, [1, 0, 1]))
+        list(map_in_order(pool, lambda k: 1 / k, [1, 0, 1]))
 
 
 def test_reading_loads_no_plots():
@@ -190,7 +192,7 @@ def test_predict_draws_few_files_and_many_on_request_and_loses_no_answer(tmp_pat
     few = verb("ecg", [Path("x.npy"), Path("nowhere.npy")], json=True)
     assert few.code == 1
     assert Path(few.data["predictions"][0]["drawing"]).is_file()
-    many = [Path("x.npy")] * (prediction.FEW + 1)
+    many = [Path("x.npy")] * (prediction.MAX_DRAWN + 1)
     assert "drawing" not in verb("ecg", many, json=True).data["predictions"][0]
     drawn = verb("ecg", many, output=Path("here"), json=True)
     assert len(list(Path("here").iterdir())) == len(many)

@@ -28,7 +28,7 @@ def test_a_private_seed_and_gradescope_show_no_expected_value(exercise):
     """Wrong answers of many kinds, for every exercise of the book."""
     key = known_key(exercise, 7)
     size = len(key.cases)
-    wrong = [outcomes for _, outcomes in key.mistaken]
+    wrong = [outcomes for _, outcomes in key.mistake_outcomes]
     wrong += [[Returned(value)] * size for value in (0, -1.5, None, "none", [1, 2], np.zeros(3))]
     for outcomes in wrong:
         verdict = key.verdict(outcomes)
@@ -74,7 +74,7 @@ def test_whatever_comes_is_compared_in_bounded_time_and_text_and_fails(value_id)
     known = [one for one in all_exercises() if not one.builds_model]
     for one in random.Random(DRAW + value_id).sample(known, 4):
         key = known_key(one, 0)
-        assert key.mistaken is not None  # worked out before the clock runs
+        assert key.mistake_outcomes is not None  # worked out before the clock runs
         began = time.process_time()
         verdict = key.verdict([Returned(copied(value))] * len(key.cases))
         assert time.process_time() - began < 5, one

@@ -124,7 +124,7 @@ def test_other_machines_reach_this_one_though_its_name_stands_for_itself(
     jaxlib = SimpleNamespace(_jax=SimpleNamespace(make_gloo_tcp_collectives=dict))
     monkeypatch.setattr(machines.importlib, "import_module", lambda name: jaxlib)
     monkeypatch.setattr(machines.socket, "gethostbyname", lambda name: own)
-    machines._be_reached_at(address)
+    machines._use_address(address)
     assert jaxlib._jax.make_gloo_tcp_collectives() == message
 
 
@@ -132,7 +132,7 @@ def test_where_jax_cannot_be_told_an_address_the_way_round_is_said(monkeypatch):
     monkeypatch.setattr(machines.importlib, "import_module", lambda name: SimpleNamespace())
     monkeypatch.setattr(machines.socket, "gethostbyname", lambda name: "127.0.1.1")
     with pytest.raises(UserError, match=r"In /etc/hosts, let it stand for 10\.0\.0\.1"):
-        machines._be_reached_at("10.0.0.1")
+        machines._use_address("10.0.0.1")
 
 
 @pytest.mark.parametrize("changes", [{}, {"shift": 2}, {"shift": 1, "turn": 10.0, "zoom": 0.1}])

@@ -33,7 +33,7 @@ class Lead:
     @property
     def scale(self) -> float | None:
         """How many mV the unit is; None where there is no unit, or it is no voltage."""
-        return VOLTS.get(plural(self.unit)) if self.unit else None
+        return VOLTS.get(normalized_unit(self.unit)) if self.unit else None
 
     @property
     def may_be_an_ecg(self) -> bool:
@@ -48,15 +48,15 @@ class Contents:
     Attributes:
         leads: Its leads, in the file's order.
         remarks: What a reader should know.
-        bare: Whether it is nothing but numbers, without a word on rate or unit.
+        numbers_only: Whether it is nothing but numbers, without a word on rate or unit.
     """
 
     leads: list[Lead]
     remarks: list[str] = field(default_factory=list)
-    bare: bool = False
+    numbers_only: bool = False
 
 
-def plural(unit: str) -> str:
+def normalized_unit(unit: str) -> str:
     """Return a unit as `VOLTS` has it: small letters, one micro sign, no plural.
 
     >>> plural("(Microvolts)"), plural("µV")

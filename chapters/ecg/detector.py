@@ -11,7 +11,7 @@ from chapters.ecg.beats import rows_of
 from chapters.ecg.features import cleaned, described
 from chapters.ecg.protocol import STRIDE, by_recording
 from chapters.ecg.recordings import AF, CLASSES, LENGTH, RATE
-from companion.ahead import in_turn
+from companion.ahead import map_in_order
 
 # What a reader reads; the other networks read samples.
 KINDS = {"beat_reader": "beats", "expert": "features", "logistic_regression": "features"}
@@ -97,7 +97,7 @@ class Detector:
         """
         size = 0
         with ThreadPoolExecutor(1) as pool:
-            for x, rows, opinions in in_turn(pool, self._measured, parts):
+            for x, rows, opinions in map_in_order(pool, self._measured, parts):
                 size = max(size, len(x))  # a network is compiled for each size anew
                 by_network, looks = [], [None] * len(x)
                 for network in self._networks:

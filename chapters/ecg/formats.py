@@ -60,9 +60,9 @@ def wfdb(function: str, *arguments: Any, **options: Any) -> Any:
         import wfdb
         from wfdb.io.convert.edf import read_edf
 
-        known = {"read_edf": read_edf, "rdrecord": wfdb.rdrecord, "rdheader": wfdb.rdheader}
+        functions = {"read_edf": read_edf, "rdrecord": wfdb.rdrecord, "rdheader": wfdb.rdheader}
         try:
-            return known[function](*arguments, **options)
+            return functions[function](*arguments, **options)
         except FileNotFoundError as error:
             raise UserError(f"The record has a file that is not here: {error.filename}.") from error
         except Exception as error:  # it has many words for a damaged file
@@ -80,14 +80,14 @@ def wfdb_record(name: Path) -> Contents:
     """
     header = wfdb("rdheader", str(name))
     files = [name.with_name(file) for file in set(getattr(header, "file_name", None) or [])]
-    room = sum(file.stat().st_size for file in files if file.is_file())
-    if all(file.is_file() for file in files) and (header.sig_len or 0) > DENSEST * (room + 1):
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    if all(file.is_file() for file in files) and (header.sig_len or 0) > DENSEST * (size + 1):
         raise UserError(
-            f"{name.name}.hea speaks of {header.sig_len:,} samples, and there are {room:,} bytes."
+            f"{name.name}.hea speaks of {header.sig_len:,} samples, and there are {size:,} bytes."
         )
     # Each lead at its own rate: by default `wfdb` averages those that are sampled more often.
-    found = wfdb("rdrecord", str(name), smooth_frames=False)
-    return Contents(record_leads(found, found.e_p_signal or []))
+    record = wfdb("rdrecord", str(name), smooth_frames=False)
+    return Contents(record_leads(record, record.e_p_signal or []))
 
 
 def record_leads(found: Any, signals: Any) -> list[Lead]:
@@ -105,12 +105,12 @@ def record_leads(found: Any, signals: Any) -> list[Lead]:
 
 def edf(path: Path) -> Contents:
     """Return the signals of an EDF file, as `wfdb` reads them."""
-    found = wfdb("read_edf", str(path))
-    if len(set(found.samps_per_frame)) > 1:  # wfdb 4.3 averages these wrongly
+    record = wfdb("read_edf", str(path))
+    if len(set(record.samps_per_frame)) > 1:  # wfdb 4.3 averages these wrongly
         raise UserError(
             "Its signals have several rates, which `wfdb` reads wrongly. Export the ECG alone."
         )
-    return Contents(record_leads(found, found.p_signal.T))
+    return Contents(record_leads(record, record.p_signal.T))
 
 
 def read_mat(contents: bytes) -> NDArray[Any]:
@@ -122,14 +122,14 @@ def read_mat(contents: bytes) -> NDArray[Any]:
     from scipy.io import loadmat  # listing the studies loads no SciPy
 
     try:
-        found = loadmat(io.BytesIO(contents))
+        matrices = loadmat(io.BytesIO(contents))
     except Exception as error:  # SciPy has many words for it
         raise UserError(
             f"This is no MATLAB file with a matrix `val`, or not all of it: {error}"
         ) from error
-    rows = found.get("val")
+    rows = matrices.get("val")
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "biuf":
-        names = ", ".join(name for name in found if not name.startswith("__")) or "nothing"
+        names = ", ".join(name for name in matrices if not name.startswith("__")) or "nothing"
         raise UserError(
             f"A MATLAB file has the samples in a matrix `val`, a row for each lead. Found: {names}."
         )
@@ -150,26 +150,26 @@ def matlab(path: Path) -> Contents:
                 f"It has {len(rows)} rows and no header. Put its .hea file beside it, which names "
                 "the leads, their rate and gain."
             )
-        whole = rows.dtype.kind in "iu"
-        lead = Lead("1", values[0] / 1000, unit="mV") if whole else Lead("1", values[0])
-        return Contents([lead], bare=True)
-    found = wfdb("rdheader", str(header.with_suffix("")))
-    if found.n_sig != len(rows):
+        is_integer = rows.dtype.kind in "iu"
+        lead = Lead("1", values[0] / 1000, unit="mV") if is_integer else Lead("1", values[0])
+        return Contents([lead], numbers_only=True)
+    record = wfdb("rdheader", str(header.with_suffix("")))
+    if record.n_sig != len(rows):
         raise UserError(
-            f"{header.name} describes {found.n_sig} leads, and the file has {len(rows)}."
+            f"{header.name} describes {record.n_sig} leads, and the file has {len(rows)}."
         )
-    rate = float(found.fs)
-    if not found.adc_gain:  # a header without a line for each signal
+    rate = float(record.fs)
+    if not record.adc_gain:  # a header without a line for each signal
         if len(rows) > 1:
             raise UserError(f"{header.name} has no line for each lead: name, gain and unit.")
         return Contents([Lead("1", values[0] / 1000, rate, "mV")])
     return Contents(
         [
             Lead(
-                found.sig_name[k] or str(k + 1),
-                (row - found.baseline[k]) / found.adc_gain[k],
+                record.sig_name[k] or str(k + 1),
+                (row - record.baseline[k]) / record.adc_gain[k],
                 rate,
-                stated(found.units[k]),
+                stated(record.units[k]),
             )
             for k, row in enumerate(values)
         ]
@@ -190,4 +190,4 @@ def array(path: Path) -> Contents:
     wide = values.ndim == 2 and values.shape[0] <= values.shape[1]
     rows = values[None] if values.ndim == 1 else values if wide else values.T
     leads = [Lead(str(k + 1), row.astype("float64")) for k, row in enumerate(rows)]
-    return Contents(leads, bare=len(leads) == 1)
+    return Contents(leads, numbers_only=len(leads) == 1)

@@ -42,26 +42,26 @@ def read_recording(
     path = Path(path)
     content = formats.read(path)
     remarks = list(content.remarks)
-    one = chosen(content.leads, lead)
-    if one.rate is not None and rate not in (None, one.rate):
-        remarks.append(f"it says {one.rate:g} Hz itself, so {rate:g} was not used")
-    if one.rate is None and rate is None and not content.bare:
+    selected = chosen(content.leads, lead)
+    if selected.rate is not None and rate not in (None, selected.rate):
+        remarks.append(f"it says {selected.rate:g} Hz itself, so {rate:g} was not used")
+    if selected.rate is None and rate is None and not content.numbers_only:
         raise UserError(
             "It does not say how many samples a second it has. Give --rate, e.g. --rate 300."
         )
-    if not one.may_be_an_ecg:
-        raise UserError(f"An ECG is a voltage. Received: {one.name} in {one.unit}.")
-    known = np.where(np.isfinite(one.samples), one.samples, np.nan)
+    if not selected.may_be_an_ecg:
+        raise UserError(f"An ECG is a voltage. Received: {selected.name} in {selected.unit}.")
+    known = np.where(np.isfinite(selected.samples), selected.samples, np.nan)
     if np.nanmax(np.abs(known), initial=0) > LARGEST:
         raise UserError("Its values are too large to be a voltage.")
-    samples = known * (one.scale or in_millivolts(unit))
-    if one.unit is not None and unit is not None and one.scale != in_millivolts(unit):
-        remarks.append(f"it says {one.unit} itself, so {unit} was not used")
-    if one.unit is None and unit is None:
+    samples = known * (selected.scale or in_millivolts(unit))
+    if selected.unit is not None and unit is not None and selected.scale != in_millivolts(unit):
+        remarks.append(f"it says {selected.unit} itself, so {unit} was not used")
+    if selected.unit is None and unit is None:
         check_scale(samples)
-    taken = rate if one.rate is None else one.rate
-    samples, more = usable(samples, float(RATE if taken is None else taken))
-    if taken is None:
+    stated_rate = rate if selected.rate is None else selected.rate
+    samples, more = usable(samples, float(RATE if stated_rate is None else stated_rate))
+    if stated_rate is None:
         more.append(f"taken for {RATE} samples a second, as the file does not say (--rate)")
     return samples, remarks + more
 
@@ -72,17 +72,17 @@ def chosen(leads: Any, name: str | None = None):
     Raises:
         UserError: If there is none, or there are several and no name.
     """
-    able = [one for one in leads if one.may_be_an_ecg] or leads
-    if (name is None and len(able) == 1) or (len(leads) == 1 and leads[0].name == "1"):
-        return able[0]
+    candidates = [one for one in leads if one.may_be_an_ecg] or leads
+    if (name is None and len(candidates) == 1) or (len(leads) == 1 and leads[0].name == "1"):
+        return candidates[0]
     names = [one.name for one in leads]
-    same = [one for one in leads if one.name.lower() == (name or "").lower()]
-    if not same and name is not None and name.isdecimal() and 0 < int(name) <= len(leads):
-        same = [leads[int(name) - 1]]
-    if len(same) == 1:
-        return same[0]
+    matches = [one for one in leads if one.name.lower() == (name or "").lower()]
+    if not matches and name is not None and name.isdecimal() and 0 < int(name) <= len(leads):
+        matches = [leads[int(name) - 1]]
+    if len(matches) == 1:
+        return matches[0]
     problem = "One lead is read" if name is None else f"There is no lead {name!r}"
-    first = able[0].name
+    first = candidates[0].name
     if names.count(first) > 1:  # names that do not tell them apart
         problem, first = "Leads are chosen by their place where names are the same", "1"
     raise UserError(f"{problem}. It has {', '.join(names)}: choose with --lead {first}.")
@@ -94,11 +94,11 @@ def in_millivolts(unit: str | None) -> float:
     Raises:
         UserError: If it is no voltage.
     """
-    from chapters.ecg.contents import VOLTS, plural
+    from chapters.ecg.contents import VOLTS, normalized_unit
 
-    if unit is not None and plural(unit) not in VOLTS:
+    if unit is not None and normalized_unit(unit) not in VOLTS:
         raise UserError(f"A unit is mV, µV (or uV) or V. Received: {unit!r}.")
-    return 1.0 if unit is None else VOLTS[plural(unit)]
+    return 1.0 if unit is None else VOLTS[normalized_unit(unit)]
 
 
 def check_scale(x: NDArray[Any]):
@@ -144,11 +144,13 @@ def usable(x: NDArray[Any], rate: float):
     spread = np.ptp(x)
     if spread < 1e-3:
         raise UserError("The line is flat: it varies by less than 0.001 mV. Was a lead off?")
-    edges = np.isclose(x, x.min(), atol=1e-6 * spread) | np.isclose(x, x.max(), atol=1e-6 * spread)
-    if edges.mean() > 0.2:
+    at_limits = np.isclose(x, x.min(), atol=1e-6 * spread) | np.isclose(
+        x, x.max(), atol=1e-6 * spread
+    )
+    if at_limits.mean() > 0.2:
         raise UserError(
-            f"The amplifier was saturated: {edges.mean():.0%} of the samples lie at the ends of "
-            "its range."
+            f"The amplifier was saturated: {at_limits.mean():.0%} of the samples lie at the ends "
+            "of its range."
         )
     if spread > 100:
         remarks.append(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chapters.ecg.contents import KINDS, VOLTS, Contents, Lead, plural
+from chapters.ecg.contents import KINDS, VOLTS, Contents, Lead, normalized_unit
 from companion.errors import UserError
 
 GAPS = {"", "nan", "na", "n/a", "null", "none", "-", "--", "?", "inf", "+inf", "-inf"}
@@ -28,13 +28,13 @@ ENOUGH = 10  # rows that show how a table is written
 NO_RATE = re.compile(r"(?i)filter|pass|notch|heart|puls|herz|bpm|cardia")
 HERTZ = r"(?:hz|hertz|sps|samples?\s*(?:/|per)\s*s)"
 VALUE = r"(?<!\d)(?<!\d[.,])(\d+(?:[.,]\d+)?)"
-SAID_RATE = re.compile(
+STATED_RATE = re.compile(
     rf"(?i){VALUE}\s*{HERTZ}"
     r"|(?:(?:sampl\w*|abtast\w*|mess)\W*(?:rate|freq)|abtastrate|échantillonnage|muestreo|\bfs\b)"
     rf"[^\d]*?{VALUE}\W*$"
 )
 UNIT = r"[nuµ\u03bcm]v|(?:micro|milli)?volts?"
-SAID_UNIT = re.compile(rf"(?i)(?<!\w)({UNIT})(?!\w)|unit\w*\W+(v)\W*$")
+STATED_UNIT = re.compile(rf"(?i)(?<!\w)({UNIT})(?!\w)|unit\w*\W+(v)\W*$")
 NAMED_UNIT = re.compile(rf"(?i)(?:[\s_]|^)({UNIT})$|[(\[]\s*([^)\]]*?)\s*[)\]]\s*$")
 TIMES = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "sekunden": 1.0,
          "ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6}  # fmt: skip
@@ -42,7 +42,7 @@ OTHERS = {"mmhg", "%", "bpm", "°c", "ohm", "g", "hz", "cmh2o"}  # units of what
 NAMED_TIME = re.compile(r"(?i)(time|zeit|timestamp|date|datum|elapsed|temps|tiempo|tempo)\b")
 COUNTED = re.compile(r"(?i)sample\w*|index|count|frame|nr\.?|no\.?|n|#|unnamed.*")
 SLOWEST, FASTEST = 50, 10_000  # Hz: what an ECG is sampled at
-Numbered = list[tuple[int, str]]  # lines and their numbers in the file
+NumberedLines = list[tuple[int, str]]  # lines and their numbers in the file
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def text(path: Path) -> Contents:
     Separator and decimal sign are found out; where two readings are possible and nothing in the
     file decides, it is refused. The rate is what the head says, or what a column of times has.
     """
-    words = decoded(path.read_bytes()).replace("\u2212", "-").replace("\xa0", " ")
+    content = decoded(path.read_bytes()).replace("\u2212", "-").replace("\xa0", " ")
     lines = [
         (number, line.replace("'", "").strip(" \r\f"))
-        for number, line in enumerate(words.split("\n"), 1)
+        for number, line in enumerate(content.split("\n"), 1)
         if line.strip() and not line.lower().startswith("sep=")
     ]
     comments = [line for _, line in lines if line.startswith(("#", "%", "//"))]
@@ -88,16 +88,18 @@ def text(path: Path) -> Contents:
     layout = layout_of(rows)
     head = [line for _, line in rows[: layout.start]]
     columns, clocks = numbers_of(rows[layout.start :], layout)
-    names, units, said = titles(head, layout)
-    rate, unit = rate_said(comments + said), unit_said(comments + said)
+    names, units, other_lines = titles(head, layout)
+    rate, unit = rate_in_head(comments + other_lines), unit_in_head(comments + other_lines)
     remarks: list[str] = []
-    bare = len(columns) == 1 and len(head) < 2 and not comments
-    time = next((k for k, column in columns.items() if is_time(column, len(columns))), None)
-    if time is not None:
-        by_time, columns = timed(columns, time, names[time], units[time])
-        if by_time and rate and abs(by_time - rate) > 0.02 * rate:
-            remarks = [f"its head says {rate:g} Hz, its times {by_time:g} Hz, which was taken"]
-        rate = by_time or rate
+    numbers_only = len(columns) == 1 and len(head) < 2 and not comments
+    time_column = next((k for k, column in columns.items() if is_time(column, len(columns))), None)
+    if time_column is not None:
+        rate_of_times, columns = timed(columns, time_column, names[time_column], units[time_column])
+        if rate_of_times and rate and abs(rate_of_times - rate) > 0.02 * rate:
+            remarks = [
+                f"its head says {rate:g} Hz, its times {rate_of_times:g} Hz, which was taken"
+            ]
+        rate = rate_of_times or rate
     for k in [k for k in columns if k in clocks or NAMED_TIME.match(names[k])]:
         remarks.append(f"the times in column {k + 1} do not always grow: they were passed over")
         del columns[k]
@@ -107,7 +109,7 @@ def text(path: Path) -> Contents:
     ]
     if not leads:
         raise UserError(f"There is no column of samples in it. {KINDS}")
-    return Contents(leads, remarks, bare)
+    return Contents(leads, remarks, numbers_only)
 
 
 def decoded(contents: bytes) -> str:
@@ -116,19 +118,19 @@ def decoded(contents: bytes) -> str:
     Raises:
         UserError: If these are no words.
     """
-    some = contents[:4000]
+    sample = contents[:4000]
     encodings = ["utf-8-sig", "cp1252"]
     if contents.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
-    elif some.count(0) > len(some) / 4:
-        encodings = ["utf-16-le" if some[1::2].count(0) > some[::2].count(0) else "utf-16-be"]
+    elif sample.count(0) > len(sample) / 4:
+        encodings = ["utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"]
     for encoding in encodings:
         try:
-            words = contents.decode(encoding)
+            content = contents.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if not any(sign < " " and sign not in "\t\n\r\f" for sign in words):
-            return words.replace("\r\n", "\n").replace("\r", "\n")
+        if not any(character < " " and character not in "\t\n\r\f" for character in content):
+            return content.replace("\r\n", "\n").replace("\r", "\n")
     sheet = " A spreadsheet is saved as CSV first." if contents.startswith(b"PK") else ""
     raise UserError(f"This is neither a text nor a format that is known here.{sheet} {KINDS}")
 
@@ -160,43 +162,50 @@ def number(cell: str) -> float | None:
         return None
 
 
-def layout_of(lines: Numbered) -> Layout:
+def layout_of(lines: NumberedLines) -> Layout:
     """Return how a table is written, by its first rows of numbers.
 
     Raises:
         UserError: If there are none, or they can be read in two ways.
     """
-    tried = [begun(lines, separator, decimal) for separator in SEPARATORS for decimal in NUMBERS]
-    found = [layout for layout in tried if layout]
-    if not found:
-        place, line = lines[min(1, len(lines) - 1)]
-        raise UserError(f"No rows of numbers were found; line {place} is {line[:60]!r}. {KINDS}")
-    start = min(layout.start for layout in found)
-    ways = list({one.first: one for one in found if one.start == start}.values())
-    if len(ways) > 1:  # a comma between whole numbers: does it separate all that follows?
-        cells = [[split(line, one.separator) for _, line in lines[start:]] for one in ways]
-        ways = [one for one, rows in zip(ways, cells, strict=True) if all(map(one.is_row, rows))]
-    if len(ways) > 1 and start:  # as many names as columns
+    attempts = [
+        layout_read_as(lines, separator, decimal) for separator in SEPARATORS for decimal in NUMBERS
+    ]
+    layouts = [layout for layout in attempts if layout]
+    if not layouts:
+        line_number, line = lines[min(1, len(lines) - 1)]
+        raise UserError(
+            f"No rows of numbers were found; line {line_number} is {line[:60]!r}. {KINDS}"
+        )
+    start = min(layout.start for layout in layouts)
+    candidates = list({one.first: one for one in layouts if one.start == start}.values())
+    if len(candidates) > 1:  # a comma between whole numbers: does it separate all that follows?
+        cells = [[split(line, one.separator) for _, line in lines[start:]] for one in candidates]
+        candidates = [
+            one for one, rows in zip(candidates, cells, strict=True) if all(map(one.is_row, rows))
+        ]
+    if len(candidates) > 1 and start:  # as many names as columns
         names = len(split(lines[start - 1][1], ","))
-        ways = [one for one in ways if one.width == names]
-    if len(ways) == 1:
-        for place, line in lines[:start]:
-            row = split(line, ways[0].separator)
-            if len(row) == ways[0].width and ways[0].is_row(row):
+        candidates = [one for one in candidates if one.width == names]
+    if len(candidates) == 1:
+        for line_number, line in lines[:start]:
+            row = split(line, candidates[0].separator)
+            if len(row) == candidates[0].width and candidates[0].is_row(row):
                 bad, odd = lines[start - 1]
                 raise UserError(
-                    f"Line {bad}: a row like line {place} is expected. Found {odd[:60]!r}."
+                    f"Line {bad}: a row like line {line_number} is expected. Found {odd[:60]!r}."
                 )
     else:
-        place, line = lines[start]
+        line_number, line = lines[start]
         raise UserError(
-            f"Line {place} is {line[:60]!r}: a comma may stand before decimals or between columns. "
-            "Write decimals with a point, or columns with a semicolon and a name above each."
+            f"Line {line_number} is {line[:60]!r}: a comma may stand before decimals or "
+            "between columns. Write decimals with a point, or columns with a semicolon and a name "
+            "above each."
         )
-    return ways[0]
+    return candidates[0]
 
 
-def begun(lines: Numbered, separator: str, decimal: str) -> Layout | None:
+def layout_read_as(lines: NumberedLines, separator: str, decimal: str) -> Layout | None:
     """Return the layout if some of the first lines are rows of one width when read so."""
     rows = [split(line, separator) for _, line in lines[: 100 + ENOUGH]]
     for start, row in enumerate(rows[:100]):
@@ -208,7 +217,9 @@ def begun(lines: Numbered, separator: str, decimal: str) -> Layout | None:
     return None
 
 
-def numbers_of(lines: Numbered, layout: Layout) -> tuple[dict[int, NDArray[np.float64]], set[int]]:
+def numbers_of(
+    lines: NumberedLines, layout: Layout
+) -> tuple[dict[int, NDArray[np.float64]], set[int]]:
     """Return the columns of a table as numbers, by their place, and which are a clock's times.
 
     These become seconds; columns without any number are left out.
@@ -228,9 +239,11 @@ def numbers_of(lines: Numbered, layout: Layout) -> tuple[dict[int, NDArray[np.fl
                 clocks.add(k)
                 columns[k] = past_midnight(cells.map(seconds).to_numpy("float64"))
                 continue
-            for (place, _), cell in zip(lines, cells, strict=False):
+            for (line_number, _), cell in zip(lines, cells, strict=False):
                 if kind(cell, layout.separator, layout.decimal) not in ("number", "gap"):
-                    raise UserError(f"Line {place}: a number is expected. Found {cell[:40]!r}.")
+                    raise UserError(
+                        f"Line {line_number}: a number is expected. Found {cell[:40]!r}."
+                    )
             values = cells.map(number)
         values = values.to_numpy("float64", na_value=np.nan)
         if np.isfinite(values).any():
@@ -238,7 +251,7 @@ def numbers_of(lines: Numbered, layout: Layout) -> tuple[dict[int, NDArray[np.fl
     return columns, clocks
 
 
-def frame_of(lines: Numbered, layout: Layout) -> Any:
+def frame_of(lines: NumberedLines, layout: Layout) -> Any:
     """Return the rows of a table as a data frame, with numbers for its columns' names.
 
     Raises:
@@ -246,11 +259,11 @@ def frame_of(lines: Numbered, layout: Layout) -> Any:
     """
     import pandas as pd
 
-    for place, line in lines:
+    for line_number, line in lines:
         cells = split(line, layout.separator)
         if len(cells) > layout.width and any(cells[layout.width :]):
             raise UserError(
-                f"Line {place}: {layout.width} cells are expected. Found {len(cells)}: "
+                f"Line {line_number}: {layout.width} cells are expected. Found {len(cells)}: "
                 f"{line[:60]!r}."
             )
     try:
@@ -277,10 +290,10 @@ def seconds(clock: str) -> float:
     >>> seconds("[00:01:02.500]"), seconds("1:02.5"), seconds("2024-03-01T00:00:01,250Z")
     (62.5, 62.5, 1.25)
     """
-    found = CLOCK.search(clock)
-    if not found:
+    match = CLOCK.search(clock)
+    if not match:
         return float("nan")
-    hours, minutes, rest = found.groups()
+    hours, minutes, rest = match.groups()
     return 3600 * int(hours or 0) + 60 * int(minutes) + float(rest.replace(",", "."))
 
 
@@ -304,20 +317,20 @@ def titles(head: list[str], layout: Layout) -> tuple[list[str], list[str | None]
         fitting += 1
     names: list[str] = [""] * layout.width
     units: list[str | None] = [None] * layout.width
-    left = head
+    other_lines = head
     if fitting:
         last = [unit_of_cell(cell) for cell in rows[-1]]
         below = fitting == 2 and any(last)
-        names, left = (rows[-2], head[:-2]) if below else (rows[-1], head[:-1])
+        names, other_lines = (rows[-2], head[:-2]) if below else (rows[-1], head[:-1])
         units = last if below else units
     within = [unit_in_name(name) for name in names]
-    return names, [one or two for one, two in zip(units, within, strict=True)], left
+    return names, [one or two for one, two in zip(units, within, strict=True)], other_lines
 
 
 def unit_of_cell(cell: str) -> str | None:
     """Return the unit that a cell consists of, of a voltage or of time, or None."""
     bare = cell.strip(" ()[]")
-    known = plural(bare) in VOLTS or bare.lower() in TIMES or "mm:ss" in bare
+    known = normalized_unit(bare) in VOLTS or bare.lower() in TIMES or "mm:ss" in bare
     return bare if known else None
 
 
@@ -327,32 +340,32 @@ def unit_in_name(name: str) -> str | None:
     >>> unit_in_name("ECG (mV)"), unit_in_name("ecg_uV"), unit_in_name("ABP [mmHg]")
     ('mV', 'uV', 'mmHg')
     """
-    found = NAMED_UNIT.search(name) or re.search(r"[\s_](ms|msec|us|µs|s|sec)$", name.lower())
-    unit = next((group for group in found.groups() if group), "") if found else ""
-    known = plural(unit) in VOLTS or unit.lower() in TIMES or unit.lower() in OTHERS
+    match = NAMED_UNIT.search(name) or re.search(r"[\s_](ms|msec|us|µs|s|sec)$", name.lower())
+    unit = next((group for group in match.groups() if group), "") if match else ""
+    known = normalized_unit(unit) in VOLTS or unit.lower() in TIMES or unit.lower() in OTHERS
     return unit if known else None
 
 
-def rate_said(lines: list[str]) -> float | None:
+def rate_in_head(lines: list[str]) -> float | None:
     """Return the rate that a head states, in Hz, or None if it states none, or several.
 
     >>> rate_said(["Sample Rate,512 hertz", "Low pass filter,40 Hz"])
     512.0
     """
-    found = [SAID_RATE.search(line) for line in lines if not NO_RATE.search(line)]
+    matches = [STATED_RATE.search(line) for line in lines if not NO_RATE.search(line)]
     rates = {
         float(next(group for group in one.groups() if group).replace(",", "."))
-        for one in found
+        for one in matches
         if one
     }
     return rates.pop() if len(rates) == 1 else None
 
 
-def unit_said(lines: list[str]) -> str | None:
+def unit_in_head(lines: list[str]) -> str | None:
     """Return the unit that a head states, or None if it states none, or several."""
-    found = [SAID_UNIT.search(line) for line in lines]
-    words = [next(group for group in one.groups() if group) for one in found if one]
-    return words[0] if len(set(map(plural, words))) == 1 else None
+    matches = [STATED_UNIT.search(line) for line in lines]
+    units = [next(group for group in one.groups() if group) for one in matches if one]
+    return units[0] if len(set(map(normalized_unit, units))) == 1 else None
 
 
 def is_time(column: NDArray[np.float64], columns: int) -> bool:
@@ -380,30 +393,33 @@ def timed(
     steps = np.diff(times)
     if len(steps) == 0:
         return None, others
-    usual = float(np.median(steps))
-    if unit is None or (plural(unit) not in TIMES and "mm:ss" not in unit):
-        counts = usual == 1 or COUNTED.fullmatch(name.strip())
-        fitting = [one for one in (1, 1e-3, 1e-6, 1e-9) if SLOWEST <= 1 / (usual * one) <= FASTEST]
+    median_step = float(np.median(steps))
+    if unit is None or (normalized_unit(unit) not in TIMES and "mm:ss" not in unit):
+        counts = median_step == 1 or COUNTED.fullmatch(name.strip())
+        fitting = [
+            one for one in (1, 1e-3, 1e-6, 1e-9) if SLOWEST <= 1 / (median_step * one) <= FASTEST
+        ]
         if counts or not fitting:
             return None, others
         scale = fitting[0]
     else:
-        scale = TIMES.get(plural(unit), 1.0)
-    small = steps[steps < 2.5 * usual]  # times are rounded: 360 Hz comes as 2 or 3 ms
+        scale = TIMES.get(normalized_unit(unit), 1.0)
+    small = steps[steps < 2.5 * median_step]  # times are rounded: 360 Hz comes as 2 or 3 ms
     step = float(small.mean())
     rate = 1 / (step * scale)
-    unsure = np.abs(small - step).max() / (step * len(small)) + 1e-6  # of the mean step, relative
-    if abs(round(rate) - rate) <= unsure * rate:
+    # Of the mean step, relative to it.
+    uncertainty = np.abs(small - step).max() / (step * len(small)) + 1e-6
+    if abs(round(rate) - rate) <= uncertainty * rate:
         rate = float(round(rate))
     if len(small) == len(steps):
         return rate, others
-    places = np.rint((times - times[0]) * scale * rate).astype(int)
-    if places[-1] > 2 * len(times):
+    positions = np.rint((times - times[0]) * scale * rate).astype(int)
+    if positions[-1] > 2 * len(times):
         raise UserError(
             f"There are gaps in its times: {len(times)} samples in "
             f"{(times[-1] - times[0]) * scale:,.1f} s, {rate:g} in a second."
         )
-    gapped = {k: np.full(places[-1] + 1, np.nan) for k in others}
+    gapped = {k: np.full(positions[-1] + 1, np.nan) for k in others}
     for k, column in others.items():
-        gapped[k][places] = column
+        gapped[k][positions] = column
     return rate, gapped

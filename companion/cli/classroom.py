@@ -65,14 +65,14 @@ def grade(
     OUTPUT.journal: delete that file to grade everybody anew.
     """
     format = format or reports.FORMATS.get(output.suffix, reports.Format.CSV)
-    found = hand_ins.class_in(folder, hand_ins.usual_names(exercises), output)
-    handed_in = found.submissions
-    exercises = exercises or hand_ins.chapter_of(handed_in)
-    own = read_marks(marks) if marks else []  # what is wrong in it is better found before
-    graded, unkept = _graded(handed_in, exercises, output, seed, workers, scheduler)
+    hand_in_folder = hand_ins.class_in(folder, hand_ins.usual_names(exercises), output)
+    submissions = hand_in_folder.submissions
+    exercises = exercises or hand_ins.chapter_of(submissions)
+    own_marks = read_marks(marks) if marks else []  # what is wrong in it is better found before
+    graded, journal_errors = _graded(submissions, exercises, output, seed, workers, scheduler)
     # What an exercise is worth, and what an instructor wrote, needs no answer to be run again.
-    graded = marked(reports.repointed(graded, exercises_named(exercises)), own)
-    sources = {one.learner: one.source or b"" for one in handed_in}
+    graded = marked(reports.repointed(graded, exercises_named(exercises)), own_marks)
+    sources = {one.learner: one.source or b"" for one in submissions}
     _write(output, graded, format, sources, exercises)
     summaries = reports.by_exercise(graded, sources)
     problems = {report.learner: list(report.notes) for report in graded if report.notes}
@@ -83,17 +83,17 @@ def grade(
         "learners": len(graded),
         "exercises": list(map(_summary, summaries)),
         "problems": problems,
-        "passed_over": found.passed_over,
-        "not_kept": unkept,
+        "passed_over": hand_in_folder.passed_over,
+        "not_kept": journal_errors,
         "isolation": isolation,
     }
-    notes = _notes(problems, unkept, found.passed_over)
-    done = Text(f"{len(graded)} learners in {output}. Isolation: {' / '.join(isolation)}")
-    return Answer(data, Group(_class_table(summaries), *_without_name(summaries), *notes, done))
+    notes = _notes(problems, journal_errors, hand_in_folder.passed_over)
+    summary = Text(f"{len(graded)} learners in {output}. Isolation: {' / '.join(isolation)}")
+    return Answer(data, Group(_class_table(summaries), *_unexplained(summaries), *notes, summary))
 
 
 def _graded(
-    handed_in: list[Submission],
+    submissions: list[Submission],
     exercises: str,
     output: Path,
     seed: int,
@@ -105,28 +105,30 @@ def _graded(
     Raises:
         UserError: If the disk or the system stops it.
     """
-    journal, unkept = hand_ins.journal_of(output), dict[str, str]()
+    journal, journal_errors = hand_ins.journal_of(output), dict[str, str]()
     try:
         with (
             _cluster(scheduler, workers) as executor,
             Progress(console=err, transient=True) as bar,
         ):
-            task = bar.add_task(f"Grading {exercises}", total=len(handed_in))
+            task = bar.add_task(f"Grading {exercises}", total=len(submissions))
             graded = grading.grade(
-                handed_in,
+                submissions,
                 exercises,
                 journal_file=journal,
                 seed=seed,
                 workers=workers,
                 executor=executor,
                 on_report=lambda report: bar.advance(task),
-                on_unkept=lambda error: unkept.update({str(journal): error.strerror or str(error)}),
+                on_unkept=lambda error: journal_errors.update(
+                    {str(journal): error.strerror or str(error)}
+                ),
             )
     except OSError as error:
         raise UserError(
             f"The grading stopped: {error}. What was graded is kept: run the same command again."
         ) from error
-    return graded, unkept
+    return graded, journal_errors
 
 
 def _write(
@@ -141,41 +143,41 @@ def _write(
     Raises:
         UserError: If they cannot be written.
     """
-    reading = _reading(exercises) if format is reports.Format.HTML else {}
+    reading = _sections(exercises) if format is reports.Format.HTML else {}
     try:
         reports.write_class(output, graded, format, sources=sources, reading=reading)
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
 
 
-def _summary(row: reports.ExerciseSummary) -> dict[str, Any]:
+def _summary(summary: reports.ExerciseSummary) -> dict[str, Any]:
     """Return how a class did at one exercise, as plain values."""
     return {
-        "exercise": row.exercise,
-        "statuses": row.counts,
-        "mistakes": dict(row.mistakes),
-        "wrong": row.wrong,
-        "named": row.named,
-        "unnamed": [asdict(group) for group in row.unnamed],
+        "exercise": summary.exercise,
+        "statuses": summary.counts,
+        "mistakes": dict(summary.mistakes),
+        "wrong": summary.wrong,
+        "named": summary.named,
+        "unnamed": [asdict(group) for group in summary.unnamed],
     }
 
 
 def _notes(
-    problems: dict[str, list[str]], unkept: dict[str, str], passed_over: Sequence[str]
+    problems: dict[str, list[str]], journal_errors: dict[str, str], passed_over: Sequence[str]
 ) -> list[Text]:
     """Return what an instructor should know of hand-ins, of the journal and of other files."""
-    notes = [Text(f"{name}: {' '.join(said)}", style="yellow") for name, said in problems.items()]
+    notes = [Text(f"{name}: {' '.join(lines)}", style="yellow") for name, lines in problems.items()]
     notes += [
         Text(
-            f"{file} cannot be written ({why}): called again, everybody is graded anew.",
+            f"{file} cannot be written ({reason}): called again, everybody is graded anew.",
             style="yellow",
         )
-        for file, why in unkept.items()
+        for file, reason in journal_errors.items()
     ]
     if passed_over:
-        some = ", ".join(passed_over[:10])
+        listed = ", ".join(passed_over[:10])
         more = f" and {len(passed_over) - 10} more" if len(passed_over) > 10 else ""
-        notes.append(Text(f"Passed over, as nobody's work: {some}{more}.", style="dim"))
+        notes.append(Text(f"Passed over, as nobody's work: {listed}{more}.", style="dim"))
     return notes
 
 
@@ -196,28 +198,30 @@ def _cluster(scheduler: str | None, workers: int | None) -> Iterator[Executor | 
 def _class_table(summaries: list[reports.ExerciseSummary]) -> Table:
     """Return how a class did as a table: a row an exercise, with its commonest mistakes."""
     shown = table("exercise", ">passed", ">of", "otherwise", ">named", "commonest mistakes")
-    for row in summaries:
-        others = [f"{n} {s.replace('_', ' ')}" for s, n in row.counts.items() if s != Status.PASS]
+    for summary in summaries:
+        others = [
+            f"{n} {s.replace('_', ' ')}" for s, n in summary.counts.items() if s != Status.PASS
+        ]
         shown.add_row(
-            row.exercise,
-            str(row.counts.get(Status.PASS, 0)),
-            str(row.learners),
+            summary.exercise,
+            str(summary.counts.get(Status.PASS, 0)),
+            str(summary.learners),
             ", ".join(others),
-            f"{row.named} of {row.wrong}" if row.wrong else "",
-            Text("\n".join(f"{n} × {mistake}" for mistake, n in row.mistakes[:3])),
+            f"{summary.named} of {summary.wrong}" if summary.wrong else "",
+            Text("\n".join(f"{n} × {mistake}" for mistake, n in summary.mistakes[:3])),
         )
     return shown
 
 
-def _without_name(summaries: Sequence[reports.ExerciseSummary]) -> list[RenderableType]:
+def _unexplained(summaries: Sequence[reports.ExerciseSummary]) -> list[RenderableType]:
     """Return the mistakes that several learners share and that no sentence names yet."""
     lines: list[RenderableType] = []
-    for row in summaries:
-        for group in row.unnamed:
+    for summary in summaries:
+        for group in summary.unnamed:
             if len(group.learners) > 1:
                 lines.append(
                     Text(
-                        f"{len(group.learners)} learners share one mistake in `{row.exercise}` "
+                        f"{len(group.learners)} learners share one mistake in `{summary.exercise}` "
                         f"that has no name yet: {group.message}",
                         style="bold",
                     )
@@ -226,7 +230,7 @@ def _without_name(summaries: Sequence[reports.ExerciseSummary]) -> list[Renderab
     return lines
 
 
-def _reading(exercises: str) -> dict[str, str]:
+def _sections(exercises: str) -> dict[str, str]:
     """Return where the book explains each exercise; nothing for a file of an instructor's own."""
     if is_path(exercises):
         return {}

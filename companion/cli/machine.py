@@ -30,15 +30,17 @@ def data(
         if name is None:
             raise UserError("Name the data set to get: companion data get mnist.")
         folder = find(name).ensure()
-        where = f"is in {folder}" if folder else "needs no download: there is nothing to get"
-        return Answer({"name": name, "folder": str(folder) if folder else None}, f"{name} {where}.")
+        location = f"is in {folder}" if folder else "needs no download: there is nothing to get"
+        return Answer(
+            {"name": name, "folder": str(folder) if folder else None}, f"{name} {location}."
+        )
     if action != "list":
         raise UserError(f"Expected `list` or `get`. Received: {action!r}.")
     shown = table("data", "what it is", "licence", "where")
     rows = []
     for entry in known().values():
         card, folder = entry.card, entry.locate()
-        where = str(folder) if folder else "embedded" if not card.host else "not here"
+        location = str(folder) if folder else "embedded" if not card.host else "not here"
         rows.append(
             {
                 "name": card.name,
@@ -53,9 +55,11 @@ def data(
                 "available": entry.is_here(),
             }
         )
-        shown.add_row(card.name, card.title, card.licence, where)
-    looked = f"Looked in {source.root()} (TFDS_DATA_DIR). `companion data get NAME` downloads one."
-    return Answer({"root": str(source.root()), "data": rows}, Group(shown, looked))
+        shown.add_row(card.name, card.title, card.licence, location)
+    root_line = (
+        f"Looked in {source.root()} (TFDS_DATA_DIR). `companion data get NAME` downloads one."
+    )
+    return Answer({"root": str(source.root()), "data": rows}, Group(shown, root_line))
 
 
 @command
@@ -77,40 +81,44 @@ def doctor(
         raise UserError(f"--output is a .png, .svg or .pdf file. Received: {output}.")
     hardware.backend_name()
     plan = hardware.plan()
-    found = _looked_at(plan)
+    report = _machine_report(plan)
     shown = facts(
-        python=found["python"],
-        system=found["system"],
-        packages=", ".join(f"{name} {version}" for name, version in found["versions"].items()),
+        python=report["python"],
+        system=report["system"],
+        packages=", ".join(f"{name} {version}" for name, version in report["versions"].items()),
         backend=f"{plan.backend} (KERAS_BACKEND: {', '.join(hardware.BACKENDS)})",
         training=f"{plan.precision} on {hardware.devices_text(plan.to_json())}: {plan.reason}",
         batch_size=plan.batch,
-        data=", ".join(found["data"]),
-        free_disk=f"{found['free_gigabytes']} GB",
+        data=", ".join(report["data"]),
+        free_disk=f"{report['free_gigabytes']} GB",
     )
-    advice = found["advice"]
+    advice = report["advice"]
     if not measure:
-        return Answer(found, Group(shown, *advice))
-    measured = measuring.measure()
-    found["measured"] = measured.to_json()
+        return Answer(report, Group(shown, *advice))
+    measurement = measuring.measure()
+    report["measured"] = measurement.to_json()
     if output:
         from companion.plots.roofline import draw_roofline
 
-        draw_roofline(found["measured"]).savefig(output, dpi=120)
-    return Answer(found, Group(shown, *_measured(measured), *advice))
+        draw_roofline(report["measured"]).savefig(output, dpi=120)
+    return Answer(report, Group(shown, *_measurement_lines(measurement), *advice))
 
 
-def _looked_at(plan: hardware.Plan) -> dict[str, Any]:
+def _machine_report(plan: hardware.Plan) -> dict[str, Any]:
     """Return what this machine has, with advice on what it has not."""
     gpu = "" if plan.kind != "cpu" else hardware.gpu_advice(plan.backend, **hardware.nvidia())
     sources = known()
     settings = surroundings.settings()
     root = None if "home" in settings and not os.environ.get("TFDS_DATA_DIR") else source.root()
-    here = [name for name, one in sources.items() if not one.card.host or (root and one.is_here())]
+    available = [
+        name
+        for name, data_set in sources.items()
+        if not data_set.card.host or (root and data_set.is_here())
+    ]
     advice = [*settings.values()]
     if gpu:
         advice.append(gpu)
-    if len(here) < len(sources):
+    if len(available) < len(sources):
         advice.append("`companion data` lists the data sets that are not here yet.")
     return {
         "python": platform.python_version(),
@@ -119,25 +127,30 @@ def _looked_at(plan: hardware.Plan) -> dict[str, Any]:
         "plan": plan.to_json(),
         "settings": settings,
         "data_root": str(root) if root else None,
-        "data": here,
+        "data": available,
         "free_gigabytes": round(shutil.disk_usage(".").free / 1e9, 1),
         "advice": advice,
     }
 
 
-def _measured(found: measuring.Measurement) -> Iterator[Any]:
+def _measurement_lines(measurement: measuring.Measurement) -> Iterator[Any]:
     """Say what a machine reached."""
-    rates = (f"{name} {rate / 1e9:,.0f}" for name, rate in found.matrix_rates.items())
+    rates = (f"{name} {rate / 1e9:,.0f}" for name, rate in measurement.matrix_rates.items())
     yield facts(
-        measured=f"{found.device} in {found.seconds:.0f} s",
+        measured=f"{measurement.device} in {measurement.seconds:.0f} s",
         matrix_product=f"10⁹ operations/s: {', '.join(rates)}",
-        memory=f"{found.bandwidth / 1e9:,.1f} GB/s read",
+        memory=f"{measurement.bandwidth / 1e9:,.1f} GB/s read",
     )
     rows = table("step of 128", "ms", "10⁹ operations/s", "share of float32", "roof")
-    for one in found.steps:
-        share, roof = f"{100 * found.share(one):.1f} %", found.bound(one.intensity) / 1e9
+    for step in measurement.steps:
+        share = f"{100 * measurement.share(step):.1f} %"
+        roof = measurement.bound(step.intensity) / 1e9
         rows.add_row(
-            one.model, f"{1e3 * one.seconds:.2f}", f"{one.rate / 1e9:,.1f}", share, f"{roof:,.1f}"
+            step.model,
+            f"{1e3 * step.seconds:.2f}",
+            f"{step.rate / 1e9:,.1f}",
+            share,
+            f"{roof:,.1f}",
         )
     yield rows
     if found.other_backends:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from companion import catalogue
-from companion.ahead import in_turn
+from companion.ahead import map_in_order
 from companion.cli import Json, command
 from companion.console import Answer, out
 from companion.data_files import data_folder
@@ -20,8 +20,8 @@ from companion.files import free
 from companion.training import seeing
 from companion.training.run import read_record
 
-FEW = 10  # files whose answers are drawn without being asked
-DRAWN_LATER = 16  # answers that may wait for their drawings while the model reads on
+MAX_DRAWN = 10  # files whose answers are drawn without being asked
+MAX_WAITING_DRAWINGS = 16  # answers that may wait for their drawings while the model reads on
 
 
 @command
@@ -40,7 +40,7 @@ def predict(
     output: Annotated[
         Path | None,
         typer.Option(
-            help=f"Folder for a drawing of each answer; predictions, for up to {FEW} files."
+            help=f"Folder for a drawing of each answer; predictions, for up to {MAX_DRAWN} files."
         ),
     ] = None,
     json: Json = False,
@@ -53,7 +53,7 @@ def predict(
     read, notice = _reader(run, {name: value for name, value in given.items() if value is not None})
     if not any(file.exists() or file.with_name(file.name + ".hea").exists() for file in files):
         raise UserError(f"There is no such file: {', '.join(map(str, files))}.")
-    folder = output or (Path("predictions") if len(files) <= FEW else None)
+    folder = output or (Path("predictions") if len(files) <= MAX_DRAWN else None)
     rows: list[dict[str, Any]] = []
     code = 0
     try:
@@ -66,51 +66,55 @@ def predict(
     except KeyboardInterrupt:  # what has been said is kept
         code = 130
     if folder is None:
-        notice = f"{notice}\n--output DIR draws them; of more than {FEW} files nothing is drawn."
+        notice += f"\n--output DIR draws them; of more than {MAX_DRAWN} files nothing is drawn."
     return Answer({"run": run, "notice": notice, "predictions": rows}, notice.strip(), code)
 
 
-def _rows(files: list[Path], found: Iterator[Any], folder: Path | None) -> Iterator[dict[str, Any]]:
+def _rows(
+    files: list[Path], predictions: Iterator[Any], folder: Path | None
+) -> Iterator[dict[str, Any]]:
     """Yield what is said of each file, in order; drawings are made while the model reads on."""
-    said = zip(files, found, strict=True)
+    pairs = zip(files, predictions, strict=True)
     if folder is None:
-        yield from itertools.starmap(_said, said)
+        yield from itertools.starmap(_row, pairs)
         return
-    pen = _Pen(folder)
+    renderer = _Renderer(folder)
     with ThreadPoolExecutor(1) as pool:
-        yield from in_turn(pool, lambda one: _drawn(pen, *one), said, ahead=DRAWN_LATER)
+        yield from map_in_order(
+            pool, lambda one: _row_with_drawing(renderer, *one), pairs, ahead=MAX_WAITING_DRAWINGS
+        )
 
 
-def _said(file: Path, found: Any) -> dict[str, Any]:
+def _row(file: Path, prediction: Any) -> dict[str, Any]:
     """Return what was found of a file."""
-    if isinstance(found, UserError):
-        return {"file": str(file), "error": str(found)}
-    return {"file": str(file), **found.data, "sentence": found.sentence}
+    if isinstance(prediction, UserError):
+        return {"file": str(file), "error": str(prediction)}
+    return {"file": str(file), **prediction.data, "sentence": prediction.sentence}
 
 
-def _drawn(pen: "_Pen", file: Path, found: Any) -> dict[str, Any]:
+def _row_with_drawing(renderer: "_Renderer", file: Path, prediction: Any) -> dict[str, Any]:
     """Return what was found of a file, and draw it; a drawing that fails costs no answer."""
-    row = _said(file, found)
+    row = _row(file, prediction)
     if "error" in row:
         return row
-    drawing = attempt(pen.draw, file, found)
+    drawing = attempt(renderer.draw, file, prediction)
     if isinstance(drawing, UserError):
         cause = drawing.__cause__
         return {**row, "not_drawn": str(cause if isinstance(cause, OSError) else drawing)}
     return {**row, "drawing": str(drawing)}
 
 
-class _Pen:
+class _Renderer:
     """Draws answers into a folder, one after the other on one figure."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.figure = folder, None
 
-    def draw(self, file: Path, found: Any) -> Path:
+    def draw(self, file: Path, prediction: Any) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         drawing = free(self.folder / f"{file.stem}.png")
-        again, self.figure = self.figure, None  # one on which a drawing failed is not used again
-        figure = found.figure(again)
+        reused, self.figure = self.figure, None  # one on which a drawing failed is not used again
+        figure = prediction.figure(reused)
         # What compresses best takes several times as long and saves a tenth of the file.
         figure.savefig(drawing, dpi=120, pil_kwargs={"compress_level": 1})
         self.figure = figure

@@ -80,33 +80,35 @@ def train(
     """
     hardware.backend_name()
     hardware.check("auto", devices or "auto")
-    meeting = (coordinator, processes, process)
-    if None in meeting and meeting != (None, None, None):
+    rendezvous = (coordinator, processes, process)
+    if None in rendezvous and rendezvous != (None, None, None):
         raise UserError("Several machines need all of --coordinator, --processes and --process.")
-    asked: dict[str, Any] = {
+    options_by_name: dict[str, Any] = {
         "data": data, "epochs": epochs, "batch_size": batch_size, "output": output,
         "svm": svm or None, "precision": precision and precision.value,
     }  # fmt: skip
-    given = {name: value for name, value in asked.items() if value is not None}
+    given = {name: value for name, value in options_by_name.items() if value is not None}
     if model is not None and resume is None:
-        return _told(_begun(model, seed=seed, devices=devices or "auto", meeting=meeting, **given))
+        return _answer(
+            _train_new(model, seed=seed, devices=devices or "auto", rendezvous=rendezvous, **given)
+        )
     if model is None and resume is not None:
         if given:
             options = ", ".join("--" + name.replace("_", "-") for name in given)
             raise UserError(f"--resume goes on as the run began. Leave out {options}.")
-        return _told(_resumed(resume, devices, meeting))
+        return _answer(_resume_run(resume, devices, rendezvous))
     raise UserError("Name a model to train (`companion models` lists them), or a run to --resume.")
 
 
-Meeting = tuple[str | None, int | None, int | None]  # coordinator, processes, process
+Rendezvous = tuple[str | None, int | None, int | None]  # coordinator, processes, process
 
 
-def _begun(
+def _train_new(
     model: str,
     *,
     seed: int,
     devices: str,
-    meeting: Meeting,
+    rendezvous: Rendezvous,
     data: str = "",
     output: Path | None = None,
     **given: Any,
@@ -115,21 +117,23 @@ def _begun(
     name = data or catalogue.find_model(model)[1].data
     find(name).ensure()  # before Keras is loaded, so that a missing data set is told at once
     folder = output or files.free(Path("runs") / f"{model}-{name}-seed{seed}")
-    _meet(meeting, {"model": model, "data": name, "seed": seed, **given}, folder)
-    with _telling_how_to_go_on(folder):
+    _join_processes(rendezvous, {"model": model, "data": name, "seed": seed, **given}, folder)
+    with _resume_hint(folder):
         return training.train(model, name, seed=seed, devices=devices, output=folder, **given)
 
 
-def _resumed(folder: Path, devices: str | None, meeting: Meeting) -> Any:
+def _resume_run(folder: Path, devices: str | None, rendezvous: Rendezvous) -> Any:
     """Go on with a run and return it."""
     record = read_record(folder)  # before Keras is loaded, so that what is no run is told
     states = sorted(path.name for path in folder.glob("state-*.keras"))
-    _meet(meeting, {"asked": record["asked"], "seed": record["seed"], "states": states}, folder)
-    with _telling_how_to_go_on(folder):
+    _join_processes(
+        rendezvous, {"asked": record["asked"], "seed": record["seed"], "states": states}, folder
+    )
+    with _resume_hint(folder):
         return training.resume(folder, devices=devices)
 
 
-def _told(run: Any) -> Answer:
+def _answer(run: Any) -> Answer:
     """Say what came of a run."""
     svm_score = run.metrics.get("svm_accuracy")
     shown = facts(
@@ -151,18 +155,18 @@ def _told(run: Any) -> Answer:
     return Answer(run.to_json(), shown, code=1 if diverged else 0)
 
 
-def _meet(meeting: Meeting, call: dict[str, Any], folder: Path) -> None:
+def _join_processes(rendezvous: Rendezvous, call: dict[str, Any], folder: Path) -> None:
     """Join the other processes of a run, if there are to be any."""
-    coordinator, processes, process = meeting
+    coordinator, processes, process = rendezvous
     if coordinator is None or processes is None or process is None:
         return
 
-    same = {name: versions().get(name) for name in ("lecture-companion", "keras", "jax")}
-    machines.join(coordinator, processes, process, call=call | same, folder=folder)
+    installed = {name: versions().get(name) for name in ("lecture-companion", "keras", "jax")}
+    machines.join(coordinator, processes, process, call=call | installed, folder=folder)
 
 
 @contextlib.contextmanager
-def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
+def _resume_hint(folder: Path) -> Iterator[None]:
 
     try:
         with machines.watched():
@@ -180,11 +184,11 @@ def examine(
 ) -> Answer:
     """Say what looks sick in a run, and what to try; exits with 1 when something does."""
     report = read_examination(run)
-    shown = report.told(_place)
+    shown = report.in_words(_section_title)
     return Answer({"run": str(run), **report.to_json()}, shown, code=int(not report.healthy))
 
 
-def _place(section: str) -> str:
+def _section_title(section: str) -> str:
     """Return where a section of the book is: its chapter and its title."""
     for entry in catalogue.discover():
         for one in sections(entry.name):

@@ -14,17 +14,17 @@ from companion.training import hardware
 Builder = Callable[..., keras.Model]
 
 
-def precision_of(model: keras.Model, asked: str) -> str:
+def precision_of(model: keras.Model, requested: str) -> str:
     """Return the precision of a model that is built already.
 
     Raises:
         UserError: If another one is asked for.
     """
     built_in = str(model.dtype_policy.name)
-    if asked not in ("auto", built_in):
+    if requested not in ("auto", built_in):
         raise UserError(
-            f"This model was built in {built_in}. To train in {asked}, give train() the builder or "
-            "the model's name instead of the model."
+            f"This model was built in {built_in}. To train in {requested}, give train() the "
+            "builder or the model's name instead of the model."
         )
     return built_in
 
@@ -39,10 +39,10 @@ def build_model(
     """
     if isinstance(model, keras.Model):
         return plan.strategy.adopted(_readable(model, dataset))
-    told: dict[str, Any] = {"classes": dataset.classes} if dataset.classes else {}
+    arguments: dict[str, Any] = {"classes": dataset.classes} if dataset.classes else {}
     if isinstance(model, str):
         shape = catalogue.find_model(model)[1].input_shape
-        told["input_shape"] = suitable_shape(shape, dataset.shape)
+        arguments["input_shape"] = suitable_shape(shape, dataset.shape)
         model = catalogue.builder(model)
     elif isinstance(model, keras.Layer) or not callable(model):
         raise UserError(
@@ -50,10 +50,12 @@ def build_model(
             f"{type(model).__name__}."
         )
     else:
-        taken = inspect.signature(model).parameters
-        if "classes" not in taken and all(one.kind != one.VAR_KEYWORD for one in taken.values()):
-            told = {}
-    built = model(**told)
+        parameters = inspect.signature(model).parameters
+        if "classes" not in parameters and all(
+            one.kind != one.VAR_KEYWORD for one in parameters.values()
+        ):
+            arguments = {}
+    built = model(**arguments)
     if not isinstance(built, keras.Model):
         raise UserError(f"A builder returns a keras.Model. Received: {type(built).__name__}.")
     return _readable(built, dataset)

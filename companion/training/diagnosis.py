@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from companion.training import signs_of_curves, signs_of_data, signs_of_layers, signs_of_setting
-from companion.training.signs import Rules, Seen
+from companion.training.signs import Rules, TrainingLog
 
 RULES: Rules = {
     **signs_of_data.RULES,
@@ -62,9 +62,9 @@ class Report:
         return {"healthy": self.healthy, "looked_for": self.looked_for, "findings": findings}
 
     def __str__(self) -> str:
-        return self.told(str)
+        return self.in_words(str)
 
-    def told(self, where: Callable[[str], str]) -> str:
+    def in_words(self, where: Callable[[str], str]) -> str:
         """Return the report in words.
 
         Args:
@@ -85,13 +85,13 @@ def diagnose(kept: dict[str, Any]) -> Report:
 
     A rule whose numbers were not kept is left out.
     """
-    findings, looked, seen = [], 0, Seen(kept)
+    findings, looked_for, log = [], 0, TrainingLog(kept)
     for name, (rule, *words) in RULES.items():
         try:
-            found = rule(seen)
+            sign = rule(log)
         except (KeyError, IndexError, ValueError):  # what it reads was not kept
             continue
-        looked += 1
-        if found:
-            findings.append(Finding(name, found, *words))
-    return Report(tuple(findings), looked)
+        looked_for += 1
+        if sign:
+            findings.append(Finding(name, sign, *words))
+    return Report(tuple(findings), looked_for)

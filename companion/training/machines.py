@@ -66,18 +66,18 @@ def join(
             f"Received: process {process} of {processes}."
         )
     if process == 0:
-        jax_port, lines = _host_rendezvous(host, port, processes, call or {}, patience)
+        jax_port, connections = _host_rendezvous(host, port, processes, call or {}, patience)
     else:
         registration = {"process": process, "processes": processes, "call": call or {}}
-        jax_port, line = _join_rendezvous(host, port, registration, patience)
-        lines = [line]
+        jax_port, connection = _join_rendezvous(host, port, registration, patience)
+        connections = [connection]
     global _heartbeat
-    _heartbeat = Heartbeat(lines, folder)
-    _heartbeat.tell_when_aborted()
+    _heartbeat = Heartbeat(connections, folder)
+    _heartbeat.report_abort()
     import jax
     from jax.experimental import multihost_utils
 
-    _be_reached_at(lines[0].getsockname()[0] if lines else host)
+    _use_address(connections[0].getsockname()[0] if connections else host)
     try:
         jax.distributed.initialize(
             f"{host}:{jax_port}",
@@ -94,7 +94,7 @@ def join(
     atexit.register(_heartbeat.end)  # runs before JAX's own way out, where all wait for each other
 
 
-def _be_reached_at(address: str) -> None:
+def _use_address(address: str) -> None:
     """Let JAX join CPUs through `address`, by which the other machines reach this one.
 
     Gloo, which joins them, takes the address of the machine's name: on Debian and Ubuntu 127.0.1.1
@@ -104,10 +104,10 @@ def _be_reached_at(address: str) -> None:
         UserError: If it cannot be said to the JAX that is installed.
     """
     try:
-        own = socket.gethostbyname(socket.gethostname())
+        own_address = socket.gethostbyname(socket.gethostname())
     except OSError:
-        own = "127.0.0.1"
-    if not own.startswith("127.") or address.startswith("127."):
+        own_address = "127.0.0.1"
+    if not own_address.startswith("127.") or address.startswith("127."):
         return
     try:
         jaxlib: Any = importlib.import_module("jax._src.lib")
@@ -115,8 +115,8 @@ def _be_reached_at(address: str) -> None:
         jaxlib._jax.make_gloo_tcp_collectives = join_cpus
     except (ImportError, AttributeError) as error:
         raise UserError(
-            f"This machine's name, {socket.gethostname()}, stands for {own}, where other machines "
-            f"cannot reach it. In /etc/hosts, let it stand for {address}."
+            f"This machine's name, {socket.gethostname()}, stands for {own_address}, where other "
+            f"machines cannot reach it. In /etc/hosts, let it stand for {address}."
         ) from error
 
 
@@ -170,16 +170,18 @@ def _host_rendezvous(
     server = _listen(port)
     with socket.create_server(("", 0)) as probe:
         jax_port = int(probe.getsockname()[1])
-    present: dict[int, socket.socket] = {}
-    full = threading.Event()
+    connections: dict[int, socket.socket] = {}
+    all_present = threading.Event()
 
-    def welcome() -> None:
+    def accept_processes() -> None:
         while True:
             connection, _ = server.accept()
             connection.settimeout(5)
             try:
                 registration = _receive(connection)
-                refusal = _refusal(registration, processes, call, present, begun=full.is_set())
+                refusal = _refusal(
+                    registration, processes, call, connections, begun=all_present.is_set()
+                )
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 connection.close()  # not a process of ours
                 continue
@@ -188,31 +190,31 @@ def _host_rendezvous(
                 connection.close()
                 continue
             number = int(registration["process"])
-            if number in present:  # it came before, and left while it waited
-                present[number].close()
-            present[number] = connection
-            if len(present) == processes - 1 and not any(map(_has_left, present.values())):
-                full.set()
+            if number in connections:  # it came before, and left while it waited
+                connections[number].close()
+            connections[number] = connection
+            if len(connections) == processes - 1 and not any(map(_has_left, connections.values())):
+                all_present.set()
 
     if processes > 1:
-        threading.Thread(target=welcome, daemon=True).start()
+        threading.Thread(target=accept_processes, daemon=True).start()
         err.print(f"Process 0 waits at {host}:{port} for {processes - 1} more.")
-        if not full.wait(patience):
-            missing = ", ".join(str(n) for n in range(1, processes) if n not in present)
+        if not all_present.wait(patience):
+            missing = ", ".join(str(n) for n in range(1, processes) if n not in connections)
             raise UserError(
                 f"Process {missing} of {processes} did not come to {host}:{port} in "
                 f"{patience:.0f} s."
             )
-        for connection in present.values():
+        for connection in connections.values():
             _send(connection, {"port": jax_port})
-    return jax_port, list(present.values())
+    return jax_port, list(connections.values())
 
 
 def _refusal(
     registration: dict[str, Any],
     processes: int,
     call: dict[str, Any],
-    present: dict[int, socket.socket],
+    connections: dict[int, socket.socket],
     *,
     begun: bool,
 ) -> str:
@@ -220,7 +222,7 @@ def _refusal(
     number, theirs = int(registration["process"]), registration["call"]
     if (count := registration["processes"]) != processes:
         return f"process 0 was started for {processes} processes, this for {count}."
-    if begun or number == 0 or (number in present and not _has_left(present[number])):
+    if begun or number == 0 or (number in connections and not _has_left(connections[number])):
         return f"there is a process {number} already. Give each process a number of its own."
     differing = [
         f"{name} is {call.get(name)!r} there and {theirs.get(name)!r} here"
@@ -236,20 +238,20 @@ def _join_rendezvous(
     host: str, port: int, registration: dict[str, Any], patience: float
 ) -> tuple[int, socket.socket]:
     """Report to process 0; return the port at which JAX is to join all, and the line to it."""
-    limit, reported = time.monotonic() + patience, False
+    deadline, reported = time.monotonic() + patience, False
     while True:
         try:
-            line = socket.create_connection((host, port), timeout=5)
+            connection = socket.create_connection((host, port), timeout=5)
             try:
-                _send(line, registration)
-                line.settimeout(max(1.0, limit - time.monotonic()))
-                reply = _receive(line)
+                _send(connection, registration)
+                connection.settimeout(max(1.0, deadline - time.monotonic()))
+                reply = _receive(connection)
             except BaseException:
-                line.close()
+                connection.close()
                 raise
             break
         except (OSError, ValueError) as error:
-            if time.monotonic() > limit:
+            if time.monotonic() > deadline:
                 raise UserError(
                     f"Process 0 did not answer at {host}:{port} in {patience:.0f} s ({error})."
                 ) from error
@@ -260,31 +262,31 @@ def _join_rendezvous(
                 reported = True
             time.sleep(0.5)
     if "refused" in reply:
-        line.close()
+        connection.close()
         raise UserError(
             f"Process 0 of the run at {host}:{port} sends this one away: {reply['refused']}"
         )
-    return int(reply["port"]), line
+    return int(reply["port"]), connection
 
 
-def _send(line: socket.socket, message: dict[str, Any]) -> None:
+def _send(connection: socket.socket, message: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):  # whoever has gone will be missed soon enough
-        line.sendall(json.dumps(message).encode() + b"\n")
+        connection.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _receive(line: socket.socket) -> dict[str, Any]:
+def _receive(connection: socket.socket) -> dict[str, Any]:
     received = b""
     while not received.endswith(b"\n"):
-        part = line.recv(1)  # what follows the message is for `Heartbeat`
+        part = connection.recv(1)  # what follows the message is for `Heartbeat`
         if not part or len(received) > 65_536:
             raise ValueError("the connection was closed")
         received += part
     return dict(json.loads(received))
 
 
-def _has_left(line: socket.socket) -> bool:
-    readable, _, _ = select.select([line], [], [], 0)
-    return bool(readable) and not line.recv(1, socket.MSG_PEEK)
+def _has_left(connection: socket.socket) -> bool:
+    readable, _, _ = select.select([connection], [], [], 0)
+    return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
 
 
 ALIVE, DONE, FAILED = b".", b"!", b"?"  # what is said on a line
@@ -297,55 +299,56 @@ class Heartbeat:
     heartbeat would abort the process without a word of ours.
 
     Args:
-        lines: Sockets to the other processes.
+        connections: Sockets to the other processes.
         folder: Where process 0 keeps the run.
     """
 
-    def __init__(self, lines: list[socket.socket], folder: Path | None) -> None:
-        self.lines, self.folder = lines, folder
-        self.succeeded, self._alone = False, False
+    def __init__(self, connections: list[socket.socket], folder: Path | None) -> None:
+        self.connections, self.folder = connections, folder
+        self.succeeded, self._peer_lost = False, False
         self._failed = threading.Event()
-        self._speaking, self._last_word = threading.Lock(), ALIVE
-        for line in lines:
-            line.settimeout(HEARTBEAT)
+        self._send_lock, self._last_message = threading.Lock(), ALIVE
+        for connection in connections:
+            connection.settimeout(HEARTBEAT)
         self._listeners = [
-            threading.Thread(target=self._listen, args=(line,), daemon=True) for line in lines
+            threading.Thread(target=self._listen, args=(connection,), daemon=True)
+            for connection in connections
         ]
         for thread in (*self._listeners, threading.Thread(target=self._beat, daemon=True)):
             thread.start()
 
     def _beat(self) -> None:
-        while self._say(ALIVE):
+        while self._send_all(ALIVE):
             time.sleep(HEARTBEAT / 10)
 
-    def _say(self, word: bytes) -> bool:
-        with self._speaking:
-            if self._last_word != ALIVE:  # nobody listens any more
+    def _send_all(self, message: bytes) -> bool:
+        with self._send_lock:
+            if self._last_message != ALIVE:  # nobody listens any more
                 return False
-            self._last_word = word
-            for line in self.lines:
+            self._last_message = message
+            for connection in self.connections:
                 with contextlib.suppress(OSError):  # the listener will find out
-                    line.sendall(word)
+                    connection.sendall(message)
         return True
 
-    def _listen(self, line: socket.socket) -> None:
+    def _listen(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):  # a timeout, or a connection that broke
-            while heard := line.recv(64):
-                if DONE in heard or (FAILED in heard and self._failed.wait(GRACE)):
+            while received := connection.recv(64):
+                if DONE in received or (FAILED in received and self._failed.wait(GRACE)):
                     return
-                if FAILED in heard:
+                if FAILED in received:
                     break
-        self._lose()
-        self._alone = True
+        self._report_loss()
+        self._peer_lost = True
 
-    def _lose(self) -> None:
+    def _report_loss(self) -> None:
         if not self._failed.is_set():
             abandon(self.folder)
 
     def fail(self) -> None:
         """Tell the others that this process will not go on."""
         self._failed.set()
-        self._say(FAILED)
+        self._send_all(FAILED)
 
     def end(self) -> None:
         """Take leave, so that JAX's way out, on which all wait for each other, is open.
@@ -353,22 +356,22 @@ class Heartbeat:
         A process that ends before its work is done (`watched`) has failed, wherever that was.
         """
         if self.succeeded:
-            self._say(DONE)
+            self._send_all(DONE)
             return
         self.fail()
-        limit = time.monotonic() + 2 * GRACE
+        deadline = time.monotonic() + 2 * GRACE
         for thread in self._listeners:
-            thread.join(max(0.0, limit - time.monotonic()))
-        if self._alone or any(thread.is_alive() for thread in self._listeners):
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if self._peer_lost or any(thread.is_alive() for thread in self._listeners):
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(1)  # the others have not waited
 
-    def tell_when_aborted(self) -> None:
+    def report_abort(self) -> None:
         """Speak before the process ends, should JAX abort it before a listener has noticed."""
 
         def end(_: int) -> None:
-            self._lose()
+            self._report_loss()
             os._exit(1)
 
         self._at_abort = ctypes.CFUNCTYPE(None, ctypes.c_int)(end)  # kept for as long as C knows it
@@ -385,10 +388,10 @@ def abandon(folder: Path | None) -> None:
     """
     folder = folder if folder and (folder / "run.json").exists() else None
     location = f"in {folder}" if folder else "where process 0 keeps the run"
-    again = f"--resume {folder}" if folder else "--resume and that folder"
+    resume_option = f"--resume {folder}" if folder else "--resume and that folder"
     sys.stderr.write(
         "\ncompanion: another process of this run has gone, or the network to it. The epochs up "
-        f"to the last save are kept {location}: start every process again with {again}.\n"
+        f"to the last save are kept {location}: start every process again with {resume_option}.\n"
     )
     sys.stderr.flush()
     os._exit(1)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion import catalogue
-from companion.ahead import in_turn
+from companion.ahead import map_in_order
 from companion.datasets import pictures
 from companion.datasets.dataset import Card, Dataset, Split
 from companion.datasets.source import Source
@@ -157,7 +157,7 @@ def reader(folder: Path) -> Callable[[Iterable[Path]], Iterator[Seen | UserError
         each = iter(files)
         batches = iter(lambda: list(islice(each, TOGETHER)), [])
         with ThreadPoolExecutor(1) as pool:
-            for some, results in in_turn(pool, opened, batches):
+            for some, results in map_in_order(pool, opened, batches):
                 good = [one[1] for one in results if not isinstance(one, UserError)]
                 answered = answers(good) if good else iter(())
                 for file, one in zip(some, results, strict=True):

@@ -63,7 +63,7 @@ class Session:
         per_epoch = recipe.steps and recipe.steps // recipe.epochs
         if self.draw:
             per_epoch = per_epoch or len(train) // recipe.batch_size
-            self.batches = DrawnBatches(self._drawn, recipe.batch_size, per_epoch)
+            self.batches = DrawnBatches(self._drawn_batches, recipe.batch_size, per_epoch)
             return
         self.batches = Batches(
             train.x,
@@ -101,7 +101,7 @@ class Session:
             "precision": self.plan.precision,
         }
 
-    def _drawn(self) -> Iterator[tuple[NDArray[Any], ...]]:
+    def _drawn_batches(self) -> Iterator[tuple[NDArray[Any], ...]]:
         assert self.draw is not None
         size, count = self.recipe.batch_size, self.plan.processes
         part = slice(self.plan.process * size // count, (self.plan.process + 1) * size // count)
@@ -123,39 +123,41 @@ class Session:
         show_progress: bool,
     ) -> Run:
         """Train from where the recorder stands to the end, and judge what came of it."""
-        done, strategy, model = len(recorder.history), self.plan.strategy, self.model
+        epochs_done, strategy, model = len(recorder.history), self.plan.strategy, self.model
         _check_rate(callbacks, model)
         recorder.copy = strategy.local_copy(model)
         normalize_together(model, strategy.together)
         if not recorder.is_over():
             if recorder.asked["examine"] and strategy.examines:
                 recorder.examination = self._examination(recorder.examined)
-            watching = (
+            own_callbacks = (
                 recorder.examination,
                 recorder,
-                Progress(self.batches, done) if show_progress and not self.plan.process else None,
+                Progress(self.batches, epochs_done)
+                if show_progress and not self.plan.process
+                else None,
             )
             model.fit(
-                strategy.stream(self.batches, done * self.batches.steps_per_epoch),
+                strategy.stream(self.batches, epochs_done * self.batches.steps_per_epoch),
                 steps_per_epoch=self.batches.steps_per_epoch,
-                initial_epoch=done,
+                initial_epoch=epochs_done,
                 epochs=self.recipe.epochs,
                 validation_data=self._validation(),
                 validation_batch_size=512,
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
                 # Keras calls them in this order: what the reader's callbacks log is kept.
-                callbacks=[*callbacks, *filter(None, watching)],
+                callbacks=[*callbacks, *filter(None, own_callbacks)],
             )
             if self.recipe.averaging and recorder.status != "diverged":
-                taken = len(recorder.history) * self.batches.steps_per_epoch
-                holder = recorder.copy or model
+                steps_taken = len(recorder.history) * self.batches.steps_per_epoch
+                averaged = recorder.copy or model
                 with alone():
-                    holder.set_weights(recorder.best_weights)
-                    settle(holder, self.batches.from_step(taken))
-                recorder.keep(holder.get_weights())
+                    averaged.set_weights(recorder.best_weights)
+                    settle(averaged, self.batches.from_step(steps_taken))
+                recorder.keep(averaged.get_weights())
         normalize_together(model, False)
-        return self._judged(recorder)
+        return self._evaluated(recorder)
 
     def _examination(self, kept: dict[str, Any]) -> Examination:
         first = self.batches.from_step(0)
@@ -173,7 +175,7 @@ class Session:
         plan, arrays = self.plan, (split.x, self.targets(split.y), *mask)
         return plan.strategy.shared(arrays, len(plan.devices), plan.processes, plan.process)
 
-    def _judged(self, recorder: RunRecorder) -> Run:
+    def _evaluated(self, recorder: RunRecorder) -> Run:
         model = recorder.copy or self.model
         model.set_weights(recorder.best_weights)
         epochs = pd.RangeIndex(1, len(recorder.history) + 1, name="epoch")
@@ -214,12 +216,12 @@ class Session:
     ) -> dict[str, float]:
         test = self.data.test
         if compiled:
-            judged = model.evaluate(
+            scores = model.evaluate(
                 test.x, test.y, 512, sample_weight=test.mask, return_dict=True, verbose=0
             )
         else:
-            judged = self.task.evaluate(outputs, test)
-        return {name: round(float(value), 6) for name, value in judged.items()}
+            scores = self.task.evaluate(outputs, test)
+        return {name: round(float(value), 6) for name, value in scores.items()}
 
     def _write(self, folder: Path, run: Run, outputs: NDArray[Any] | None) -> None:
         from companion import plots  # a training that draws nothing loads no Matplotlib
@@ -237,10 +239,10 @@ def _check_rate(callbacks: Sequence[keras.callbacks.Callback], model: keras.Mode
     """Say so before training if a callback sets a rate that follows a schedule."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     schedules = keras.optimizers.schedules.LearningRateSchedule
-    setting = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
-    for one in callbacks:
-        if isinstance(one, setting) and isinstance(optimizer._learning_rate, schedules):
+    rate_setters = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+    for callback in callbacks:
+        if isinstance(callback, rate_setters) and isinstance(optimizer._learning_rate, schedules):
             raise UserError(
-                f"{type(one).__name__} sets the rate, which follows a schedule here. Train with "
-                "schedule=None, or leave the callback out."
+                f"{type(callback).__name__} sets the rate, which follows a schedule here. Train "
+                "with schedule=None, or leave the callback out."
             )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-class Seen:
+class TrainingLog:
     """What a run has kept, as the rules read it.
 
     Args:
@@ -20,9 +20,9 @@ class Seen:
         data: What was seen of the data.
         setting: Loss, optimizer and the ends of the model.
         batch: Type and range of the first batch.
-        loss: The training loss of each epoch.
-        held_out: The validation loss of each epoch; empty without one.
-        losses: The losses of the steps, one after the other.
+        training_loss: The training loss of each epoch.
+        validation_loss: The validation loss of each epoch; empty without one.
+        step_losses: The losses of the steps, one after the other.
     """
 
     def __init__(self, kept: dict[str, Any]) -> None:
@@ -31,10 +31,10 @@ class Seen:
         self.setting: dict[str, Any] = kept.get("setting", {})
         self.batch: dict[str, Any] = kept.get("batch", {})
         history = kept.get("history", [])
-        self.loss = numbers(history, "loss")
-        self.held_out = numbers(history, "val_loss")
+        self.training_loss = numbers(history, "loss")
+        self.validation_loss = numbers(history, "val_loss")
         steps = [np.array(row["losses"], float) for row in kept.get("steps", [])]
-        self.losses = np.concatenate(steps) if steps else np.zeros(0)
+        self.step_losses = np.concatenate(steps) if steps else np.zeros(0)
 
     @property
     def counts(self) -> Array:
@@ -49,7 +49,7 @@ class Seen:
         return max(int(self.setting.get("outputs") or 0), 2)
 
     @property
-    def by_chance(self) -> float:
+    def chance_loss(self) -> float:
         """The loss of who knows the classes' shares alone; NaN without classes."""
         shares = self.counts[self.counts > 0] / max(self.counts.sum(), 1)
         return float(-(shares * np.log(shares)).sum()) if self.classes else math.nan
@@ -60,7 +60,7 @@ class Seen:
         epoch = rows[0 if first else -1]["epoch"] if rows else None
         return [_with_nan(row) for row in rows if row["epoch"] == epoch]
 
-    def hidden(self, name: str, key: str, *, first: bool = False) -> Array:
+    def per_layer(self, name: str, key: str, *, first: bool = False) -> Array:
         """Return a number of each layer."""
         return numbers(self.rows(name, first=first), key)
 
@@ -69,14 +69,15 @@ class Seen:
 
         Of the mean over the last tenth of the epochs; −∞ where it is no number.
         """
-        return self._fallen_from(self.by_chance if self.classes else self.losses[:1].mean())
+        return self._fallen_from(self.chance_loss if self.classes else self.step_losses[:1].mean())
 
     def fallen(self) -> float:
         """Return the share of the first loss that training took away."""
-        return self._fallen_from(self.losses[:3].mean())
+        return self._fallen_from(self.step_losses[:3].mean())
 
     def _fallen_from(self, start: float) -> float:
-        end = self.loss[-max(1, len(self.loss) // 10) :].mean() if len(self.loss) else math.nan
+        losses = self.training_loss
+        end = losses[-max(1, len(losses) // 10) :].mean() if len(losses) else math.nan
         return float(1 - end / start) if np.isfinite([start, end]).all() and start else -math.inf
 
 
@@ -89,12 +90,12 @@ def numbers(rows: list[dict[str, Any]], key: str) -> Array:
     return np.array([row[key] for row in rows if key in row], float)
 
 
-Rule = Callable[[Seen], str | None]
+Rule = Callable[[TrainingLog], str | None]
 # By the name of what a rule sees: the rule, the likely cause, what to try, and where to read.
 Rules = dict[str, tuple[Rule, str, str, str]]
 
 
-def into(rules: Rules) -> Callable[..., Callable[[Rule], Rule]]:
+def register_in(rules: Rules) -> Callable[..., Callable[[Rule], Rule]]:
     """Return a decorator that adds rules to `rules`, in the order in which they are written."""
 
     def sign(name: str, *, cause: str, remedy: str, section: str) -> Callable[[Rule], Rule]:

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from companion.training.signs import Rules, Seen, into, numbers
+from companion.training.signs import Rules, TrainingLog, numbers, register_in
 
 RULES: Rules = {}
-sign = into(RULES)
+sign = register_in(RULES)
 
 
 @sign(
@@ -16,11 +16,11 @@ sign = into(RULES)
     remedy="Lower the rate, begin with biases of 0 and He's weights, or use a leaky ReLU.",
     section="dead-units",
 )
-def _(seen: Seen) -> str | None:
+def _(log: TrainingLog) -> str | None:
     for first in (True, False):
-        rows = [r for r in seen.rows("activations", first=first) if r["activation"] == "relu"]
+        rows = [r for r in log.rows("activations", first=first) if r["activation"] == "relu"]
         dead = numbers(rows, "dead")
-        if len(dead) and dead.max() > 0.8 and (first or seen.learned() < 0.8):
+        if len(dead) and dead.max() > 0.8 and (first or log.learned() < 0.8):
             row, when = rows[int(dead.argmax())], "before the first step" if first else "at the end"
             return (
                 f"{dead.max():.0%} of the units of {row['layer']} are 0 for every example {when}."
@@ -34,13 +34,13 @@ def _(seen: Seen) -> str | None:
     remedy="Begin with smaller weights (Glorot), scale the inputs, or use ReLU.",
     section="saturating-gradients",
 )
-def _(seen: Seen) -> str | None:
+def _(log: TrainingLog) -> str | None:
     rows = [
         row
-        for row in seen.rows("activations", first=True)
+        for row in log.rows("activations", first=True)
         if row["activation"] in ("sigmoid", "tanh")
     ]
-    rows = [row for row in rows if row["layer"] != seen.rows("weights")[-1]["layer"]]
+    rows = [row for row in rows if row["layer"] != log.rows("weights")[-1]["layer"]]
     flat = numbers(rows, "saturated")
     if not len(flat) or np.max(flat) < 0.5:
         return None
@@ -57,9 +57,9 @@ def _(seen: Seen) -> str | None:
     remedy="ReLU with He's weights, batch normalization, shortcuts.",
     section="vanishing-and-exploding",
 )
-def _(seen: Seen) -> str | None:
-    sizes = seen.hidden("gradients", "mean_absolute", first=True)
-    names = [row["layer"] for row in seen.rows("gradients", first=True)]
+def _(log: TrainingLog) -> str | None:
+    sizes = log.per_layer("gradients", "mean_absolute", first=True)
+    names = [row["layer"] for row in log.rows("gradients", first=True)]
     ratio = sizes[0] / sizes[-1] if sizes[-1] else math.nan
     if len(sizes) < 3 or not ratio < 1e-3:
         return None
@@ -72,16 +72,16 @@ def _(seen: Seen) -> str | None:
     remedy="He's or Glorot's weights, batch normalization, clipping by the global norm.",
     section="vanishing-and-exploding",
 )
-def _(seen: Seen) -> str | None:
-    norms = seen.hidden("gradients", "l2", first=True)
-    spreads = seen.hidden("activations", "sd", first=True)
-    whole = float(np.sqrt(np.sum(norms**2)))
+def _(log: TrainingLog) -> str | None:
+    norms = log.per_layer("gradients", "l2", first=True)
+    spreads = log.per_layer("activations", "sd", first=True)
+    global_norm = float(np.sqrt(np.sum(norms**2)))
     growth = spreads[-1] / spreads[0] if len(spreads) > 2 and spreads[0] else 1.0
     # Before the first step moving averages are no averages yet, so that nothing is normalized.
-    limit = math.inf if seen.setting["batch_normalization"] else 20 if growth > 4 else 100
-    if np.isfinite(whole) and whole < limit:
+    limit = math.inf if log.setting["batch_normalization"] else 20 if growth > 4 else 100
+    if np.isfinite(global_norm) and global_norm < limit:
         return None
     return (
-        f"Before the first step the norm of all gradients is {whole:.3g}, about 1 is usual, and "
-        f"the last hidden layer's outputs spread {growth:.3g} times as wide as the first one's."
+        f"Before the first step the norm of all gradients is {global_norm:.3g}, about 1 is usual, "
+        f"and the last hidden layer's outputs spread {growth:.3g} times as wide as the first one's."
     )

@@ -2,10 +2,10 @@
 
 import math
 
-from companion.training.signs import Rules, Seen, into
+from companion.training.signs import Rules, TrainingLog, register_in
 
 RULES: Rules = {}
-sign = into(RULES)
+sign = register_in(RULES)
 
 
 @sign(
@@ -14,10 +14,10 @@ sign = into(RULES)
     remedy="Keep one: a last layer without activation and from_logits=True, or softmax and False.",
     section="clinic-setting",
 )
-def _(seen: Seen) -> str | None:
-    if [name for name in seen.setting["ends"] if name][-2:] != ["softmax", "softmax"]:
+def _(log: TrainingLog) -> str | None:
+    if [name for name in log.setting["ends"] if name][-2:] != ["softmax", "softmax"]:
         return None
-    most, greatest = math.e / (math.e + seen.classes - 1), seen.rows("outputs")[0]["greatest"]
+    most, greatest = math.e / (math.e + log.classes - 1), log.rows("outputs")[0]["greatest"]
     if greatest > most + 1e-3:  # the other softmax stands elsewhere, as in an attention
         return None
     return (
@@ -32,13 +32,13 @@ def _(seen: Seen) -> str | None:
     remedy="Set from_logits=False, or take the last layer's activation away.",
     section="clinic-setting",
 )
-def _(seen: Seen) -> str | None:
-    last = seen.rows("outputs")[0]
+def _(log: TrainingLog) -> str | None:
+    last = log.rows("outputs")[0]
     between = last["least"] >= 0 and last["greatest"] <= 1
-    rows_of_one = last["off_one"] < 1e-2 or seen.setting["outputs"] == 1
-    if not (seen.classes and seen.setting["from_logits"] and between and rows_of_one):
+    rows_of_one = last["off_one"] < 1e-2 or log.setting["outputs"] == 1
+    if not (log.classes and log.setting["from_logits"] and between and rows_of_one):
         return None
-    least = math.log(1 + (seen.classes - 1) / math.e)
+    least = math.log(1 + (log.classes - 1) / math.e)
     return (
         f"Each row of outputs sums to 1, and the loss takes them for logits: it cannot fall below "
         f"{least:.2f}."
@@ -51,19 +51,19 @@ def _(seen: Seen) -> str | None:
     remedy="Set from_logits=True in the loss, or give the last layer a softmax or sigmoid.",
     section="clinic-setting",
 )
-def _(seen: Seen) -> str | None:
-    if not seen.classes or seen.setting["from_logits"]:
+def _(log: TrainingLog) -> str | None:
+    if not log.classes or log.setting["from_logits"]:
         return None
-    look = seen.rows("outputs", first=True)[0]
-    least, most, off = look["least"], look["greatest"], look["off_one"]
+    outputs = log.rows("outputs", first=True)[0]
+    least, most, distance_from_one = outputs["least"], outputs["greatest"], outputs["off_one"]
     outside = least < -1e-3 or most > 1 + 1e-2
     if not outside and (
-        seen.setting["outputs"] == 1 or off < 0.05 or "binary" in seen.setting["loss"]
+        log.setting["outputs"] == 1 or distance_from_one < 0.05 or "binary" in log.setting["loss"]
     ):
         return None
     return (
         f"The loss takes outputs for probabilities, and they lie between {least:.2f} and "
-        f"{most:.2f}; a row's sum is {off:.2f} away from 1."
+        f"{most:.2f}; a row's sum is {distance_from_one:.2f} away from 1."
     )
 
 
@@ -73,12 +73,14 @@ def _(seen: Seen) -> str | None:
     remedy="Use sparse_categorical_crossentropy for class numbers, binary_crossentropy for two.",
     section="clinic-setting",
 )
-def _(seen: Seen) -> str | None:
-    loss, outputs = seen.setting["loss"], seen.setting["outputs"] or 1
-    numbers = any(word in loss for word in ("squared", "absolute", "huber", "mse", "mae", "cosh"))
-    if not numbers or not 2 <= len(seen.counts) <= 20:  # more of them are likely numbers
+def _(log: TrainingLog) -> str | None:
+    loss, outputs = log.setting["loss"], log.setting["outputs"] or 1
+    is_regression = any(
+        word in loss for word in ("squared", "absolute", "huber", "mse", "mae", "cosh")
+    )
+    if not is_regression or not 2 <= len(log.counts) <= 20:  # more of them are likely numbers
         return None
-    return f"The targets are {len(seen.counts)} classes, the outputs {outputs}, the loss is {loss}."
+    return f"The targets are {len(log.counts)} classes, the outputs {outputs}, the loss is {loss}."
 
 
 @sign(
@@ -87,17 +89,17 @@ def _(seen: Seen) -> str | None:
     remedy="Divide λ by ten until the loss on the data falls.",
     section="norm-penalties",
 )
-def _(seen: Seen) -> str | None:
-    first, last = (seen.rows("outputs", first=first)[0] for first in (True, False))
+def _(log: TrainingLog) -> str | None:
+    first, last = (log.rows("outputs", first=first)[0] for first in (True, False))
     if not first["penalty"] or not first["loss"]:
         return None
     share = first["penalty"] / first["loss"]
-    on_data = last["loss"] - last["penalty"]
-    if share < 0.5 or on_data < 0.2 * seen.by_chance:
+    data_loss = last["loss"] - last["penalty"]
+    if share < 0.5 or data_loss < 0.2 * log.chance_loss:
         return None
     return (
         f"The penalty is {share:.0%} of the loss at the start, and at the end the loss on the data "
-        f"is {on_data:.2f}; guessing comes to {seen.by_chance:.2f}."
+        f"is {data_loss:.2f}; guessing comes to {log.chance_loss:.2f}."
     )
 
 
@@ -107,8 +109,8 @@ def _(seen: Seen) -> str | None:
     remedy="Begin with random weights: Glorot's for tanh and sigmoid, He's for ReLU.",
     section="initialization",
 )
-def _(seen: Seen) -> str | None:
-    *hidden, _ = seen.rows("weights", first=True)
+def _(log: TrainingLog) -> str | None:
+    *hidden, _ = log.rows("weights", first=True)
     alike = [row["layer"] for row in hidden if row["alike"]]
     return f"All units of {', '.join(alike)} begin with the same weights." if alike else None
 
@@ -119,11 +121,11 @@ def _(seen: Seen) -> str | None:
     remedy="Set trainable = True, compile again, then fit. On purpose? Then all is well.",
     section="clinic-setting",
 )
-def _(seen: Seen) -> str | None:
-    rows = seen.rows("weights")
-    still = [row for row in rows if not row["trainable"] or row["moved"] == 0]
-    frozen = [row for row in still if not row["trainable"]] or (
-        still if len(still) < len(rows) and not _any_dead(seen) else []
+def _(log: TrainingLog) -> str | None:
+    rows = log.rows("weights")
+    unmoved = [row for row in rows if not row["trainable"] or row["moved"] == 0]
+    frozen = [row for row in unmoved if not row["trainable"]] or (
+        unmoved if len(unmoved) < len(rows) and not _any_dead(log) else []
     )
     if not frozen or not rows[-1]["epoch"]:
         return None
@@ -134,6 +136,6 @@ def _(seen: Seen) -> str | None:
     )
 
 
-def _any_dead(seen: Seen) -> bool:
-    dead = seen.hidden("activations", "dead")
+def _any_dead(log: TrainingLog) -> bool:
+    dead = log.per_layer("activations", "dead")
     return bool(len(dead) and dead.max() > 0.9)

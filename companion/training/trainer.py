@@ -90,15 +90,15 @@ def train(
     if isinstance(model, keras.Model):
         plan = replace(plan, precision=precision_of(model, precision), reason="the model has it")
     elif isinstance(model, str):
-        effort, changes, batches = _as_its_card_says(model, changes, batches)
+        effort, changes, batches = _card_settings(model, changes, batches)
     with hardware.following(plan):
         built = build_model(model, loaded, plan)
-        fitted = _fitted(loaded, built, told=show_progress and plan.process == 0)
+        fitted = _fitted(loaded, built, announced=show_progress and plan.process == 0)
         chosen = find_task(task) if task else task_for(built, fitted)
         chosen.check(built, fitted)
         if svm:
             feature_extractor(built)  # so that a model without features is told at once
-        recipe = recipe or _suited(fitted, plan, effort, changes)
+        recipe = recipe or _suited_recipe(fitted, plan, effort, changes)
         session = Session(built, loaded, fitted, chosen, recipe, plan, seed, batches)
         compiled = built.compiled
         if compiled:
@@ -162,30 +162,30 @@ def resume(
         return session.fit(recorder, callbacks, show_progress)
 
 
-def _as_its_card_says(
+def _card_settings(
     name: str, changes: dict[str, Any], batches: Draw | None
 ) -> tuple[float, dict[str, Any], Draw | None]:
     """Return a model's effort, its recipe's fields with the changes, and what draws its batches."""
     entry, card = catalogue.find_model(name)
-    usual = dict(card.recipe)
+    defaults = dict(card.recipe)
     if "epochs" in changes and "steps" not in changes:
-        usual.pop("steps", None)  # so many passes are asked for
-    return card.effort, usual | changes, batches or _draw(entry, card)
+        defaults.pop("steps", None)  # so many passes are asked for
+    return card.effort, defaults | changes, batches or _draw(entry, card)
 
 
-def _fitted(loaded: Dataset, model: keras.Model, told: bool) -> Dataset:
-    """Return data as a model reads them; where their shape changes, it is to be `told`."""
+def _fitted(loaded: Dataset, model: keras.Model, announced: bool) -> Dataset:
+    """Return data as a model reads them; where their shape changes, it is to be `announced`."""
     fitted = loaded.fitted_to(model.input_shape[1:])
-    if told and fitted.shape != loaded.shape:
+    if announced and fitted.shape != loaded.shape:
         err.print(
-            f"{loaded.card.name}: {_sized(loaded.shape)} becomes {_sized(fitted.shape)}, as "
-            f"{model.name} reads it; run.predict(x) does the same.",
+            f"{loaded.card.name}: {_shape_text(loaded.shape)} becomes {_shape_text(fitted.shape)}, "
+            f"as {model.name} reads it; run.predict(x) does the same.",
             soft_wrap=True,
         )
     return fitted
 
 
-def _sized(shape: tuple[int | None, ...]) -> str:
+def _shape_text(shape: tuple[int | None, ...]) -> str:
     return "×".join("any" if size is None else str(size) for size in shape) or "text"
 
 
@@ -205,10 +205,10 @@ def _check_compiled(
             f" {reason} Integer labels want sparse_categorical_crossentropy; an uncompiled model is"
             " given a loss that fits."
         ) from error
-    if refused := [name for name in changes if name in OPTIMIZER_FIELDS]:
+    if unchangeable := [name for name in changes if name in OPTIMIZER_FIELDS]:
         raise UserError(
             "A compiled model keeps its loss and its optimizer. Give an uncompiled one, or "
-            f"leave out {', '.join(refused)}."
+            f"leave out {', '.join(unchangeable)}."
         )
 
 
@@ -270,16 +270,20 @@ def _callbacks(
     given: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None,
 ) -> list[keras.callbacks.Callback]:
     """Return callbacks as a list, one or none of them too."""
-    listed = [given] if isinstance(given, keras.callbacks.Callback) else list(given or ())
-    for one in listed:
-        if not isinstance(one, keras.callbacks.Callback):
-            kind = one.__name__ if isinstance(one, type) else type(one).__name__
-            made = f"{kind}(…), made before it is given" if isinstance(one, type) else kind
-            raise UserError(f"callbacks are objects of keras.callbacks.Callback. Received: {made}.")
-    return listed
+    callbacks = [given] if isinstance(given, keras.callbacks.Callback) else list(given or ())
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            kind = callback.__name__ if isinstance(callback, type) else type(callback).__name__
+            received = f"{kind}(…), made before it is given" if isinstance(callback, type) else kind
+            raise UserError(
+                f"callbacks are objects of keras.callbacks.Callback. Received: {received}."
+            )
+    return callbacks
 
 
-def _suited(data: Dataset, plan: hardware.Plan, effort: float, changes: dict[str, Any]) -> Recipe:
+def _suited_recipe(
+    data: Dataset, plan: hardware.Plan, effort: float, changes: dict[str, Any]
+) -> Recipe:
     recipe = Recipe.suited_to(data, effort, **changes)
     if changes.get("batch_size") is None:
         count = len(plan.devices)

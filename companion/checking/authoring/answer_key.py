@@ -78,8 +78,8 @@ class AnswerKey:
             printed = next(filter(None, map(_printed, outcomes)), "")
             return self.make(Status.PASS, message, printed, seconds=seconds)
         sizes = {index: size(list(self.cases[index].given.values())) for index in faults}
-        short = [index for index in faults if sizes[index] <= READABLE]
-        index = short[0] if short else min(faults, key=lambda index: sizes[index])
+        readable = [index for index in faults if sizes[index] <= READABLE]
+        index = readable[0] if readable else min(faults, key=lambda index: sizes[index])
         outcome = outcomes[index]
         status = Status.FAIL
         if isinstance(outcome, Raised):
@@ -88,7 +88,7 @@ class AnswerKey:
             status = Status.MEMORY if outcome.memory else Status.ERROR
         message, details = faults[index], self._details(index, outcome)
         mistake = self.diagnose(outcomes)
-        sentence = mistake.sentence if mistake else self.observed(outcomes, faults.values())
+        sentence = mistake.sentence if mistake else self.explanation(outcomes, faults.values())
         if sentence and sentence not in (message, MISSHAPEN):
             message, details = sentence, f"{message}\n{details}"
         computed = "" if mistake else self._fingerprint(outcomes)
@@ -102,17 +102,21 @@ class AnswerKey:
         )
 
     @functools.cached_property
-    def mistaken(self) -> list[tuple[Mistake, list[Outcome]]]:
+    def mistake_outcomes(self) -> list[tuple[Mistake, list[Outcome]]]:
         """What each known mistake makes of the cases."""
         return [(mistake, self.outcomes(mistake.function)) for mistake in self.mistakes]
 
     def diagnose(self, outcomes: Sequence[Outcome]) -> Mistake | None:
         """Return the one known mistake that explains every case, if there is exactly one."""
-        fitting = [mistake for mistake, made in self.mistaken if self.agree(made, outcomes)]
-        return fitting[0] if len(fitting) == 1 else None
+        matches = [
+            mistake
+            for mistake, expected_outcomes in self.mistake_outcomes
+            if self.agree(expected_outcomes, outcomes)
+        ]
+        return matches[0] if len(matches) == 1 else None
 
     @functools.cached_property
-    def nearby(self) -> list[tuple[str, list[Any]]]:
+    def candidates(self) -> list[tuple[str, list[Any]]]:
         """What comes out for other inputs and of a changed reference, each with its sentence."""
         first = self.cases[0]
         if first.reference is None:
@@ -131,7 +135,7 @@ class AnswerKey:
             and any(case.fault(value) for case, value in zip(self.cases, values, strict=True))
         ]
 
-    def observed(self, outcomes: Sequence[Outcome], faults: Iterable[str]) -> str | None:
+    def explanation(self, outcomes: Sequence[Outcome], faults: Iterable[str]) -> str | None:
         """Return what every wrong result has to do with a right one, where that can be seen."""
         kinds = set(faults)
         if kinds == {CHANGED}:
@@ -151,26 +155,26 @@ class AnswerKey:
             assert isinstance(outcome, Returned)
             return self.cases[index].difference(value, outcome.value) is None
 
-        found = relation([(case.plain, case.given) for case in self.cases], agrees)
-        nearby = (
+        explanation = relation([(case.plain, case.given) for case in self.cases], agrees)
+        others = (
             sentence
-            for sentence, values in self.nearby
+            for sentence, values in self.candidates
             if all(agrees(index, value) for index, value in enumerate(values))
         )
-        return found or next(nearby, None) or self._surplus(outcomes)
+        return explanation or next(others, None) or self._surplus(outcomes)
 
     def _surplus(self, outcomes: Sequence[Outcome]) -> str | None:
         """Return a sentence if each result holds what is right, and more than is asked for."""
-        results = [one.value for one in outcomes if isinstance(one, Returned)]
-        pairs = list(zip(self.cases, results, strict=True))
-        if not all(_several(value) and len(value) > 1 for value in results):
+        values = [one.value for one in outcomes if isinstance(one, Returned)]
+        pairs = list(zip(self.cases, values, strict=True))
+        if not all(_is_sequence(value) and len(value) > 1 for value in values):
             return None
-        if all(_several(case.plain) for case in self.cases):
+        if all(_is_sequence(case.plain) for case in self.cases):
             count = len(self.cases[0].plain)
             if all(case.fault(value[:count]) is None for case, value in pairs):
                 return f"The first {count} parts of your result are right: return those alone."
         elif not any(isinstance(case.plain, dict) for case in self.cases):
-            for part in range(min(map(len, results))):
+            for part in range(min(map(len, values))):
                 if all(case.fault(value[part]) is None for case, value in pairs):
                     return f"Part {part + 1} of your result is right: return it alone."
         return None
@@ -213,7 +217,7 @@ class AnswerKey:
 
 def _is_distinctive(values: Sequence[Any]) -> bool:
     """Say whether results are more than a few small whole numbers, which agree by chance."""
-    parts = [part for value in values for part in (value if _several(value) else [value])]
+    parts = [part for value in values for part in (value if _is_sequence(value) else [value])]
     arrays = [array.ravel() for array in map(as_array, parts) if array is not None]
     if not arrays:
         return True
@@ -226,7 +230,7 @@ def _is_distinctive(values: Sequence[Any]) -> bool:
     )
 
 
-def _several(value: Any) -> bool:
+def _is_sequence(value: Any) -> bool:
     return isinstance(value, (list, tuple))
 
 

@@ -4,7 +4,13 @@ from typing import Any
 
 from companion.checking.authoring.alignment import aligned
 from companion.checking.authoring.behaviour import fault_in_behaviour
-from companion.checking.authoring.graph import Graph, Row, parameters_of, read_graph, rows
+from companion.checking.authoring.graph import (
+    Graph,
+    LayerRow,
+    layer_rows,
+    parameters_of,
+    read_graph,
+)
 from companion.checking.authoring.structure import MOVED, Reason, pair_reasons, reasons_in_structure
 
 
@@ -17,33 +23,37 @@ def model_difference(
     explains it. Two that were not run, for their size, are compared layer by layer.
     """
     try:
-        wanted, came = read_graph(expected), read_graph(received)
+        expected_graph, received_graph = read_graph(expected), read_graph(received)
     except ValueError:
         return "The answer is no description of a Keras model."
-    if "hidden" in came or "hidden" in wanted:
-        return None if came == wanted else str(came.get("hidden", "A model can be looked into."))
+    if "hidden" in received_graph or "hidden" in expected_graph:
+        if received_graph == expected_graph:
+            return None
+        return str(received_graph.get("hidden", "A model can be looked into."))
     if "measured" in expected and "measured" in received:
-        for graph, one in ((wanted, expected), (came, received)):
+        for graph, one in ((expected_graph, expected), (received_graph, received)):
             for call, masked in zip(graph["calls"], one["measured"]["masked"], strict=True):
                 call["masked"] = bool(masked)
         fault = fault_in_behaviour(
-            wanted, came, expected["measured"], received["measured"], rtol, atol
+            expected_graph, received_graph, expected["measured"], received["measured"], rtol, atol
         )
-        return None if fault is None else _explained(wanted, came, fault) or fault.text
-    reasons = reasons_in_structure(wanted, came)
+        if fault is None:
+            return None
+        return _explained(expected_graph, received_graph, fault) or fault.text
+    reasons = reasons_in_structure(expected_graph, received_graph)
     if "measured" in expected and not reasons:
         why = received.get("refused") if isinstance(received, dict) else None
         return f"The model cannot be run to be compared: {why}"
     return min(reasons, key=lambda one: one.rank).text if reasons else None
 
 
-def _explained(wanted: Graph, came: Graph, fault: Reason) -> str | None:
+def _explained(expected: Graph, received: Graph, fault: Reason) -> str | None:
     """Return the sentence on how models are built that explains a fault, or None."""
     if fault.rank < 0:
         return None
     fitting = [
         one
-        for one in reasons_in_structure(wanted, came)
+        for one in reasons_in_structure(expected, received)
         if (one.in_use and fault.in_use) or (one.in_training and fault.in_training)
     ]
     exact = [one for one in fitting if one.in_use == fault.in_use]
@@ -65,18 +75,18 @@ def table(expected: dict[str, Any], received: Any) -> str:
         return ""
     if any("hidden" in graph for graph in graphs):
         return ""
-    wanted = rows(graphs[0])
-    pairs = aligned(wanted, rows(graphs[1]))
+    expected_rows = layer_rows(graphs[0])
+    pairs = aligned(expected_rows, layer_rows(graphs[1]))
     lines = [f"  {'expected':<40}received"]
-    for at, (one, other) in enumerate(pairs[:60]):
-        mark = "≠" if pair_reasons(one, other, wanted, pairs, at) else " "
-        lines.append(f"{mark} {_cell(one):<40}{_cell(other)}")
+    for index, (row, received_row) in enumerate(pairs[:60]):
+        mark = "≠" if pair_reasons(row, received_row, expected_rows, pairs, index) else " "
+        lines.append(f"{mark} {_cell(row):<40}{_cell(received_row)}")
     totals = [f"{parameters_of(graph):,} parameters" for graph in graphs]
     lines.append(f"  {totals[0]:<40}{totals[1]}")
     return "\n".join(lines)
 
 
-def _cell(row: Row | None) -> str:
+def _cell(row: LayerRow | None) -> str:
     if row is None:
         return "—"
     shape = "×".join("?" if size is None else str(size) for size in row.shape)

@@ -89,14 +89,14 @@ def _structure(expected: Any, received: Any, what: str) -> str | None:
     """Return how the parts differ that a list, a tuple or a dict has, whatever they are."""
     if isinstance(expected, dict):
         if not isinstance(received, dict):
-            return f"{what} is {name(received)}; expected {name(expected)}."
+            return f"{what} is {type_text(received)}; expected {type_text(expected)}."
         if expected.keys() != received.keys():
             keys = [key[:100] for key in sorted(received)[:SHOWN_PARTS]]
             return f"{what} has the keys {keys}; expected {sorted(expected)}."
         return None
     several = received.ndim > 0 if isinstance(received, np.ndarray) else None
     if not (several or isinstance(received, (list, tuple))):
-        return f"{what} is {name(received)}; expected {name(expected)}."
+        return f"{what} is {type_text(received)}; expected {type_text(expected)}."
     if len(expected) != len(received):
         return f"{what} has {len(received)} parts; expected {len(expected)}."
     return None
@@ -126,56 +126,72 @@ def _largest(allowed: Any) -> float:
 def _numbers(
     expected: Any, received: Any, rtol: float, atol: float, allowed: Any, what: str
 ) -> str | None:
-    wanted = np.asarray(expected)
+    expected_array = np.asarray(expected)
     shape = shape_of(received)
     # The shape first: an array of 32 dimensions is never looked into.
-    fits = shape is not None and math.prod(shape) in (1, wanted.size)
-    came = as_array(received) if fits else None
-    if shape is None or (fits and came is None):
-        return f"{what} is {name(received)}; expected {name(expected)}."
-    if came is None or shape != wanted.shape:
-        same = came is not None and _close(wanted.ravel(), came.ravel(), rtol, atol, 0.0).all()
-        right = f"The values are right, but {lower(what)}" if same else what
-        return f"{right} has the shape {shape}; expected {wanted.shape}."
-    endless = ~(np.isfinite(came) & np.isfinite(wanted))
-    if endless.any():
+    fits = shape is not None and math.prod(shape) in (1, expected_array.size)
+    received_array = as_array(received) if fits else None
+    if shape is None or (fits and received_array is None):
+        return f"{what} is {type_text(received)}; expected {type_text(expected)}."
+    if received_array is None or shape != expected_array.shape:
+        same_values = (
+            received_array is not None
+            and _close(expected_array.ravel(), received_array.ravel(), rtol, atol, 0.0).all()
+        )
+        right = f"The values are right, but {lower(what)}" if same_values else what
+        return f"{right} has the shape {shape}; expected {expected_array.shape}."
+    not_finite = ~(np.isfinite(received_array) & np.isfinite(expected_array))
+    if not_finite.any():
         # NaN is in no order with a tolerance: it is looked for before anything is compared. What is
         # right is finite, but a mistake may make NaN, and is known by making it in the same places.
-        if not np.array_equal(wanted[endless], came[endless], equal_nan=True):
-            index = first(endless)
-            return f"{what} holds {came[index]}{at(index)}: every value must be a finite number."
-        wanted, came = np.where(endless, 0, wanted), np.where(endless, 0, came)
-    if isinstance(allowed, (list, dict)) or np.shape(allowed) not in ((), wanted.shape):
+        if not np.array_equal(
+            expected_array[not_finite], received_array[not_finite], equal_nan=True
+        ):
+            index = first_index(not_finite)
+            return (
+                f"{what} holds {received_array[index]}{index_text(index)}: every value must be a "
+                "finite number."
+            )
+        expected_array = np.where(not_finite, 0, expected_array)
+        received_array = np.where(not_finite, 0, received_array)
+    if isinstance(allowed, (list, dict)) or np.shape(allowed) not in ((), expected_array.shape):
         allowed = _largest(allowed)
-    close = _close(wanted, came, rtol, atol, allowed)
+    close = _close(expected_array, received_array, rtol, atol, allowed)
     if not close.all():
-        return _values_text(wanted, came, close, what)
-    return _kind_text(wanted, came, what)
+        return _values_text(expected_array, received_array, close, what)
+    return _kind_text(expected_array, received_array, what)
 
 
-def _values_text(wanted: Array, came: Array, close: Array, what: str) -> str:
+def _values_text(expected: Array, received: Array, close: Array, what: str) -> str:
     """Return which numbers differ, `close` being true where they do not."""
-    single = came.dtype in (np.float16, np.float32) and wanted.dtype == np.float64
-    rounding = 100 * float(np.finfo(came.dtype).eps) if single else 0.0
-    if single and _close(wanted, came, rounding, rounding * float(abs(wanted).max()), 0).all():
-        return f"{what} is right as far as {came.dtype} goes: compute in float64."
-    index = first(~close)
+    single = received.dtype in (np.float16, np.float32) and expected.dtype == np.float64
+    rounding = 100 * float(np.finfo(received.dtype).eps) if single else 0.0
+    if (
+        single
+        and _close(expected, received, rounding, rounding * float(abs(expected).max()), 0).all()
+    ):
+        return f"{what} is right as far as {received.dtype} goes: compute in float64."
+    index = first_index(~close)
     share = f"{np.count_nonzero(~close)} of {close.size} values differ" if close.ndim else ""
-    where = f"; the first{at(index)} is" if share else f"{what} is"
-    pair = show(came[index]), show(wanted[index])
+    where = f"; the first{index_text(index)} is" if share else f"{what} is"
+    pair = show(received[index]), show(expected[index])
     if pair[0] == pair[1]:  # they differ beyond the digits that are shown
-        pair = str(came[index]), str(wanted[index])
-    return f"{_of(share, what)}{where} {pair[0]}, expected {pair[1]}."
+        pair = str(received[index]), str(expected[index])
+    return f"{_labelled(share, what)}{where} {pair[0]}, expected {pair[1]}."
 
 
-def _kind_text(wanted: Array, came: Array, what: str) -> str | None:
+def _kind_text(expected: Array, received: Array, what: str) -> str | None:
     """Return that right values are of another kind than they should be, or None if they are not."""
     right = f"The values are right, but {lower(what)} is "
-    if wanted.dtype == np.float16 and came.dtype.kind == "f" and came.dtype != wanted.dtype:
-        return f"{right}{came.dtype}; expected float16."
-    whole = _kind(wanted) == "a float" and _kind(came) == "an integer"
-    if _kind(came) != _kind(wanted) and not whole:
-        kinds = [f"{_kind(one)} ({dtype_name(one.dtype)})" for one in (came, wanted)]
+    if (
+        expected.dtype == np.float16
+        and received.dtype.kind == "f"
+        and received.dtype != expected.dtype
+    ):
+        return f"{right}{received.dtype}; expected float16."
+    integer_for_float = _kind(expected) == "a float" and _kind(received) == "an integer"
+    if _kind(received) != _kind(expected) and not integer_for_float:
+        kinds = [f"{_kind(one)} ({dtype_name(one.dtype)})" for one in (received, expected)]
         return f"{right}{kinds[0]}; expected {kinds[1]}."
     return None
 
@@ -194,11 +210,11 @@ def compact(value: Any, nested: bool = True) -> Any:
         return array
     if nested and len(value) <= MANY_PARTS:
         if isinstance(value, dict):
-            less: Any = {key: compact(one, nested=False) for key, one in value.items()}
+            shortened: Any = {key: compact(one, nested=False) for key, one in value.items()}
         else:
-            less = type(value)(compact(one, nested=False) for one in value)
-        if _parts_up_to(less, MANY_PARTS + 1) <= MANY_PARTS:
-            return less
+            shortened = type(value)(compact(one, nested=False) for one in value)
+        if _parts_up_to(shortened, MANY_PARTS + 1) <= MANY_PARTS:
+            return shortened
     return Opaque(f"{type(value).__name__} of {len(value):,} values")
 
 
@@ -252,35 +268,35 @@ def as_array(value: Any) -> Array | None:
 
 
 def _close(
-    wanted: Array,
-    came: Array,
+    expected: Array,
+    received: Array,
     rtol: float,
     atol: float,
     allowed: Any,
 ) -> Array:
-    if wanted.dtype.kind not in "fc":
+    if expected.dtype.kind not in "fc":
         # As Python's own numbers, which are compared exactly whatever their sizes.
-        return np.asarray(wanted.astype(object) == came.astype(object), bool)
-    number = complex if "c" in (wanted.dtype.kind, came.dtype.kind) else float
-    wanted, came = wanted.astype(number), came.astype(number)
+        return np.asarray(expected.astype(object) == received.astype(object), bool)
+    number = complex if "c" in (expected.dtype.kind, received.dtype.kind) else float
+    expected, received = expected.astype(number), received.astype(number)
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(abs(came - wanted) <= atol + rtol * abs(wanted) + allowed)
+        return np.asarray(abs(received - expected) <= atol + rtol * abs(expected) + allowed)
 
 
 def _kind(array: Array) -> str:
     return KINDS[array.dtype.kind]
 
 
-def _of(share: str, what: str) -> str:
+def _labelled(share: str, what: str) -> str:
     return share if not share or what == "The result" else f"{what}: {share}"
 
 
-def first(mask: Array) -> tuple[int, ...]:
+def first_index(mask: Array) -> tuple[int, ...]:
     """Return the first index at which `mask` is true."""
     return tuple(int(index) for index in np.argwhere(mask)[0])
 
 
-def at(index: tuple[int, ...]) -> str:
+def index_text(index: tuple[int, ...]) -> str:
     """Return an index as words, nothing for a number."""
     return f" at {list(index)}" if index else ""
 
@@ -295,7 +311,7 @@ def lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def name(value: Any) -> str:
+def type_text(value: Any) -> str:
     """Return what kind of thing a value is."""
     if value is None:
         return "None"

@@ -19,7 +19,7 @@ from companion.checking.authoring.variants import loops_while
 Given = Mapping[str, Any]
 Array = np.ndarray[Any, Any]
 # A value is named by the parameter, and within a dict by its key, too.
-Place = tuple[str, ...]
+InputPath = tuple[str, ...]
 Change = Callable[[Any], Any]
 
 ARRAYS: tuple[tuple[str, Change, int], ...] = (
@@ -115,32 +115,32 @@ def results(
     return values
 
 
-def _changes(inputs: Sequence[Given], careful: bool) -> Iterator[tuple[str, list[Given]]]:
-    places = list(_places(inputs))
-    for place in places:
-        name = f"`{place[-1]}`"
-        values = [_at(given, place) for given in inputs]
-        for words, change in _fitting(values, careful):
+def _changes(inputs: Sequence[Given], may_loop: bool) -> Iterator[tuple[str, list[Given]]]:
+    paths = list(_input_paths(inputs))
+    for path in paths:
+        name = f"`{path[-1]}`"
+        values = [_value_at(given, path) for given in inputs]
+        for words, change in _applicable_changes(values, may_loop):
             try:
                 with np.errstate(all="ignore"):
                     yield (
                         words.format(name),
                         [
-                            _with(given, place, change(value))
+                            _with_value(given, path, change(value))
                             for given, value in zip(inputs, values, strict=True)
                         ],
                     )
             except (TypeError, ValueError, IndexError):
                 continue
     yield from _rounds(inputs)
-    for one, other in itertools.combinations(places, 2):
-        pairs = [(_at(given, one), _at(given, other)) for given in inputs]
+    for one, other in itertools.combinations(paths, 2):
+        pairs = [(_value_at(given, one), _value_at(given, other)) for given in inputs]
         if all(_alike(*pair) for pair in pairs):
             words = f"`{one[-1]}` and `{other[-1]}` exchanged."
             yield (
                 words,
                 [
-                    _with(_with(given, one, second), other, first)
+                    _with_value(_with_value(given, one, second), other, first)
                     for given, (first, second) in zip(inputs, pairs, strict=True)
                 ],
             )
@@ -148,7 +148,7 @@ def _changes(inputs: Sequence[Given], careful: bool) -> Iterator[tuple[str, list
 
 def _rounds(inputs: Sequence[Given]) -> Iterator[tuple[str, list[Given]]]:
     """Yield what is left of the arrays of one length where a loop over them is cut short."""
-    for axis, called in enumerate(("entry", "column")):
+    for axis, axis_name in enumerate(("entry", "column")):
         lengths: dict[tuple[int, ...], list[str]] = {}
         for name in inputs[0]:
             arrays = [given.get(name) for given in inputs]
@@ -159,15 +159,15 @@ def _rounds(inputs: Sequence[Given]) -> Iterator[tuple[str, list[Given]]]:
             if len(names) < 2 or min(length) < 2:  # of one alone the changes above tell
                 continue
             shown = " and ".join(f"`{name}`" for name in names)
-            for words, kept in ROUNDS:
-                part = (slice(None),) * axis + (kept,)
+            for words, rounds in ROUNDS:
+                part = (slice(None),) * axis + (rounds,)
                 yield (
-                    words.format(axis=called, names=shown),
+                    words.format(axis=axis_name, names=shown),
                     [{**given, **{name: given[name][part] for name in names}} for given in inputs],
                 )
 
 
-def _places(inputs: Sequence[Given]) -> Iterator[Place]:
+def _input_paths(inputs: Sequence[Given]) -> Iterator[InputPath]:
     names = [name for name in inputs[0] if all(name in given for given in inputs)]
     for name in names:
         if all(isinstance(given[name], dict) for given in inputs):
@@ -176,35 +176,35 @@ def _places(inputs: Sequence[Given]) -> Iterator[Place]:
             yield (name,)
 
 
-def _at(given: Given, place: Place) -> Any:
-    return given[place[0]] if len(place) == 1 else given[place[0]].get(place[1])
+def _value_at(given: Given, path: InputPath) -> Any:
+    return given[path[0]] if len(path) == 1 else given[path[0]].get(path[1])
 
 
-def _with(given: Given, place: Place, value: Any) -> Given:
-    if len(place) == 1:
-        return {**given, place[0]: value}
-    return {**given, place[0]: {**given[place[0]], place[1]: value}}
+def _with_value(given: Given, path: InputPath, value: Any) -> Given:
+    if len(path) == 1:
+        return {**given, path[0]: value}
+    return {**given, path[0]: {**given[path[0]], path[1]: value}}
 
 
-def _fitting(values: Sequence[Any], careful: bool) -> Iterator[tuple[str, Change]]:
+def _applicable_changes(values: Sequence[Any], may_loop: bool) -> Iterator[tuple[str, Change]]:
     """Yield the changes that make sense of values of this kind."""
     if all(isinstance(value, np.ndarray) and value.ndim for value in values):
-        yield from _of_arrays(values)
+        yield from _array_changes(values)
     elif all(isinstance(value, list) for value in values):
         yield from LISTS
         if all(type(one) is int for value in values for one in value):
             yield "ones in place of {}: did you leave it out?", lambda value: [1] * len(value)
     elif all(type(value) is bool for value in values):
         yield "{} turned round: True for False.", lambda value: not value
-    elif careful:
+    elif may_loop:
         return
     elif all(type(value) is int for value in values):
-        yield from _of_integers(values)
+        yield from _integer_changes(values)
     elif all(isinstance(value, (float, np.floating)) for value in values):
         yield from FLOATS
 
 
-def _of_arrays(values: Sequence[Array]) -> Iterator[tuple[str, Change]]:
+def _array_changes(values: Sequence[Array]) -> Iterator[tuple[str, Change]]:
     kinds = {value.dtype.kind for value in values}
     ranks = min(value.ndim for value in values)
     if kinds == {"b"}:
@@ -215,14 +215,14 @@ def _of_arrays(values: Sequence[Array]) -> Iterator[tuple[str, Change]]:
             yield from CLASSES[-1 if any((value == -1).any() for value in values) else 0]
 
 
-def _of_integers(values: Sequence[int]) -> Iterator[tuple[str, Change]]:
+def _integer_changes(values: Sequence[int]) -> Iterator[tuple[str, Change]]:
     # A number that no case gives might be one that the reference cannot end with.
     low, high = min(values), max(values)
     for words, change in INTEGERS:
-        made = [change(value) for value in values]
+        changed = [change(value) for value in values]
         # Constants are tried where some case gives them.
-        known = words.startswith(("a ", "twice")) or low <= made[0] <= high
-        if known and min(made) >= min(low, 0):
+        is_tried = words.startswith(("a ", "twice")) or low <= changed[0] <= high
+        if is_tried and min(changed) >= min(low, 0):
             yield words, change
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from companion.checking.authoring.cases import Case, entry
 from companion.checking.authoring.comparison import (
     as_array,
-    at,
     difference,
-    first,
-    name,
+    first_index,
+    index_text,
     shape_of,
     show,
+    type_text,
 )
 from companion.checking.authoring.exercise import Exercise
 from companion.checking.authoring.mistakes import Function
@@ -196,7 +196,7 @@ def gradient_difference(
     if parts is None:
         count = f"{len(expected)} gradients ({', '.join(one.tensor for one in expected)})"
         wanted = "one array" if len(expected) == 1 else count
-        return f"The result is {name(received)}; expected {wanted}."
+        return f"The result is {type_text(received)}; expected {wanted}."
     rooms = _parts(expected, allowed) or [allowed] * len(expected)
     for one, part, room in zip(expected, parts, rooms, strict=True):
         array = as_array(part) if shape_of(part) == one.value.shape else None
@@ -219,9 +219,9 @@ def gradient_difference(
         if not array.ndim:
             return wrong
         off = abs(array - one.value) > atol + rtol * abs(one.value) + room
-        index = first(one.smooth & off)
+        index = first_index(one.smooth & off)
         return (
-            f"{subject} has a wrong term{at(index)}: {show(float(array[index]))}, "
+            f"{subject} has a wrong term{index_text(index)}: {show(float(array[index]))}, "
             f"expected {show(float(one.value[index]))}."
         )
     return None

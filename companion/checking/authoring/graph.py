@@ -34,30 +34,30 @@ MAX_ROWS = 250
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LayerRow:
     """One layer of a model, at one place where it is called.
 
     Attributes:
         name: The layer's name in its model.
-        own: Its class.
+        class_name: Its class.
         layer: Its kind: the class (of a wrapper, with the class within), or ``Activation``.
         config: What it was given.
-        before: Its input's shape, without the batch.
+        input_shape: Its input's shape, without the batch.
         shape: Its output's shape, without the batch.
         parameters: Its weights' count.
-        reached: Whether a mask reaches it; None for a model that was not run.
-        masked: Whether it passes a mask on, likewise.
+        receives_mask: Whether a mask reaches it; None for a model that was not run.
+        passes_mask: Whether it passes a mask on, likewise.
     """
 
     name: str
-    own: str
+    class_name: str
     layer: str
     config: dict[str, Any] = field(hash=False)
-    before: tuple[int | None, ...] | None
+    input_shape: tuple[int | None, ...] | None
     shape: tuple[int | None, ...]
     parameters: int
-    reached: bool | None = None
-    masked: bool | None = None
+    receives_mask: bool | None = None
+    passes_mask: bool | None = None
 
     @property
     def kind(self) -> str:
@@ -87,7 +87,7 @@ class Row:
     @property
     def is_named(self) -> bool:
         """Whether the author named the layer, so that its name means something to a reader."""
-        return not re.fullmatch(f"{_snake(self.own)}(_[0-9]+)?", self.name)
+        return not re.fullmatch(f"{_snake(self.class_name)}(_[0-9]+)?", self.name)
 
 
 def read_graph(description: Any) -> Graph:
@@ -101,7 +101,7 @@ def read_graph(description: Any) -> Graph:
             return {"hidden": str(description["hidden"])[:300]}
         graph: Graph = json.loads(description["graph"])
         # What a later step reads is read once here.
-        rows(graph), input_shapes(graph), len(graph["outputs"]), parameters_of(graph)
+        layer_rows(graph), input_shapes(graph), len(graph["outputs"]), parameters_of(graph)
         return graph
     except (
         TypeError,
@@ -129,45 +129,49 @@ def parameters_of(graph: Graph) -> int:
     return sum(int(layer["parameters"]) for layer in graph["layers"])
 
 
-def rows(graph: Graph) -> list[Row]:
+def layer_rows(graph: Graph) -> list[LayerRow]:
     """Return a model's layers in the order of the calls, each thing written in one way.
 
     An activation is a row of its own, explicit zeros before a convolution are its padding, and what
     changes nothing is left out.
     """
-    found: list[Row] = []
+    rows: list[LayerRow] = []
     calls = graph["calls"]
     shapes = [tuple(call["shape"]) for call in calls]
     for call in _in_order(graph)[:MAX_ROWS]:
         layer = graph["layers"][call["layer"]]
         source = next(_sources([*call["args"], *call["kwargs"].values()]), {})
-        before = (
+        input_shape = (
             tuple(graph["inputs"][source["input"]][0])
             if "input" in source
             else shapes[source["call"][0]]
             if "call" in source
             else None
         )
-        row = Row(
+        row = LayerRow(
             str(layer["name"]),
             str(layer["class_name"]),
             class_of(layer),
             {**flat_config(layer), **_plain_arguments(call)},
-            before,
+            input_shape,
             tuple(call["shape"]),
             int(layer["parameters"]),
             calls[source["call"][0]].get("masked") if "call" in source else False,
             call.get("masked"),
         )
-        for one in _split(row):
-            padding = found[-1] if found and found[-1].layer.startswith("ZeroPadding") else None
+        for one in _split_activation(row):
+            padding = rows[-1] if rows and rows[-1].layer.startswith("ZeroPadding") else None
             if padding and _is_padded(padding, one):
-                found[-1:] = [
-                    replace(one, config={**one.config, "padding": "same"}, before=padding.before)
+                rows[-1:] = [
+                    replace(
+                        one,
+                        config={**one.config, "padding": "same"},
+                        input_shape=padding.input_shape,
+                    )
                 ]
-            elif not _does_nothing(one) or (one.reached and not one.masked):
-                found.append(one)
-    return found
+            elif not _does_nothing(one) or (one.receives_mask and not one.passes_mask):
+                rows.append(one)
+    return rows
 
 
 def _in_order(graph: Graph) -> list[dict[str, Any]]:
@@ -178,21 +182,21 @@ def _in_order(graph: Graph) -> list[dict[str, Any]]:
     calls = graph["calls"]
     before: list[list[int]] = []
     depths: list[int] = []
-    for number, call in enumerate(calls):
+    for index, call in enumerate(calls):
         sources = _sources([*call["args"], *call["kwargs"].values()])
-        places = [one["call"][0] for one in sources if "call" in one]
-        if not all(0 <= place < number for place in places):
+        indices = [one["call"][0] for one in sources if "call" in one]
+        if not all(0 <= source < index for source in indices):
             raise ValueError("A call comes before what it is given.")
-        depths.append(1 + max((depths[place] for place in places), default=0))
-        before.append(sorted(places, key=lambda place: -depths[place]))
+        depths.append(1 + max((depths[source] for source in indices), default=0))
+        before.append(sorted(indices, key=lambda source: -depths[source]))
     order: dict[int, None] = {}
-    waiting = [one["call"][0] for one in _sources(graph["outputs"]) if "call" in one][::-1]
-    while waiting:
-        if missing := [place for place in before[waiting[-1]] if place not in order]:
-            waiting += missing[::-1]
+    stack = [one["call"][0] for one in _sources(graph["outputs"]) if "call" in one][::-1]
+    while stack:
+        if missing := [source for source in before[stack[-1]] if source not in order]:
+            stack += missing[::-1]
         else:
-            order.setdefault(waiting.pop())
-    return [calls[place] for place in order]
+            order.setdefault(stack.pop())
+    return [calls[source] for source in order]
 
 
 def _sources(tree: Any) -> Iterator[dict[str, Any]]:
@@ -244,7 +248,7 @@ def flat_config(layer: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _split(row: Row) -> list[Row]:
+def _split_activation(row: LayerRow) -> list[LayerRow]:
     """Write an activation in one way: Conv2D(activation="relu") is Conv2D, then ReLU."""
     layer, config = row.layer, dict(row.config)
     if layer in ACTIVATIONS:
@@ -261,9 +265,9 @@ def _split(row: Row) -> list[Row]:
     if isinstance(fused, dict):
         fused = config["activation"] = str(fused.get("function"))
     if isinstance(fused, str) and fused in ACTIVATIONS:
-        fused, usual = ACTIVATIONS[fused]
-        given = {key: config.pop(key, value) for key, value in usual.items()}
-        unusual = [f"{key}={value}" for key, value in given.items() if value != usual[key]]
+        fused, defaults = ACTIVATIONS[fused]
+        given = {key: config.pop(key, value) for key, value in defaults.items()}
+        unusual = [f"{key}={value}" for key, value in given.items() if value != defaults[key]]
         fused += f"({', '.join(unusual)})" if unusual else ""
         config["activation"] = fused
     if layer == "Activation":
@@ -271,29 +275,29 @@ def _split(row: Row) -> list[Row]:
     if not (isinstance(fused, str) and layer.startswith(FUSED)):
         return [replace(row, config=config)]
     del config["activation"]
-    own = replace(row, layer="Activation", config={"activation": fused}, parameters=0)
-    return [replace(row, config=config), replace(own, before=row.shape)]
+    activation = replace(row, layer="Activation", config={"activation": fused}, parameters=0)
+    return [replace(row, config=config), replace(activation, input_shape=row.shape)]
 
 
-def _is_padded(padding: Row, row: Row) -> bool:
+def _is_padded(padding: LayerRow, row: LayerRow) -> bool:
     """Say whether zeros before a convolution are what its own padding 'same' would be."""
-    if not (row.layer.startswith(("Conv", "Depthwise", "Sep")) and padding.before):
+    if not (row.layer.startswith(("Conv", "Depthwise", "Sep")) and padding.input_shape):
         return False
     strides = np.broadcast_to(row.config.get("strides", 1), len(row.shape) - 1)
     same = [
         None if size is None else -(-size // int(stride))
-        for size, stride in zip(padding.before, strides, strict=False)
+        for size, stride in zip(padding.input_shape, strides, strict=False)
     ]
     return row.config.get("padding") == "valid" and list(row.shape[:-1]) == same
 
 
-def _does_nothing(row: Row) -> bool:
+def _does_nothing(row: LayerRow) -> bool:
     """Say whether a layer changes nothing, in use or in training."""
     return (
         row.layer == "Identity"
         or (row.layer == "Activation" and row.config.get("activation") == "linear")
         or (row.layer == "Dropout" and not row.config.get("rate"))
-        or (row.layer in ("Reshape", "Flatten") and row.before == row.shape)
+        or (row.layer in ("Reshape", "Flatten") and row.input_shape == row.shape)
         or (row.layer == "Permute" and row.config.get("dims") == list(range(1, len(row.shape) + 1)))
     )
 

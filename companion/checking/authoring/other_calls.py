@@ -73,7 +73,7 @@ REDUCTIONS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def of_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+def call_replacements(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     """Yield what may stand in the place of a call, and how to say so."""
     called = node.func
     name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
@@ -81,15 +81,17 @@ def of_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
         for words, text in CALLS.get(name, ()):
             yield words, ast.parse(text.format(first), mode="eval").body
     if isinstance(called, ast.Attribute):
-        yield from _of_reduction(node, called)
-    yield from _of_two(node, name)
-    yield from _of_conversion(node, name)
+        yield from _reduction_replacements(node, called)
+    yield from _bound_replacements(node, name)
+    yield from _conversion_replacements(node, name)
     for keyword in node.keywords:
         if keyword.arg == "axis":
-            yield from _of_axis(node, keyword)
+            yield from _axis_replacements(node, keyword)
 
 
-def _of_reduction(node: ast.Call, called: ast.Attribute) -> Iterator[tuple[str, ast.expr]]:
+def _reduction_replacements(
+    node: ast.Call, called: ast.Attribute
+) -> Iterator[tuple[str, ast.expr]]:
     """Yield what may be taken for a sum, a mean, the largest, or another of NumPy's own."""
     name, of_numpy = called.attr, isinstance(called.value, ast.Name) and called.value.id == "np"
     for words, other in REDUCTIONS.get(name, ()):
@@ -106,7 +108,7 @@ def _of_reduction(node: ast.Call, called: ast.Attribute) -> Iterator[tuple[str, 
         yield "n − 1 in place of n", ast.Call(called, node.args, keywords)
 
 
-def _of_two(node: ast.Call, name: str) -> Iterator[tuple[str, ast.expr]]:
+def _bound_replacements(node: ast.Call, name: str) -> Iterator[tuple[str, ast.expr]]:
     """Yield one of the two values of which a call takes the larger or the smaller."""
     if len(node.args) != 2:
         return
@@ -116,24 +118,24 @@ def _of_two(node: ast.Call, name: str) -> Iterator[tuple[str, ast.expr]]:
                 yield f"the bound {dropped.value!r} left out", kept
     if name in ("max", "min") and isinstance(node.func, ast.Name):
         larger = "larger" if name == "max" else "smaller"
-        for place, kept in zip(("first", "second"), node.args, strict=True):
-            yield f"the {place} in place of the {larger} of the two", kept
+        for ordinal, kept in zip(("first", "second"), node.args, strict=True):
+            yield f"the {ordinal} in place of the {larger} of the two", kept
 
 
-def _of_conversion(node: ast.Call, name: str) -> Iterator[tuple[str, ast.expr]]:
+def _conversion_replacements(node: ast.Call, name: str) -> Iterator[tuple[str, ast.expr]]:
     """Yield what is left where a number is not made one, or not rounded."""
     if len(node.args) != 1:
         return
     inner = node.args[0]
     if name == "float" and isinstance(inner, ast.Call):
-        for words, whole in of_call(inner):
+        for words, replacement in call_replacements(inner):
             if words in ("the mean left out", "the sum left out"):
-                yield f"{words}: one number is asked for", whole
+                yield f"{words}: one number is asked for", replacement
     if name == "int":
         yield "rounding left out", inner
 
 
-def _of_axis(node: ast.Call, keyword: ast.keyword) -> Iterator[tuple[str, ast.expr]]:
+def _axis_replacements(node: ast.Call, keyword: ast.keyword) -> Iterator[tuple[str, ast.expr]]:
     try:
         given = ast.literal_eval(keyword.value)
     except ValueError:

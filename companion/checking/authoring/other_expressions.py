@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from companion.checking.authoring.other_calls import of_call
+from companion.checking.authoring.other_calls import call_replacements
 
 MAX_RESULTS = 3
 OPERATORS: dict[type[ast.operator], tuple[tuple[str, type[ast.operator]], ...]] = {
@@ -31,12 +31,12 @@ PARTS: dict[type[ast.operator], str] = {
 }
 
 
-def others(node: ast.expr, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
+def expression_replacements(node: ast.expr, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
     """Yield what may stand in the place of an expression, and how to say so."""
     if isinstance(node, ast.BinOp):
-        yield from _of_operator(node, parameters)
+        yield from _operator_replacements(node, parameters)
     elif isinstance(node, ast.Call):
-        yield from of_call(node)
+        yield from call_replacements(node)
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         for words, comparison in COMPARISONS.get(type(node.ops[0]), ()):
             yield words, ast.Compare(node.left, [comparison()], node.comparators)
@@ -45,17 +45,17 @@ def others(node: ast.expr, parameters: set[str]) -> Iterator[tuple[str, ast.expr
     elif isinstance(node, ast.Attribute) and node.attr == "T":
         yield "a transposition left out", node.value
     elif isinstance(node, ast.Subscript):
-        yield from _of_subscript(node)
+        yield from _subscript_replacements(node)
 
 
-def _of_subscript(node: ast.Subscript) -> Iterator[tuple[str, ast.expr]]:
+def _subscript_replacements(node: ast.Subscript) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(node.slice, ast.Slice):
         yield "a part taken whole", node.value
     elif isinstance(node.value, ast.Call):
         # One of several results, by its number.
         for number in range(MAX_RESULTS) if isinstance(node.slice, ast.Constant) else ():
-            other = ast.Subscript(node.value, ast.Constant(number), ast.Load())
-            yield f"another of the results of `{ast.unparse(node.value.func)}`", other
+            replacement = ast.Subscript(node.value, ast.Constant(number), ast.Load())
+            yield f"another of the results of `{ast.unparse(node.value.func)}`", replacement
     else:
         for words, step in (("one place further on", 1), ("one place before", -1)):
             moved = ast.Subscript(node.value, _moved(node.slice, step), ast.Load())
@@ -69,7 +69,7 @@ def _moved(index: ast.expr, step: int) -> ast.expr:
     return ast.BinOp(index, ast.Add(), ast.Constant(step))
 
 
-def _of_operator(node: ast.BinOp, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
+def _operator_replacements(node: ast.BinOp, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
     for words, operator in OPERATORS.get(type(node.op), ()):
         yield words, ast.BinOp(node.left, operator(), node.right)
     yield from _regrouped(node)
@@ -93,8 +93,8 @@ def _regrouped(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(operator, PRODUCTS) and isinstance(left, ast.BinOp):
         if isinstance(left.op, SUMS):
             first = ast.BinOp(left.left, operator, right)
-            done = "product" if isinstance(operator, ast.Mult) else "division"
-            yield f"a {done} of the first term alone", ast.BinOp(first, left.op, left.right)
+            operation = "product" if isinstance(operator, ast.Mult) else "division"
+            yield f"a {operation} of the first term alone", ast.BinOp(first, left.op, left.right)
     elif isinstance(operator, SUMS) and isinstance(left, ast.BinOp):
         if isinstance(left.op, PRODUCTS):
             inner = ast.BinOp(left.left, operator, right)
@@ -115,28 +115,28 @@ def _described(dropped: ast.expr, part: str, parameters: set[str]) -> str:
     return f"the {part} with {' and '.join(known)}" if known else f"a {part}"
 
 
-def without_parentheses(whole: ast.expr) -> Iterator[ast.expr]:
+def without_parentheses(formula: ast.expr) -> Iterator[ast.expr]:
     """Yield a formula as it is read where one pair of its parentheses is left out.
 
     >>> [ast.unparse(one) for one in without_parentheses(ast.parse("a*(b-c)/2").body[0].value)]
     ['a * b - c / 2']
     """
-    text = ast.unparse(whole)
-    opened: list[int] = []
-    for place, letter in enumerate(text):
-        if letter == "(":
-            opened.append(place)
-        elif letter == ")" and opened:
-            start = opened.pop()
+    text = ast.unparse(formula)
+    open_positions: list[int] = []
+    for position, character in enumerate(text):
+        if character == "(":
+            open_positions.append(position)
+        elif character == ")" and open_positions:
+            start = open_positions.pop()
             before = text[:start].rstrip()
             called = before[-1:].isalnum() or before[-1:] in tuple("_)]")
             if called and before == text[:start]:
                 continue
-            changed = f"{text[:start]} {text[start + 1 : place]} {text[place + 1 :]}"
+            changed = f"{text[:start]} {text[start + 1 : position]} {text[position + 1 :]}"
             try:
-                other = ast.parse(changed.strip(), mode="eval").body
+                regrouped = ast.parse(changed.strip(), mode="eval").body
             except SyntaxError:
                 continue
-            same_parts = type(other) is ast.Tuple and not isinstance(whole, ast.Tuple)
-            if not same_parts and ast.dump(other) != ast.dump(whole):
-                yield other
+            same_parts = type(regrouped) is ast.Tuple and not isinstance(formula, ast.Tuple)
+            if not same_parts and ast.dump(regrouped) != ast.dump(formula):
+                yield regrouped

@@ -48,7 +48,7 @@ def prove(exercise: Exercise, seed: int = 0) -> list[str]:
 def _confusions(key: AnswerKey) -> list[str]:
     """Return which mistakes the cases tell neither from the reference nor from each other."""
     faults = []
-    for mistake, outcomes in key.mistaken:
+    for mistake, outcomes in key.mistake_outcomes:
         verdict = key.verdict(outcomes)
         raised = next((one for one in outcomes if isinstance(one, Raised)), None)
         if raised:
@@ -61,7 +61,7 @@ def _confusions(key: AnswerKey) -> list[str]:
                 f"No case tells this mistake from the reference: {mistake.sentence!r}. "
                 "Draw cases in which it shows, or tighten the tolerance."
             )
-    for (mistake, outcomes), (other, others) in itertools.combinations(key.mistaken, 2):
+    for (mistake, outcomes), (other, others) in itertools.combinations(key.mistake_outcomes, 2):
         if key.agree(outcomes, others) or key.agree(others, outcomes):
             faults.append(
                 f"No case tells these mistakes apart: {mistake.sentence!r} and {other.sentence!r}."

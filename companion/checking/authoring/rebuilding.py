@@ -74,21 +74,25 @@ def _measured(graph: Graph, inputs: Sequence[Any], seed: int, order: int) -> dic
 
     network = Network(graph)
     network.run(inputs, training=False)
-    other = Network(graph)
-    other.run(inputs, training=False)
-    units = network.units()
-    twins = {id(one): two for one, two in zip(network.weights(), other.weights(), strict=True)}
-    orders = list(itertools.islice(_orders(units), MAX_ORDERS))
+    second = Network(graph)
+    second.run(inputs, training=False)
+    groups = network.weight_groups()
+    twins = {
+        id(weight): two for weight, two in zip(network.weights(), second.weights(), strict=True)
+    }
+    orders = list(itertools.islice(_orders(groups), MAX_ORDERS))
     names, trainable, starts, limits = [], [], [], []
     seen: Counter[str] = Counter()
-    for unit in orders[order % len(orders)]:
-        seen[unit.signature] += 1
-        for weight in unit.weights:
-            starts.append(_start(*map(keras.ops.convert_to_numpy, (weight, twins[id(weight)]))))
-            key = [seed, zlib.crc32(f"{unit.signature} {weight.name}".encode())]
-            value = _drawn(weight, np.random.default_rng([*key, seen[unit.signature]]))
+    for group in orders[order % len(orders)]:
+        seen[group.signature] += 1
+        for weight in group.weights:
+            starts.append(
+                _start_statistics(*map(keras.ops.convert_to_numpy, (weight, twins[id(weight)])))
+            )
+            key = [seed, zlib.crc32(f"{group.signature} {weight.name}".encode())]
+            value = _drawn(weight, np.random.default_rng([*key, seen[group.signature]]))
             weight.assign(value)
-            names.append(f"{unit.layer} {weight.name}")
+            names.append(f"{group.layer} {weight.name}")
             trainable.append(bool(weight.trainable))
             limits.append(_limit(weight, value))
     outputs = network.run(inputs, training=False)
@@ -141,7 +145,7 @@ class Network:
         self.calls = graph["calls"]
         self.outputs = graph["outputs"]
         self.masked: list[bool] = []  # in the last run, of every call
-        self.objects = [_made(one, index) for index, one in enumerate(graph["layers"])]
+        self.objects = [_new_layer(one, index) for index, one in enumerate(graph["layers"])]
 
     def run(self, inputs: Sequence[Any], *, training: bool) -> list[Any]:
         """Return the outputs for a batch of inputs, as arrays."""
@@ -151,17 +155,17 @@ class Network:
         tensors = [
             keras.ops.convert_to_tensor(np.asarray(one, _float64(str(one.dtype)))) for one in inputs
         ]
-        made: list[list[Any]] = []
+        results: list[list[Any]] = []
         for call in self.calls:
             layer = self.objects[call["layer"]]
-            args = [_filled(one, tensors, made) for one in call["args"]]
-            kwargs = {name: _filled(one, tensors, made) for name, one in call["kwargs"].items()}
+            args = [_filled(one, tensors, results) for one in call["args"]]
+            kwargs = {name: _filled(one, tensors, results) for name, one in call["kwargs"].items()}
             if _accepts(layer, "training"):
                 kwargs.setdefault("training", training)
-            made.append(keras.tree.flatten(layer(*args, **kwargs)))
-        self.masked = [any(map(_is_masked, one)) for one in made]
+            results.append(keras.tree.flatten(layer(*args, **kwargs)))
+        self.masked = [any(map(_is_masked, one)) for one in results]
         return [
-            np.asarray(keras.ops.convert_to_numpy(_filled(one, tensors, made)))
+            np.asarray(keras.ops.convert_to_numpy(_filled(one, tensors, results)))
             for one in self.outputs
         ]
 
@@ -182,14 +186,14 @@ class Network:
         losses = [loss for layer in self.objects for loss in getattr(layer, "losses", ())]
         return float(sum(float(one) for one in losses))
 
-    def units(self) -> list[WeightGroup]:
+    def weight_groups(self) -> list[WeightGroup]:
         """Return the weights in units, each with its position in the graph."""
-        units: dict[int, list[WeightGroup]] = {}
+        groups: dict[int, list[WeightGroup]] = {}
         for index in self._called():
             parts: defaultdict[str, list[Any]] = defaultdict(list)
             for weight in self._weights(index):
                 parts[weight.path.rpartition("/")[0]].append(weight)
-            units[index] = [WeightGroup(index, weights) for weights in parts.values()]
+            groups[index] = [WeightGroup(index, weights) for weights in parts.values()]
         # Of every call: how many layers with weights lie before its output, and which.
         visited: list[tuple[int, frozenset[str]]] = []
         for call in self.calls:
@@ -198,13 +202,13 @@ class Network:
             depth = max((one for one, _ in before), default=0)
             marks = frozenset().union(*(mark for _, mark in before))
             marks |= {f"input {one['input']}" for one in _sources(arguments, "input")}
-            for unit in units[call["layer"]]:
-                if unit.position == (0, ""):
-                    unit.position = (depth + 1, _hash(unit.signature, *sorted(marks)))
-            if own := units[call["layer"]]:
-                depth, marks = depth + 1, frozenset(unit.position[1] for unit in own)
+            for group in groups[call["layer"]]:
+                if group.position == (0, ""):
+                    group.position = (depth + 1, _hash(group.signature, *sorted(marks)))
+            if called_groups := groups[call["layer"]]:
+                depth, marks = depth + 1, frozenset(group.position[1] for group in called_groups)
             visited.append((depth, marks))
-        return [unit for index in self._called() for unit in units[index]]
+        return [group for index in self._called() for group in groups[index]]
 
     def _called(self) -> list[int]:
         return list(dict.fromkeys(call["layer"] for call in self.calls))
@@ -214,14 +218,14 @@ class Network:
         return weights
 
 
-def _orders(units: Sequence[WeightGroup]) -> Iterator[list[WeightGroup]]:
+def _orders(groups: Sequence[WeightGroup]) -> Iterator[list[WeightGroup]]:
     """Yield the orders of units that their positions allow; most often there is one."""
-    groups: defaultdict[Any, list[WeightGroup]] = defaultdict(list)
-    for unit in units:
-        groups[unit.position, unit.signature].append(unit)
-    ties = [groups[key] for key in sorted(groups)]
+    by_position: defaultdict[Any, list[WeightGroup]] = defaultdict(list)
+    for group in groups:
+        by_position[group.position, group.signature].append(group)
+    ties = [by_position[key] for key in sorted(by_position)]
     for order in itertools.product(*(itertools.permutations(tie) for tie in ties)):
-        yield [unit for tie in order for unit in tie]
+        yield [group for tie in order for group in tie]
 
 
 def _drawn(weight: Any, rng: Any) -> Any:
@@ -231,13 +235,18 @@ def _drawn(weight: Any, rng: Any) -> Any:
     return abs(value) + 0.5 if "variance" in weight.name else value
 
 
-def _start(one: Any, two: Any) -> list[float]:
+def _start_statistics(first: Any, second: Any) -> list[float]:
     """Return whether a weight's first values are random, their mean, spread and a projection."""
     import numpy as np
 
-    if (one != two).any():
-        return [1.0, 0.0, float(one.std()), 0.0]
-    return [0.0, float(one.mean()), float(one.std()), float(one.ravel() @ np.arange(one.size))]
+    if (first != second).any():
+        return [1.0, 0.0, float(first.std()), 0.0]
+    return [
+        0.0,
+        float(first.mean()),
+        float(first.std()),
+        float(first.ravel() @ np.arange(first.size)),
+    ]
 
 
 def _limit(weight: Any, value: Any) -> float:
@@ -246,30 +255,32 @@ def _limit(weight: Any, value: Any) -> float:
 
     if getattr(weight, "constraint", None) is None:
         return 1.0
-    left = keras.ops.convert_to_numpy(weight.constraint(keras.ops.convert_to_tensor(10 * value)))
-    return float((left * value).sum() / (10 * value * value).sum())
+    constrained = keras.ops.convert_to_numpy(
+        weight.constraint(keras.ops.convert_to_tensor(10 * value))
+    )
+    return float((constrained * value).sum() / (10 * value * value).sum())
 
 
-def _made(description: dict[str, Any], index: int) -> Any:
+def _new_layer(description: dict[str, Any], index: int) -> Any:
     """Return a new layer or operation of Keras, as described."""
     import keras
 
     config = _restored(description["config"])
     name = description["class_name"]
     if description["kind"] == "layer":
-        return _known("layers", name).from_config({**config, "name": f"layer{index}"})
-    waiting: list[Any] = [keras.Operation]
+        return _keras_class("layers", name).from_config({**config, "name": f"layer{index}"})
+    pending: list[Any] = [keras.Operation]
     kinds: dict[str, Any] = {}
-    while waiting:
-        waiting += (kind := waiting.pop()).__subclasses__()
-        if kind.__module__ in OPERATIONS:
-            kinds[kind.__name__] = kind
+    while pending:
+        pending += (operation := pending.pop()).__subclasses__()
+        if operation.__module__ in OPERATIONS:
+            kinds[operation.__name__] = operation
     if name not in kinds:
         raise ValueError(f"{name:.100} is no operation of Keras.")
     return kinds[name].from_config(config)
 
 
-def _known(module: str, name: str) -> Any:
+def _keras_class(module: str, name: str) -> Any:
     """Return a class of Keras that may be made of a description.
 
     Raises:
@@ -277,12 +288,18 @@ def _known(module: str, name: str) -> Any:
     """
     import keras
 
-    kind = getattr(getattr(keras, module), name, None)
-    if not (inspect.isclass(kind) and kind.__module__.startswith(f"keras.src.{module}.")):
+    keras_class = getattr(getattr(keras, module), name, None)
+    if not (
+        inspect.isclass(keras_class) and keras_class.__module__.startswith(f"keras.src.{module}.")
+    ):
         raise ValueError(f"{name:.100} is none of keras.{module}.")
-    if module == "layers" and kind.__module__.split(".")[3] not in FOLDERS and name not in SINGLE:
+    if (
+        module == "layers"
+        and keras_class.__module__.split(".")[3] not in FOLDERS
+        and name not in SINGLE
+    ):
         raise ValueError(f"A {name:.100} cannot be rebuilt to be compared.")
-    return kind
+    return keras_class
 
 
 def _restored(value: Any, key: str = "") -> Any:
@@ -303,7 +320,7 @@ def _restored(value: Any, key: str = "") -> Any:
             raise ValueError(f"{value['class_name']!r:.100} is none of Keras's own.")
         return {
             "module": f"keras.{module}",
-            "class_name": _known(module, str(value["class_name"])).__name__,
+            "class_name": _keras_class(module, str(value["class_name"])).__name__,
             "config": _restored(value.get("config") or {}),
             "registered_name": None,
         }
@@ -330,7 +347,7 @@ def _accepts(layer: Any, name: str) -> bool:
     return isinstance(layer, keras.Layer) and name in inspect.signature(layer.call).parameters
 
 
-def _filled(tree: Any, inputs: Sequence[Any], made: Sequence[Sequence[Any]]) -> Any:
+def _filled(tree: Any, inputs: Sequence[Any], results: Sequence[Sequence[Any]]) -> Any:
     """Return an argument of a call, its tensors as they are."""
     import numpy as np
 
@@ -340,12 +357,12 @@ def _filled(tree: Any, inputs: Sequence[Any], made: Sequence[Sequence[Any]]) -> 
     if kind == "input":
         return inputs[content]
     if kind == "call":
-        return made[content[0]][content[1]]
+        return results[content[0]][content[1]]
     if kind == "ellipsis":
         return ...
     if kind == "array":
         return np.asarray(content, _float64(more[0][1]))
-    filled = [_filled(one, inputs, made) for one in content]
+    filled = [_filled(one, inputs, results) for one in content]
     return slice(*filled) if kind == "slice" else tuple(filled) if kind == "tuple" else filled
 
 

@@ -16,18 +16,18 @@ import numpy as np
 from companion.checking.authoring.comparison import as_array, upper
 
 Array = np.ndarray[Any, Any]
-MAX_TURNED = 4
+MAX_PERMUTED = 4
 EXACT = 2.0**53  # the whole numbers below it are exact as floats
 WHAT = "the part"
 Relation = tuple[str, Callable[[Array], Array]]
 
 
-def _turned(right: Array) -> Array:
+def _transposed(right: Array) -> Array:
     """Return an array with its first two axes exchanged."""
     return right.swapaxes(0, min(1, right.ndim - 1))
 
 
-def _last_turned(right: Array) -> Array:
+def _last_axis_reversed(right: Array) -> Array:
     """Return an array with its last axis in reverse order."""
     return right[..., ::-1]
 
@@ -96,7 +96,7 @@ COUNTS: tuple[Relation, ...] = (
     ("{What} is 1 too small, always.", lambda right: right - 1),
 )
 ORDERS: tuple[Relation, ...] = (
-    ("The values of {what} are right, but its rows and columns are exchanged.", _turned),
+    ("The values of {what} are right, but its rows and columns are exchanged.", _transposed),
     ("The values of {what} are right, but in reverse order.", lambda right: right[::-1]),
     ("The values of {what} are right, but the first one is missing.", lambda right: right[1:]),
     ("The values of {what} are right, but the last one is missing.", lambda right: right[:-1]),
@@ -116,7 +116,10 @@ ROWS: tuple[Relation, ...] = (
     ("The values of {what} are right, but in descending order.", lambda a: np.sort(a)[::-1]),
 )
 SPACES: tuple[Relation, ...] = (
-    ("The values of {what} are right, but in reverse order along the last axis.", _last_turned),
+    (
+        "The values of {what} are right, but in reverse order along the last axis.",
+        _last_axis_reversed,
+    ),
 )
 PLANES: tuple[Relation, ...] = (
     ("{What} is averaged over its axis 0, which is to stay.", lambda a: a.mean(axis=0)),
@@ -161,96 +164,100 @@ def _candidates(
     cases: Sequence[tuple[Any, Mapping[str, Any]]],
 ) -> Iterator[tuple[str, list[Any]]]:
     """Yield sentences, each with the value that every case would then have."""
-    rights = [right for right, _ in cases]
-    first = rights[0]
+    right_values = [right for right, _ in cases]
+    first = right_values[0]
     if isinstance(first, tuple) or (isinstance(first, list) and any(map(np.ndim, first))):
-        yield from _alone(rights)
+        yield from _single_parts(right_values)
     if not isinstance(first, (list, tuple)) or all(np.ndim(part) == 0 for part in first):
-        yield from _of_arrays("the result", rights, cases)
+        yield from _array_relations("the result", right_values, cases)
         return
     count = len(first)
-    if any(not isinstance(one, (list, tuple)) or len(one) != count for one in rights):
+    if any(not isinstance(one, (list, tuple)) or len(one) != count for one in right_values):
         return
-    for order in itertools.permutations(range(count)) if count <= MAX_TURNED else ():
+    for order in itertools.permutations(range(count)) if count <= MAX_PERMUTED else ():
         if list(order) != sorted(order):
-            turned = "The parts of the result are right, but in another order."
-            yield turned, [[right[part] for part in order] for right in rights]
+            sentence = "The parts of the result are right, but in another order."
+            yield sentence, [[right[part] for part in order] for right in right_values]
     parts = [
-        list(_of_arrays(WHAT, [right[part] for right in rights], cases)) for part in range(count)
+        list(_array_relations(WHAT, [right[part] for right in right_values], cases))
+        for part in range(count)
     ]
     for part, relations in enumerate(parts):
         for sentence, values in relations:
-            named = _named(sentence, f"part {part + 1} of the result")
+            renamed = _with_subject(sentence, f"part {part + 1} of the result")
             yield (
-                f"{named} The rest is right.",
+                f"{renamed} The rest is right.",
                 [
                     None if value is None else [*right[:part], value, *right[part + 1 :]]
-                    for right, value in zip(rights, values, strict=True)
+                    for right, value in zip(right_values, values, strict=True)
                 ],
             )
-    yield from _shared(rights, parts)
+    yield from _shared(right_values, parts)
 
 
 def _shared(
-    rights: Sequence[Any], parts: Sequence[Sequence[tuple[str, list[Any]]]]
+    right_values: Sequence[Any], parts: Sequence[Sequence[tuple[str, list[Any]]]]
 ) -> Iterator[tuple[str, list[Any]]]:
     """Yield what holds of several parts at once, or of all."""
     count, relations = len(parts), [dict(part) for part in parts]
-    for some in _several(count):
-        whole = len(some) == count
-        what = "all parts" if whole else f"parts {' and '.join(str(one + 1) for one in some)}"
-        for sentence in relations[some[0]]:
-            if not all(sentence in relations[one] for one in some):
+    for indices in _part_groups(count):
+        all_parts = len(indices) == count
+        what = (
+            "all parts" if all_parts else f"parts {' and '.join(str(one + 1) for one in indices)}"
+        )
+        for sentence in relations[indices[0]]:
+            if not all(sentence in relations[one] for one in indices):
                 continue
-            changed = [relations[one][sentence] for one in some]
+            changed = [relations[one][sentence] for one in indices]
             yield (
-                _named(sentence, f"{what} of the result") + (" The rest is right." * (not whole)),
+                _with_subject(sentence, f"{what} of the result")
+                + (" The rest is right." * (not all_parts)),
                 [
-                    _exchanged(
+                    _with_parts(
                         right,
-                        {one: values[case] for one, values in zip(some, changed, strict=True)},
+                        {one: values[case] for one, values in zip(indices, changed, strict=True)},
                     )
-                    for case, right in enumerate(rights)
+                    for case, right in enumerate(right_values)
                 ],
             )
 
 
-def _several(count: int) -> list[tuple[int, ...]]:
+def _part_groups(count: int) -> list[tuple[int, ...]]:
     """Return the parts of a result, by index, that may share a fault: all, or some of a few."""
-    sizes = range(2, count + 1) if count <= MAX_TURNED else [count]
-    return [some for size in sizes for some in itertools.combinations(range(count), size)]
+    sizes = range(2, count + 1) if count <= MAX_PERMUTED else [count]
+    return [indices for size in sizes for indices in itertools.combinations(range(count), size)]
 
 
-def _exchanged(right: Sequence[Any], values: Mapping[int, Any]) -> list[Any] | None:
+def _with_parts(right: Sequence[Any], values: Mapping[int, Any]) -> list[Any] | None:
     """Return a result with other values for some of its parts; None if one has none."""
     if any(value is None for value in values.values()):
         return None
     return [values.get(index, part) for index, part in enumerate(right)]
 
 
-def _alone(rights: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+def _single_parts(right_values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """Yield one part of what is right in the place of all of them."""
-    count = min(map(len, rights))
+    count = min(map(len, right_values))
     for part in range(count):
-        alone = f"Your result is part {part + 1} alone: {count} parts are asked for."
-        yield alone, [right[part] for right in rights]
+        sentence = f"Your result is part {part + 1} alone: {count} parts are asked for."
+        yield sentence, [right[part] for right in right_values]
 
 
-def _named(sentence: str, what: str) -> str:
+def _with_subject(sentence: str, what: str) -> str:
     return upper(sentence.replace(upper(WHAT), what).replace(WHAT, what))
 
 
-def _of_arrays(
+def _array_relations(
     what: str,
-    rights: Sequence[Any],
+    right_values: Sequence[Any],
     cases: Sequence[tuple[Any, Mapping[str, Any]]],
 ) -> Iterator[tuple[str, list[Any]]]:
-    arrays = [as_array(right) for right in rights]
-    known = [array for array in arrays if array is not None]
-    if len(known) < len(arrays) or not all(array.dtype.kind in "iuf" for array in known):
+    maybe_arrays = [as_array(right) for right in right_values]
+    arrays = [array for array in maybe_arrays if array is not None]
+    if len(arrays) < len(maybe_arrays) or not all(array.dtype.kind in "iuf" for array in arrays):
         return
-    integers = all(array.dtype.kind in "iu" for array in known)
-    ranks = min(array.ndim for array in known)
+    integers = all(array.dtype.kind in "iu" for array in arrays)
+    ranks = min(array.ndim for array in arrays)
     relations = [
         *VALUES,
         *SQUASHED,
@@ -263,12 +270,12 @@ def _of_arrays(
     numbers = np.concatenate([array.ravel() for array in known])
     relations += ROUNDED if len(np.unique(np.round(numbers))) >= LEAST_ROUNDED else ()
     for sentence, change in relations:
-        values = [_changed(change, array) for array in known]
+        values = [_changed(change, array) for array in arrays]
         # What changes nothing anywhere would be seen in a right answer, too.
-        if any(_differs(value, array) for value, array in zip(values, known, strict=True)):
+        if any(_differs(value, array) for value, array in zip(values, arrays, strict=True)):
             yield sentence.format(what=what, What=upper(what)), values
     for name, numbers in _numbers([given for _, given in cases]):
-        pairs = list(zip(known, numbers, strict=True))
+        pairs = list(zip(arrays, numbers, strict=True))
         yield (
             f"Every value of {what} is multiplied by {name} once too often.",
             [_changed(partial(operator.mul, number), array) for array, number in pairs],
@@ -280,13 +287,13 @@ def _of_arrays(
     for name, lengths in _lengths([given for _, given in cases]):
         if integers or (len(set(lengths)) == 1 and lengths[0] <= 2):
             continue
-        pairs = list(zip(known, lengths, strict=True))
-        several = [_changed(partial(operator.mul, length), array) for array, length in pairs]
-        yield f"Every value of {what} is too large by {name}: is a mean asked for?", several
-        shares = [
+        pairs = list(zip(arrays, lengths, strict=True))
+        sums = [_changed(partial(operator.mul, length), array) for array, length in pairs]
+        yield f"Every value of {what} is too large by {name}: is a mean asked for?", sums
+        means = [
             _changed(partial(operator.mul, 1 / max(length, 1)), array) for array, length in pairs
         ]
-        yield f"Every value of {what} is divided by {name}: is a sum asked for?", shares
+        yield f"Every value of {what} is divided by {name}: is a sum asked for?", means
 
 
 def _changed(change: Callable[[Array], Array], right: Array) -> Array | None:

@@ -10,10 +10,10 @@ from companion.checking.authoring.comparison import upper
 from companion.checking.authoring.graph import (
     FUSED,
     Graph,
-    Row,
+    LayerRow,
     counted,
     input_shapes,
-    rows,
+    layer_rows,
     size_text,
     value_text,
 )
@@ -31,11 +31,11 @@ IN_TRAINING = {
     "training",
     "unit_forget_bias",
 }
-OF_WEIGHTS = ("_regularizer", "_constraint")  # likewise
+WEIGHT_SUFFIXES = ("_regularizer", "_constraint")  # likewise
 RESHAPING = ("Flatten", "Reshape", "Permute", "ZeroPadding", "Cropping", "Repeat")
 REVERSING = ("Flip", "GetItem")
 # Layers that skip what is masked; to others a mask is of no account.
-HEEDING = (
+MASK_AWARE = (
     "AdditiveAttention",
     "Attention",
     "BatchNormalization",
@@ -48,8 +48,8 @@ HEEDING = (
     "RNN",
     "SimpleRNN",
 )
-UNTURNED = "unturned"  # of what is read backwards, and left so
-AT_MASKED = "zero_output_for_mask"
+NOT_REVERSED = "unturned"  # of what is read backwards, and left so
+ZERO_FOR_MASK = "zero_output_for_mask"
 MOVED = "The order: "
 ORDINALS = ("", "second ", "third ", "fourth ", "fifth ", "sixth ")
 
@@ -72,90 +72,99 @@ class Reason:
     rank: int = 0
 
 
-def reasons_in_structure(wanted: Graph, came: Graph) -> list[Reason]:
+def reasons_in_structure(expected: Graph, received: Graph) -> list[Reason]:
     """Return all differences in how two models are built, in the order of the layers."""
-    found = []
-    shapes = [input_shapes(graph) for graph in (wanted, came)]
+    reasons = []
+    shapes = [input_shapes(graph) for graph in (expected, received)]
     if not takes(*shapes):
-        found.append(Reason(input_text(*shapes)))
-    if len(wanted["outputs"]) != len(came["outputs"]):
-        counts = [counted(len(graph["outputs"]), "output") for graph in (came, wanted)]
-        found.append(Reason(f"The model has {counts[0]}; expected {counts[1]}."))
-    lines = [rows(wanted), rows(came)]
-    lines[1] = _one_for_two(lines[1], lines[0])
+        reasons.append(Reason(input_text(*shapes)))
+    if len(expected["outputs"]) != len(received["outputs"]):
+        counts = [counted(len(graph["outputs"]), "output") for graph in (received, expected)]
+        reasons.append(Reason(f"The model has {counts[0]}; expected {counts[1]}."))
+    lines = [layer_rows(expected), layer_rows(received)]
+    lines[1] = _as_bidirectional(lines[1], lines[0])
     pairs = aligned(*lines)
-    missing = [(at, one) for at, (one, other) in enumerate(pairs) if one and not other]
-    extra = [(at, other) for at, (one, other) in enumerate(pairs) if other and not one]
-    moved: dict[int, Row] = {}
-    for at, row in extra:
+    missing = [(index, one) for index, (one, other) in enumerate(pairs) if one and not other]
+    extra = [(index, other) for index, (one, other) in enumerate(pairs) if other and not one]
+    moved: dict[int, LayerRow] = {}
+    for index, row in extra:
         twin = next((one for one in missing if one[1].kind == row.kind), None)
         if twin:
             missing.remove(twin)
-            moved |= {at: twin[1], twin[0]: twin[1]}
-    for at, (one, other) in enumerate(pairs):
-        if at not in moved:
-            found += pair_reasons(one, other, lines[0], pairs, at)
+            moved |= {index: twin[1], twin[0]: twin[1]}
+    for index, (one, other) in enumerate(pairs):
+        if index not in moved:
+            reasons += pair_reasons(one, other, lines[0], pairs, index)
         elif other:
-            found.append(_moved(moved[at], other, *lines))
+            reasons.append(_moved(moved[index], other, *lines))
     if lost := _mask_lost(pairs):
-        found.insert(0, lost)
-    return found
+        reasons.insert(0, lost)
+    return reasons
 
 
-def takes(wanted: Sequence[Any], came: Sequence[Any]) -> bool:
+def takes(expected: Sequence[Any], received: Sequence[Any]) -> bool:
     """Say whether a model takes all inputs that it shall take."""
-    return len(wanted) == len(came) and all(
+    return len(expected) == len(received) and all(
         len(one) == len(other)
         and all(size is None or size == due for due, size in zip(one, other, strict=True))
-        for one, other in zip(wanted, came, strict=True)
+        for one, other in zip(expected, received, strict=True)
     )
 
 
-def input_text(wanted: Sequence[Any], came: Sequence[Any]) -> str:
+def input_text(expected: Sequence[Any], received: Sequence[Any]) -> str:
     """Return that a model takes other inputs than it shall."""
-    texts = [" and ".join(map(size_text, shapes)) for shapes in (came, wanted)]
+    texts = [" and ".join(map(size_text, shapes)) for shapes in (received, expected)]
     return f"The model's input is {texts[0]}; expected {texts[1]}."
 
 
-def _mask_lost(pairs: Sequence[tuple[Row | None, Row | None]]) -> Reason | None:
+def _mask_lost(pairs: Sequence[tuple[LayerRow | None, LayerRow | None]]) -> Reason | None:
     """Return which layer lets go of a mask that one behind it needs, or None."""
     loser = None
-    for wanted, came in pairs:
-        if came and came.reached and not came.masked:
-            loser = came
-        needs = wanted and wanted.reached and wanted.layer.startswith(HEEDING)
-        if loser and needs and came and not came.reached:
+    for expected, received in pairs:
+        if received and received.receives_mask and not received.passes_mask:
+            loser = received
+        needs = expected and expected.receives_mask and expected.layer.startswith(MASK_AWARE)
+        if loser and needs and received and not received.receives_mask:
             text = (
-                f"{loser.title} passes no mask on: for {came.title} behind it, padding is "
+                f"{loser.title} passes no mask on: for {received.title} behind it, padding is "
                 "data like any other."
             )
             return Reason(text, in_training=False, rank=-1)
     return None
 
 
-def _one_for_two(found: Sequence[Row], wanted: Sequence[Row]) -> list[Row]:
+def _as_bidirectional(received: Sequence[LayerRow], expected: Sequence[LayerRow]) -> list[LayerRow]:
     """Write two recurrent layers that read both ways as the Bidirectional one that is expected.
 
     What then sets it apart is told: its units, how the two are merged, what it does where steps are
     masked.
     """
-    found = list(found)
-    for due in wanted:
+    received = list(received)
+    for due in expected:
         kind = due.layer.removeprefix("Bidirectional(").removesuffix(")")
-        two = [row for row in found if row.layer == kind != due.layer and row.before == due.before]
-        two.sort(key=lambda row: bool(row.config.get("go_backwards")))
-        if [bool(row.config.get("go_backwards")) for row in two] != [False, True]:
+        directions = [
+            row
+            for row in received
+            if row.layer == kind != due.layer and row.input_shape == due.input_shape
+        ]
+        directions.sort(key=lambda row: bool(row.config.get("go_backwards")))
+        if [bool(row.config.get("go_backwards")) for row in directions] != [False, True]:
             continue
-        first, second = sorted(map(found.index, two))
-        turned = [row for row in found[first:] if row.layer in REVERSING]
+        first, second = sorted(map(received.index, directions))
+        reversals = [row for row in received[first:] if row.layer in REVERSING]
         end = next(
-            (at for at in range(second + 1, len(found)) if found[at].layer not in REVERSING), first
+            (
+                index
+                for index in range(second + 1, len(received))
+                if received[index].layer not in REVERSING
+            ),
+            first,
         )
-        if found[end].layer not in MERGES or not all(
-            row in two or row in turned for row in found[first:end]
+        if received[end].layer not in MERGES or not all(
+            row in directions or row in reversals for row in received[first:end]
         ):
             continue
-        forward, backward = two
+        forward, backward = directions
         unlike = {
             f"backward {key}": value
             for key, value in backward.config.items()
@@ -163,100 +172,112 @@ def _one_for_two(found: Sequence[Row], wanted: Sequence[Row]) -> list[Row]:
             and key != "go_backwards"
             and value != due.config.get(key)
         }
-        if due.config.get("return_sequences") and not turned:
-            unlike[UNTURNED] = True
-        found[first : end + 1] = [
+        if due.config.get("return_sequences") and not reversals:
+            unlike[NOT_REVERSED] = True
+        received[first : end + 1] = [
             replace(
                 forward,
                 layer=due.layer,
-                config={**forward.config, **unlike, "merge_mode": MERGES[found[end].layer]},
-                shape=found[end].shape,
+                config={**forward.config, **unlike, "merge_mode": MERGES[received[end].layer]},
+                shape=received[end].shape,
                 parameters=forward.parameters + backward.parameters,
-                masked=found[end].masked,
+                passes_mask=received[end].passes_mask,
             )
         ]
-    return found
+    return received
 
 
 def pair_reasons(
-    wanted: Row | None,
-    came: Row | None,
-    all_wanted: Sequence[Row],
-    pairs: Sequence[tuple[Row | None, Row | None]],
-    at: int,
+    expected: LayerRow | None,
+    received: LayerRow | None,
+    all_expected: Sequence[LayerRow],
+    pairs: Sequence[tuple[LayerRow | None, LayerRow | None]],
+    index: int,
 ) -> list[Reason]:
     """Return why two paired layers differ, the difference in parameters first."""
-    if wanted is None:
-        assert came is not None
-        return [_too_many(came)]
-    if came is None:
-        before = pairs[at - 1][1] if at else None
-        return [_missing(wanted, before, all_wanted)]
-    if wanted.layer != came.layer:
-        return [_another_kind(wanted, came)]
-    return _unlike(wanted, came)
+    if expected is None:
+        assert received is not None
+        return [_extra(received)]
+    if received is None:
+        before = pairs[index - 1][1] if index else None
+        return [_missing(expected, before, all_expected)]
+    if expected.layer != received.layer:
+        return [_another_kind(expected, received)]
+    return _same_kind_reasons(expected, received)
 
 
-def _too_many(came: Row) -> Reason:
+def _extra(received: LayerRow) -> Reason:
     """Return that a layer is not expected."""
-    if came.layer == "Activation" and came.own.startswith(FUSED):
-        given = came.config["activation"]
-        return Reason(f"{came.name} ({came.own}) has activation={given!r}; expected none.")
-    return _of_layer(f"{_count(came.parameters)}{came.title} is one layer too many.", came)
-
-
-def _missing(wanted: Row, before: Row | None, all_wanted: Sequence[Row]) -> Reason:
-    """Return that a layer is missing behind the received one `before` its place."""
-    if before and wanted.layer == "Activation" and before.layer.startswith(FUSED):
-        due = wanted.config["activation"]
-        return Reason(f"{before.title} has no activation; expected {due!r}.")
-    known = wanted.is_named
-    what = wanted.title if known else upper(with_article(wanted.label))
-    where = "" if known else _place(wanted, all_wanted)
-    return _of_layer(f"{_count(-wanted.parameters)}{what} is missing{where}.", wanted)
-
-
-def _another_kind(wanted: Row, came: Row) -> Reason:
-    """Return that a layer of another kind stands in a layer's place."""
-    count = _count(came.parameters - wanted.parameters)
-    same = "; the same count" if wanted.parameters == came.parameters > 0 else ""
-    name = wanted.name if wanted.is_named else came.name
-    is_one, due = (with_article(row.label) for row in (came, wanted))
-    return _of_layer(f"{count}{name} is {is_one} here; expected {due}{same}.", wanted)
-
-
-def _unlike(wanted: Row, came: Row) -> list[Reason]:
-    """Return in what two layers of one kind differ: their configs, or what reaches them."""
-    if wanted.layer == "Activation" and wanted.kind != came.kind:
-        return [Reason(_activation(came, wanted, "activation"))]
-    count = _count(came.parameters - wanted.parameters)
-    found = []
-    told = [key for key in {**wanted.config, **came.config} if differ(wanted, came, key)]
-    if AT_MASKED in told:
-        told.remove(AT_MASKED)
-        found += _at_masked_steps(wanted, came)
-    for in_training in (False, True):
-        if keys := [key for key in told if _in_training(key) is in_training]:
-            in_use = not in_training or keys[0] == "training"
-            found.append(Reason(f"{count}{_config_text(wanted, came, keys)}", in_use))
-    if not found and (came.shape != wanted.shape or came.parameters != wanted.parameters):
-        text = (
-            f"{count}{came.title} is right in itself, but what reaches it has another shape: its "
-            f"output is {size_text(came.shape)}, expected {size_text(wanted.shape)}."
+    if received.layer == "Activation" and received.class_name.startswith(FUSED):
+        given = received.config["activation"]
+        return Reason(
+            f"{received.name} ({received.class_name}) has activation={given!r}; expected none."
         )
-        found.append(Reason(text, rank=2))
-    return found
+    return _layer_reason(
+        f"{_parameters_text(received.parameters)}{received.title} is one layer too many.", received
+    )
 
 
-def _at_masked_steps(wanted: Row, came: Row) -> list[Reason]:
+def _missing(
+    expected: LayerRow, before: LayerRow | None, all_expected: Sequence[LayerRow]
+) -> Reason:
+    """Return that a layer is missing behind the received one `before` its place."""
+    if before and expected.layer == "Activation" and before.layer.startswith(FUSED):
+        due = expected.config["activation"]
+        return Reason(f"{before.title} has no activation; expected {due!r}.")
+    known = expected.is_named
+    what = expected.title if known else upper(with_article(expected.label))
+    where = "" if known else _position_text(expected, all_expected)
+    return _layer_reason(
+        f"{_parameters_text(-expected.parameters)}{what} is missing{where}.", expected
+    )
+
+
+def _another_kind(expected: LayerRow, received: LayerRow) -> Reason:
+    """Return that a layer of another kind stands in a layer's place."""
+    count = _parameters_text(received.parameters - expected.parameters)
+    same = "; the same count" if expected.parameters == received.parameters > 0 else ""
+    name = expected.name if expected.is_named else received.name
+    is_one, due = (with_article(row.label) for row in (received, expected))
+    return _layer_reason(f"{count}{name} is {is_one} here; expected {due}{same}.", expected)
+
+
+def _same_kind_reasons(expected: LayerRow, received: LayerRow) -> list[Reason]:
+    """Return in what two layers of one kind differ: their configs, or what reaches them."""
+    if expected.layer == "Activation" and expected.kind != received.kind:
+        return [Reason(_activation(received, expected, "activation"))]
+    count = _parameters_text(received.parameters - expected.parameters)
+    reasons = []
+    differing = [
+        key for key in {**expected.config, **received.config} if differ(expected, received, key)
+    ]
+    if ZERO_FOR_MASK in differing:
+        differing.remove(ZERO_FOR_MASK)
+        reasons += _at_masked_steps(expected, received)
+    for in_training in (False, True):
+        if keys := [key for key in differing if _in_training(key) is in_training]:
+            in_use = not in_training or keys[0] == "training"
+            reasons.append(Reason(f"{count}{_config_text(expected, received, keys)}", in_use))
+    if not reasons and (
+        received.shape != expected.shape or received.parameters != expected.parameters
+    ):
+        text = (
+            f"{count}{received.title} is right in itself, but what reaches it has another shape: "
+            f"its output is {size_text(received.shape)}, expected {size_text(expected.shape)}."
+        )
+        reasons.append(Reason(text, rank=2))
+    return reasons
+
+
+def _at_masked_steps(expected: LayerRow, received: LayerRow) -> list[Reason]:
     """Return what two recurrent layers do otherwise where steps are masked, if any can be."""
-    if came.reached is False:
+    if received.receives_mask is False:
         return []
-    layer = f"{came.name} ({came.own})"
+    layer = f"{received.name} ({received.class_name})"
     text = (
         f"{layer} repeats its last output at a masked step; expected zeros there, as "
         "layers.Bidirectional writes them (zero_output_for_mask)."
-        if wanted.config.get(AT_MASKED)
+        if expected.config.get(ZERO_FOR_MASK)
         else f"{layer} writes zeros at a masked step (zero_output_for_mask); expected its last "
         "output."
     )
@@ -265,71 +286,76 @@ def _at_masked_steps(wanted: Row, came: Row) -> list[Reason]:
 
 def _in_training(key: str) -> bool:
     """Say whether a value of a config shows in training alone."""
-    return key in IN_TRAINING or key.endswith(OF_WEIGHTS)
+    return key in IN_TRAINING or key.endswith(WEIGHT_SUFFIXES)
 
 
-def _of_layer(text: str, row: Row) -> Reason:
+def _layer_reason(text: str, row: LayerRow) -> Reason:
     """Return a reason that is a whole layer."""
     rank = 1 if row.layer.startswith(RESHAPING) else 0
     return Reason(text, in_use=not row.layer.startswith(RANDOM), rank=rank)
 
 
-def _moved(wanted: Row, came: Row, all_wanted: Sequence[Row], all_came: Sequence[Row]) -> Reason:
+def _moved(
+    expected: LayerRow,
+    received: LayerRow,
+    all_expected: Sequence[LayerRow],
+    all_received: Sequence[LayerRow],
+) -> Reason:
     """Return that a layer stands at another place."""
     text = (
-        f"{MOVED}{came.title} stands{_place(came, all_came, comma='')}; it belongs"
-        f"{_place(wanted, all_wanted, comma='')}."
+        f"{MOVED}{received.title} stands{_position_text(received, all_received, comma='')}; "
+        f"it belongs{_position_text(expected, all_expected, comma='')}."
     )
-    return _of_layer(text, came)
+    return _layer_reason(text, received)
 
 
-def _place(row: Row, all_rows: Sequence[Row], comma: str = ":") -> str:
+def _position_text(row: LayerRow, all_rows: Sequence[LayerRow], comma: str = ":") -> str:
     """Return where a layer stands: behind which other, told by its kind and number."""
     index = next(number for number, one in enumerate(all_rows) if one is row)
     if index == 0:
         return f"{comma} at the very beginning"
     before = all_rows[index - 1]
     alike = [one for one in all_rows if one.label == before.label]
-    number = next(place for place, one in enumerate(alike) if one is before)
+    number = next(rank for rank, one in enumerate(alike) if one is before)
     which = ORDINALS[number] if number < len(ORDINALS) else f"{number + 1}th "
     which = "first " if number == 0 and len(alike) > 1 else which
     return f"{comma} behind the {which}{before.label}"
 
 
-def _config_text(wanted: Row, came: Row, keys: Sequence[str]) -> str:
+def _config_text(expected: LayerRow, received: LayerRow, keys: Sequence[str]) -> str:
     """Return in which values of its config a layer differs."""
     key = keys[0]
     if key in ("activation", "recurrent_activation"):
-        return _activation(came, wanted, key)
-    if key == "training" and "training" in came.config:
-        given = came.config["training"]
+        return _activation(received, expected, key)
+    if key == "training" and "training" in received.config:
+        given = received.config["training"]
         more = ": it does in use what belongs into training" if given is True else ""
-        return f"{came.title} is called with training={given}{more}."
-    if key == "trainable" and came.config.get(key) is False:
-        return f"{came.title} is frozen (trainable=False): it never learns."
-    if key == UNTURNED:
+        return f"{received.title} is called with training={given}{more}."
+    if key == "trainable" and received.config.get(key) is False:
+        return f"{received.title} is frozen (trainable=False): it never learns."
+    if key == NOT_REVERSED:
         return (
-            f"{came.name} ({came.own}): what reads backwards gives its last step first; turn its "
-            "output around before the two are merged."
+            f"{received.name} ({received.class_name}): what reads backwards gives its last step "
+            "first; turn its output around before the two are merged."
         )
     if key == "use_bias":
         has = (
             "has biases; expected none"
-            if came.config.get(key)
+            if received.config.get(key)
             else "has no biases (use_bias=False)"
         )
-        return f"{came.title} {has}{'' if came.config.get(key) else '; expected some'}."
-    texts = [[value_text(row.config.get(one)) for row in (came, wanted)] for one in keys]
-    told = [
+        return f"{received.title} {has}{'' if received.config.get(key) else '; expected some'}."
+    texts = [[value_text(row.config.get(one)) for row in (received, expected)] for one in keys]
+    differences = [
         f"{one} is {given}, expected {due}" for one, (given, due) in zip(keys, texts, strict=True)
     ]
-    return f"{came.title}: {'; '.join(told)}."
+    return f"{received.title}: {'; '.join(differences)}."
 
 
-def _activation(came: Row, wanted: Row, key: str) -> str:
-    values = [value_text(one.config.get(key, "linear")) for one in (came, wanted)]
-    return f"The {key} of {came.name} is {values[0]}, expected {values[1]}."
+def _activation(received: LayerRow, expected: LayerRow, key: str) -> str:
+    values = [value_text(one.config.get(key, "linear")) for one in (received, expected)]
+    return f"The {key} of {received.name} is {values[0]}, expected {values[1]}."
 
 
-def _count(more: int) -> str:
+def _parameters_text(more: int) -> str:
     return f"{more:+,} parameters: " if more else ""

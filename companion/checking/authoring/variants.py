@@ -14,7 +14,10 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
 
-from companion.checking.authoring.other_expressions import others, without_parentheses
+from companion.checking.authoring.other_expressions import (
+    expression_replacements,
+    without_parentheses,
+)
 
 MAX_VARIANTS = 350
 # What is left of the rounds of a loop.
@@ -50,24 +53,24 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
         module = sys.modules[function.__module__]
     except (OSError, KeyError, TypeError, SyntaxError):
         return
-    made = tree.body[0]
-    if not isinstance(made, ast.FunctionDef) or loops_while(function):
+    definition = tree.body[0]
+    if not isinstance(definition, ast.FunctionDef) or loops_while(function):
         return
-    made.decorator_list, made.returns = [], None
-    parameters = {one.arg for one in ast.walk(made.args) if isinstance(one, ast.arg)}
+    definition.decorator_list, definition.returns = [], None
+    parameters = {one.arg for one in ast.walk(definition.args) if isinstance(one, ast.arg)}
     changes: dict[str, list[Change]] = {}
     for words, change in _changes(tree, parameters):
         changes.setdefault(words, []).append(change)
-    several = [(words, found) for words, found in changes.items() if len(found) > 1]
-    single = [(words, [one]) for words, found in changes.items() for one in found]
+    several = [(words, group) for words, group in changes.items() if len(group) > 1]
+    single = [(words, [one]) for words, group in changes.items() for one in group]
     for words, changed_nodes in [*single, *_exchanged(tree), *several][:MAX_VARIANTS]:
-        changed = _Swap(copy.deepcopy(tree), dict(changed_nodes)).tree
+        changed = _NodeReplacer(copy.deepcopy(tree), dict(changed_nodes)).tree
         names = dict(vars(module))
         try:
             exec(compile(ast.fix_missing_locations(changed), "<variant>", "exec"), names)
         except (SyntaxError, ValueError, TypeError):
             continue
-        yield words, names[made.name]
+        yield words, names[definition.name]
 
 
 def _changes(tree: ast.AST, parameters: set[str]) -> Iterator[tuple[str, Change]]:
@@ -79,22 +82,27 @@ def _changes(tree: ast.AST, parameters: set[str]) -> Iterator[tuple[str, Change]
         if isinstance(node, ast.Compare)
         for one in ast.walk(node)
     }
-    numbers = {id(node): number for number, node in enumerate(ast.walk(tree))}
-    for number, node in enumerate(ast.walk(tree)):
+    indices = {id(node): index for index, node in enumerate(ast.walk(tree))}
+    for index, node in enumerate(ast.walk(tree)):
         if isinstance(node, (ast.For, ast.comprehension)):
             for words, part in ROUNDS:
                 rounds = ast.parse(f"list({ast.unparse(node.iter)}){part}", mode="eval").body
-                yield words, (numbers[id(node.iter)], rounds)
+                yield words, (indices[id(node.iter)], rounds)
         if isinstance(node, ast.Compare) or (
             isinstance(node, ast.expr) and id(node) not in compared
         ):
-            yield from ((words, (number, other)) for words, other in others(node, parameters))
+            yield from (
+                (words, (index, replacement))
+                for words, replacement in expression_replacements(node, parameters)
+            )
         if isinstance(node, ast.stmt):
-            yield from ((words, (number, other)) for words, other in _of_statement(node))
+            yield from (
+                (words, (index, replacement)) for words, replacement in _statement_changes(node)
+            )
             for formula in ast.iter_child_nodes(node):
                 if isinstance(formula, ast.expr):
                     for regrouped in without_parentheses(formula):
-                        yield "parentheses left out", (numbers[id(formula)], regrouped)
+                        yield "parentheses left out", (indices[id(formula)], regrouped)
 
 
 def loops_while(function: Callable[..., Any]) -> bool:
@@ -109,9 +117,9 @@ def loops_while(function: Callable[..., Any]) -> bool:
     defined = {
         one.name: one for one in tree.body if isinstance(one, (ast.FunctionDef, ast.ClassDef))
     }
-    waiting, seen = [function.__name__], set()
-    while waiting:
-        name = waiting.pop()
+    pending, seen = [function.__name__], set()
+    while pending:
+        name = pending.pop()
         if name in seen or (name not in defined and name != function.__name__):
             continue
         seen.add(name)
@@ -121,56 +129,58 @@ def loops_while(function: Callable[..., Any]) -> bool:
             if isinstance(node, ast.While):
                 return True
             if isinstance(node, (ast.Name, ast.Attribute)):
-                waiting.append(node.id if isinstance(node, ast.Name) else node.attr)
+                pending.append(node.id if isinstance(node, ast.Name) else node.attr)
     return False
 
 
-class _Swap(ast.NodeTransformer):
+class _NodeReplacer(ast.NodeTransformer):
     """Puts other expressions in the place of some nodes, which are numbered as `ast.walk` goes."""
 
-    def __init__(self, tree: ast.AST, others: dict[int, ast.AST]) -> None:
+    def __init__(self, tree: ast.AST, replacements: dict[int, ast.AST]) -> None:
         nodes = list(ast.walk(tree))
-        self.others = {id(nodes[number]): other for number, other in others.items()}
+        self.replacements = {
+            id(nodes[index]): replacement for index, replacement in replacements.items()
+        }
         self.nodes = nodes  # no other object takes their places
         self.tree: Any = self.visit(tree)
 
     def visit(self, node: ast.AST) -> Any:
         """Return what stands in a node's place."""
-        if id(node) in self.others:
-            return copy.deepcopy(self.others[id(node)])
+        if id(node) in self.replacements:
+            return copy.deepcopy(self.replacements[id(node)])
         return self.generic_visit(node)
 
 
 def _exchanged(tree: ast.AST) -> Iterator[tuple[str, list[Change]]]:
     """Yield changes that put numbers, names that are unpacked, or values in each other's place."""
     nodes = list(enumerate(ast.walk(tree)))
-    places: dict[float, list[int]] = {}
-    made = dict.fromkeys(one.id for _, one in nodes if _is_stored(one))
-    for number, node in nodes:
+    indices_of_number: dict[float, list[int]] = {}
+    assigned = dict.fromkeys(one.id for _, one in nodes if _is_stored(one))
+    for index, node in nodes:
         returned = node.value if isinstance(node, ast.Return) else None
         parts = returned.elts if isinstance(returned, (ast.Tuple, ast.List)) else [returned]
         for part in filter(None, parts):
-            at = next(place for place, one in nodes if one is part)
-            for name in made:
+            position = next(index for index, one in nodes if one is part)
+            for name in assigned:
                 value = ast.Name(name, ast.Load())
-                yield "an intermediate value in place of the result", [(at, value)]
+                yield "an intermediate value in place of the result", [(position, value)]
         if isinstance(node, ast.Constant) and isinstance(node.value, float):
-            places.setdefault(node.value, []).append(number)
+            indices_of_number.setdefault(node.value, []).append(index)
         targets = [node.target] if isinstance(node, (ast.For, ast.comprehension)) else []
         targets += node.targets if isinstance(node, ast.Assign) else []
         for target in targets:
             if not isinstance(target, ast.Tuple):
                 continue
-            at = next(place for place, one in nodes if one is target)
+            position = next(index for index, one in nodes if one is target)
             for i, j in itertools.combinations(range(len(target.elts)), 2):
                 elements = list(target.elts)
                 elements[i], elements[j] = elements[j], elements[i]
                 words = f"`{ast.unparse(target.elts[i])}` and `{ast.unparse(target.elts[j])}`"
-                yield f"{words} exchanged", [(at, ast.Tuple(elements, ast.Store()))]
-    for one, other in itertools.combinations(places, 2):
+                yield f"{words} exchanged", [(position, ast.Tuple(elements, ast.Store()))]
+    for one, other in itertools.combinations(indices_of_number, 2):
         swapped: list[Change] = []
-        for number in places[one] + places[other]:
-            swapped.append((number, ast.Constant(other if number in places[one] else one)))
+        for index in indices_of_number[one] + indices_of_number[other]:
+            swapped.append((index, ast.Constant(other if index in indices_of_number[one] else one)))
         yield f"{one!r} and {other!r} exchanged", swapped
 
 
@@ -178,7 +188,7 @@ def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
     return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
-def _of_statement(node: ast.stmt) -> Iterator[tuple[str, ast.stmt]]:
+def _statement_changes(node: ast.stmt) -> Iterator[tuple[str, ast.stmt]]:
     """Yield what a round of a loop may do in place of adding to, or multiplying, what there is."""
     if isinstance(node, ast.AugAssign):
         for words, operator in UPDATES.get(type(node.op), ()):

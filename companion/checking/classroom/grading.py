@@ -41,7 +41,7 @@ from companion.checking.verdict import Report, Status, Verdict
 T = TypeVar("T")
 # What a process that grades may take for one hand-in. Its answers run elsewhere, and have bounds of
 # their own, so whoever comes here met a fault of ours.
-SECONDS = 400
+PROCESS_TIME_LIMIT = 400
 MEMORY, KERAS_MEMORY = 768 << 20, 24 << 30  # of addresses, of which TensorFlow reserves many
 POINTS = re.compile(rb"\bpoints\s*=\s*[0-9.]+")
 
@@ -49,15 +49,15 @@ POINTS = re.compile(rb"\bpoints\s*=\s*[0-9.]+")
 @contextlib.contextmanager
 def _safe_path() -> Iterator[None]:
     """Let new Python processes look for no module in the current folder: it may be the class."""
-    before = os.environ.get("PYTHONSAFEPATH")
+    previous = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
         yield
     finally:
-        if before is None:
+        if previous is None:
             del os.environ["PYTHONSAFEPATH"]
         else:
-            os.environ["PYTHONSAFEPATH"] = before
+            os.environ["PYTHONSAFEPATH"] = previous
 
 
 @_safe_path()
@@ -96,15 +96,15 @@ def grade(
     # A wrong name is better found before anything is started.
     keras = any(one.builds_model for one in exercises_named(exercises))
     scratch.sweep()
-    digest, seal = _digest(exercises), _seal()
+    digest, seal = _digest(exercises), _journal_key()
     known = {
         str(entry.get("key")): entry.get("report") for entry in journal.read(journal_file, seal)
     }
     reports: dict[int, Report] = {}
     keys: dict[int, str] = {}
     for index, submission in enumerate(handed_in):
-        key = _key(submission, digest, seed)
-        report = _from_journal(known.get(key))
+        key = _submission_key(submission, digest, seed)
+        report = _report_of(known.get(key))
         if submission.source is None:
             report = grade_one(submission, exercises, seed)
         if report:
@@ -115,10 +115,10 @@ def grade(
     if not keys:
         return list(reports.values())
 
-    pool = executor or Graders(min(workers or os.cpu_count() or 1, len(keys)), keras)
+    pool = executor or GradingPool(min(workers or os.cpu_count() or 1, len(keys)), keras)
     try:
-        left = {index: handed_in[index] for index in keys}
-        for index, report in _graded(pool, left, exercises, seed):
+        remaining = {index: handed_in[index] for index in keys}
+        for index, report in _graded(pool, remaining, exercises, seed):
             reports[index] = report
             try:
                 journal.append(journal_file, [{"key": keys[index], "report": asdict(report)}], seal)
@@ -132,23 +132,23 @@ def grade(
 
 
 def _graded(
-    pool: Executor, handed_in: Mapping[int, Submission], exercises: str, seed: int
+    pool: Executor, submissions: Mapping[int, Submission], exercises: str, seed: int
 ) -> Iterator[tuple[int, Report]]:
     """Yield the report on each submission with its index, in the order in which they are known."""
     indices = {
         pool.submit(grade_one, submission, exercises, seed): index
-        for index, submission in handed_in.items()
+        for index, submission in submissions.items()
     }
     for future in as_completed(indices):
         index = indices[future]
         try:
             report = future.result()
         except Exception as error:
-            report = _lost(handed_in[index], exercises, seed, error)
+            report = _lost_report(submissions[index], exercises, seed, error)
         yield index, report
 
 
-class Graders(Executor):
+class GradingPool(Executor):
     """Processes that grade, each one call at a time; one that dies costs only the call it ran.
 
     A call whose process dies is tried once more, in a new one: perhaps the system killed it for
@@ -166,12 +166,12 @@ class Graders(Executor):
         for _ in range(count):
             self._free.put(self._process())
 
-    def submit(self, function: Callable[..., T], /, *args: Any, **named: Any) -> "Future[T]":
+    def submit(self, function: Callable[..., T], /, *args: Any, **keywords: Any) -> "Future[T]":
         """Call a function in the next process that is free.
 
         Its future raises `BrokenProcessPool` if two processes died of it, one after the other.
         """
-        return self._threads.submit(self._call, function, args, named)
+        return self._threads.submit(self._call, function, args, keywords)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes when their calls are done."""
@@ -179,20 +179,20 @@ class Graders(Executor):
         while not self._free.empty():
             self._free.get().shutdown(wait, cancel_futures=cancel_futures)
 
-    def _call(self, function: Callable[..., T], args: Any, named: Any) -> T:
+    def _call(self, function: Callable[..., T], args: Any, keywords: Any) -> T:
         process = self._free.get()
         try:
-            started, tried = time.monotonic(), False
+            started, retried = time.monotonic(), False
             while True:
                 try:
-                    return process.submit(_bounded, function, args, named).result()
+                    return process.submit(_bounded, function, args, keywords).result()
                 except (BrokenProcessPool, BlockingIOError):  # it died, or was not let start
                     process.shutdown(wait=False)
                     process = self._process()
-                    if tried or time.monotonic() - started > SECONDS / 2:
+                    if retried or time.monotonic() - started > PROCESS_TIME_LIMIT / 2:
                         raise
                     time.sleep(1)
-                    tried = True
+                    retried = True
         finally:
             self._free.put(process)
 
@@ -201,29 +201,29 @@ class Graders(Executor):
             1,
             # Forking a process that has threads, as a notebook has, can deadlock.
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
+            initializer=_initialize_process,
             initargs=(self._keras,),
         )
 
 
-def _bounded(function: Callable[..., T], args: Any, named: Any) -> T:
+def _bounded(function: Callable[..., T], args: Any, keywords: Any) -> T:
     """Call a function; whoever takes too long is ended, even if it never lets go of Python."""
-    with open(os.devnull, "w") as nowhere:
-        faulthandler.dump_traceback_later(SECONDS, exit=True, file=nowhere)
+    with open(os.devnull, "w") as null_device:
+        faulthandler.dump_traceback_later(PROCESS_TIME_LIMIT, exit=True, file=null_device)
         try:
-            return function(*args, **named)
+            return function(*args, **keywords)
         finally:
             faulthandler.cancel_dump_traceback_later()
 
 
-def _begin(keras: bool) -> None:
+def _initialize_process(keras: bool) -> None:
     """Bound a process that grades, and let it end with the one that started it."""
     _end_with_parent()
     # Workers are started from here, and set a limit of their own: this one is not handed on.
     lockdown.memory_limiter(KERAS_MEMORY if keras else MEMORY, for_good=False)()
 
 
-def _seal() -> bytes:
+def _journal_key() -> bytes:
     """Return this user's key to journals; no hand-in knows it, wherever the journal lies."""
     with contextlib.suppress(OSError, RuntimeError):  # a user without a home
         file = state_file().with_name("journal.key")
@@ -237,8 +237,10 @@ def _seal() -> bytes:
 def grade_one(submission: Submission, exercises: str, seed: int) -> Report:
     """Return the report on one submission; runs in a process, or on a machine, of its own."""
     if submission.source is None:
-        said = submission.status, submission.problem
-        return _alike(submission, exercises, seed, *said, notes=(submission.problem,))
+        problem = submission.problem
+        return _uniform_report(
+            submission, exercises, seed, submission.status, problem, notes=(problem,)
+        )
     return cleaned(
         judge_of_thread().check(
             submission.source,
@@ -250,7 +252,7 @@ def grade_one(submission: Submission, exercises: str, seed: int) -> Report:
     )
 
 
-def _alike(
+def _uniform_report(
     submission: Submission,
     exercises: str,
     seed: int,
@@ -266,13 +268,13 @@ def _alike(
     return Report(submission.learner, submission.path, verdicts, "", seed, notes=notes)
 
 
-def _lost(submission: Submission, exercises: str, seed: int, error: Exception) -> Report:
+def _lost_report(submission: Submission, exercises: str, seed: int, error: Exception) -> Report:
     """Return the report on a hand-in whose grading itself was lost."""
-    said = str(error)[:300] or "no more is known"
+    reason = str(error)[:300] or "no more is known"
     if isinstance(error, BrokenProcessPool):
-        said = "the process that graded it was ended, for its time or its memory"
-    text = printable(f"The checker failed at this hand-in ({type(error).__name__}: {said}).")
-    return _alike(submission, exercises, seed, Status.CHECKER_ERROR, text, notes=(text,))
+        reason = "the process that graded it was ended, for its time or its memory"
+    text = printable(f"The checker failed at this hand-in ({type(error).__name__}: {reason}).")
+    return _uniform_report(submission, exercises, seed, Status.CHECKER_ERROR, text, notes=(text,))
 
 
 def _end_with_parent() -> None:
@@ -301,19 +303,19 @@ def _digest(exercises: str) -> str:
     return digest.hexdigest()
 
 
-def _key(submission: Submission, digest: str, seed: int) -> str:
-    said = [digest, str(seed), submission.learner, submission.path]
-    parts = [part.encode() for part in said] + [submission.source or b""]
+def _submission_key(submission: Submission, digest: str, seed: int) -> str:
+    fields = [digest, str(seed), submission.learner, submission.path]
+    parts = [part.encode() for part in fields] + [submission.source or b""]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
-def _from_journal(row: Any) -> Report | None:
+def _report_of(entry: Any) -> Report | None:
     """Return the report in a row of the journal, or None if it is not one of ours."""
     try:
         verdicts = tuple(
             Verdict(**{**verdict, "status": Status(verdict["status"])})
-            for verdict in row["verdicts"]
+            for verdict in entry["verdicts"]
         )
-        return Report(**{**row, "verdicts": verdicts, "notes": tuple(row["notes"])})
+        return Report(**{**entry, "verdicts": verdicts, "notes": tuple(entry["notes"])})
     except (TypeError, KeyError, ValueError):
         return None

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-LOOK = 0.1  # seconds from one look at a scratch folder on disk to the next
+POLL_INTERVAL = 0.1  # seconds from one look at a scratch folder on disk to the next
 
 
 class Clock(threading.Thread):
@@ -15,42 +15,42 @@ class Clock(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="clock", daemon=True)
         self._changed = threading.Condition()
-        self._ends: dict[object, tuple[float, Callable[[], None]]] = {}
-        self._looks: dict[object, Callable[[], None]] = {}
+        self._deadlines: dict[object, tuple[float, Callable[[], None]]] = {}
+        self._polls: dict[object, Callable[[], None]] = {}
         self.start()
 
     @contextlib.contextmanager
     def until(
-        self, limit: float, expire: Callable[[], None], look: Callable[[], None] | None = None
+        self, limit: float, expire: Callable[[], None], poll: Callable[[], None] | None = None
     ) -> Iterator[None]:
-        """Call `expire` unless the context is left within `limit` seconds, and `look` meanwhile."""
-        here = object()
+        """Call `expire` unless the context is left within `limit` seconds, and `poll` meanwhile."""
+        key = object()
         with self._changed:
-            if look:
-                self._looks[here] = look
-            self._ends[here] = time.monotonic() + max(limit, 0.0), expire
+            if poll:
+                self._polls[key] = poll
+            self._deadlines[key] = time.monotonic() + max(limit, 0.0), expire
             self._changed.notify()
         try:
             yield
         finally:
             with self._changed:
-                self._ends.pop(here, None)
-                self._looks.pop(here, None)
+                self._deadlines.pop(key, None)
+                self._polls.pop(key, None)
 
     def run(self) -> None:
         """Wait for the nearest end, for ever."""
         with self._changed:
             while True:
                 now = time.monotonic()
-                for here, (end, expire) in list(self._ends.items()):
-                    if end <= now:
-                        del self._ends[here]
+                for key, (deadline, expire) in list(self._deadlines.items()):
+                    if deadline <= now:
+                        del self._deadlines[key]
                         expire()
-                for look in self._looks.values():
-                    look()
-                ends = [end for end, _ in self._ends.values()]
-                ends += [now + LOOK] if self._looks else []
-                self._changed.wait(max(min(ends) - time.monotonic(), 0) if ends else None)
+                for poll in self._polls.values():
+                    poll()
+                deadlines = [deadline for deadline, _ in self._deadlines.values()]
+                deadlines += [now + POLL_INTERVAL] if self._polls else []
+                self._changed.wait(max(min(deadlines) - time.monotonic(), 0) if deadlines else None)
 
 
 @functools.cache

@@ -58,25 +58,25 @@ def _libraries(system: tuple[str, ...]) -> list[str]:
 
 
 @functools.cache
-def _secrets(shown: tuple[str, ...], books: tuple[str, ...]) -> list[str]:
-    """Return where answers lie in the folders `shown`: the book, and a teacher's own chapters.
+def _secrets(visible: tuple[str, ...], books: tuple[str, ...]) -> list[str]:
+    """Return where answers lie in the folders `visible`: the book, and a teacher's own chapters.
 
     Args:
-        shown: Folders that the worker sees.
+        visible: Folders that the worker sees.
         books: The folders that hold chapters.
     """
-    book = [os.path.join(folder, name) for folder in shown for name in SECRET]
+    book_folders = [os.path.join(folder, name) for folder in visible for name in SECRET]
     cards = [card for folder in books for card in Path(folder).glob("*/__init__.py")]
-    own = [
+    own_folders = [
         os.path.join(folder, card.resolve().parent.relative_to(real))
-        for folder in shown
+        for folder in visible
         for card in cards
         if card.resolve().parent.is_relative_to(real := os.path.realpath(folder))
     ]
-    return [path for path in (*book, *own) if os.path.isdir(path)]
+    return [path for path in (*book_folders, *own_folders) if os.path.isdir(path)]
 
 
-def shown(packages: Sequence[str]) -> Iterator[tuple[Sequence[str], list[str]]]:
+def visible_folders(packages: Sequence[str]) -> Iterator[tuple[Sequence[str], list[str]]]:
     """Yield folders that the worker sees, with what is hidden of them; later ones lie on top."""
     system, books = tuple(system_paths()), tuple(chapters.__path__)
     yield system, [*_libraries(system), *_secrets(system, books)]

@@ -60,8 +60,8 @@ def best() -> Sandbox:
     bubblewrap = shutil.which("bwrap") if sys.platform == "linux" else None
     if bubblewrap:
         trial = [*_bubblewrap(bubblewrap, ()), file_system.interpreter(), "-s", "-S", "-c", ""]
-        done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if done.returncode != 0:
+        result = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if result.returncode != 0:
             bubblewrap = None
     return Sandbox(bubblewrap)
 
@@ -93,10 +93,10 @@ class Worker:
     isolation: str = ""
     _process: "subprocess.Popen[bytes]" = field(init=False)
     _scratch: str | None = field(init=False, default=None)
-    _held: int | None = field(init=False, default=None)
-    _late: bool = field(init=False, default=False)
-    _full: bool = field(init=False, default=False)
-    _hung_up: bool = field(init=False, default=False)
+    _lock: int | None = field(init=False, default=None)
+    _timed_out: bool = field(init=False, default=False)
+    _over_full: bool = field(init=False, default=False)
+    _closed_pipe: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         for pause in (*START_PAUSES, None):
@@ -115,19 +115,19 @@ class Worker:
     def _start(self) -> None:
         clock()  # its thread runs before any answer does
         packages = file_system.package_folders()
-        user = users.stranger() if users.is_root() else None
+        user = users.unused_user() if users.is_root() else None
         folder, readable = "/scratch", []
         if self.sandbox.bubblewrap:
-            shell = _bubblewrap(self.sandbox.bubblewrap, packages)
-            command = [*shell, *_python_command(), "/worker/worker.py", "/worker"]
+            wrapper = _bubblewrap(self.sandbox.bubblewrap, packages)
+            command = [*wrapper, *_python_command(), "/worker/worker.py", "/worker"]
         else:
-            self._scratch, self._held = scratch.make()
+            self._scratch, self._lock = scratch.make()
             folder, readable = self._scratch, _readable(packages)
             program = [str(file) for file in file_system.PROGRAM]
             folders = dict.fromkeys(map(os.path.dirname, program))
             command = [*_python_command(), program[0], *folders]
             if user is not None:
-                user = _given(folder, user, (*file_system.system_paths(), *packages, *program))
+                user = _hand_over(folder, user, (*file_system.system_paths(), *packages, *program))
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -176,8 +176,8 @@ class Worker:
             try:
                 reply, _ = self._reply(START_LIMIT)
             except LostError as lost:
-                said = self._pipe("stderr").read()[-500:].decode(errors="replace").strip()
-                raise LostError(lost.reason, f"The worker did not start. {lost} {said}") from None
+                output = self._pipe("stderr").read()[-500:].decode(errors="replace").strip()
+                raise LostError(lost.reason, f"The worker did not start. {lost} {output}") from None
             parts = (
                 ["bubblewrap: own files, processes and network"] if self.sandbox.bubblewrap else []
             )
@@ -208,8 +208,8 @@ class Worker:
     ) -> tuple[Header, bytes]:
         try:
             # In bubblewrap the scratch folder lies in memory, and its size is bounded there.
-            look = self._look if self._scratch else None
-            with clock().until(limit, self._expire, look):
+            poll = self._check_scratch if self._scratch else None
+            with clock().until(limit, self._expire, poll):
                 if header is not None:
                     send(self._pipe("stdin"), header, blobs)
                 return receive(self._pipe("stdout"))
@@ -217,48 +217,56 @@ class Worker:
             self._kill()
             raise LostError("forged", str(error)) from None
         except (EOFError, OSError):
-            self._settle()
+            self._await_exit()
             self._kill()
-            raise self._lost(limit) from None
+            raise self._lost_error(limit) from None
 
-    def _lost(self, limit: float) -> LostError:
-        code = self._process.wait()
-        killed = -code if code < 0 else code - 128 if self.sandbox.bubblewrap and code > 128 else 0
-        if self._late:
+    def _lost_error(self, limit: float) -> LostError:
+        exit_code = self._process.wait()
+        signal_number = (
+            -exit_code
+            if exit_code < 0
+            else exit_code - 128
+            if self.sandbox.bubblewrap and exit_code > 128
+            else 0
+        )
+        if self._timed_out:
             return LostError("timeout", f"No answer within {limit:.3g} seconds.")
-        if self._full:
-            most = f"{scratch.MAX_BYTES >> 20} MB or {scratch.MAX_FILES:,} files"
-            return LostError("crash", f"It wrote more than {most} to the disk.")
-        if killed == getattr(signal, "SIGXCPU", -1):
+        if self._over_full:
+            limits = f"{scratch.MAX_BYTES >> 20} MB or {scratch.MAX_FILES:,} files"
+            return LostError("crash", f"It wrote more than {limits} to the disk.")
+        if signal_number == getattr(signal, "SIGXCPU", -1):
             return LostError("timeout", "The processor time was used up.")
-        if self._hung_up:
+        if self._closed_pipe:
             return LostError("crash", "The process closed its pipe without an answer.")
-        if killed == getattr(signal, "SIGKILL", -1):
+        if signal_number == getattr(signal, "SIGKILL", -1):
             return LostError("memory", "The system ended the process, most likely for its memory.")
-        if killed:
-            return LostError("crash", f"The process crashed ({signal.strsignal(killed)}).")
-        return LostError("crash", f"The process ended itself (exit code {code}) without an answer.")
+        if signal_number:
+            return LostError("crash", f"The process crashed ({signal.strsignal(signal_number)}).")
+        return LostError(
+            "crash", f"The process ended itself (exit code {exit_code}) without an answer."
+        )
 
-    def _settle(self) -> None:
+    def _await_exit(self) -> None:
         """Give a worker that hung up the time to end by itself, and leave its exit code unread."""
-        end = time.monotonic() + 1
-        while time.monotonic() < end:
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
             if not hasattr(os, "waitid"):
                 time.sleep(0.2)
                 return
             if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 return
             time.sleep(0.002)
-        self._hung_up = True
+        self._closed_pipe = True
 
     def _expire(self) -> None:
-        self._late = True
+        self._timed_out = True
         self._kill()
 
-    def _look(self) -> None:
+    def _check_scratch(self) -> None:
         """End a worker that has filled its scratch folder: a limit holds for each file alone."""
         if self._scratch and scratch.is_over_full(self._scratch, self._process.pid):
-            self._full = True
+            self._over_full = True
             self._kill()
 
     def _kill(self) -> None:
@@ -287,9 +295,9 @@ class Worker:
         if self._scratch:
             scratch.remove(self._scratch, 20)
             self._scratch = None
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _pipe(self, name: str) -> BinaryIO:
         pipe: Any = getattr(self._process, name)
@@ -305,13 +313,13 @@ def _readable(packages: Sequence[str]) -> list[str]:
     """Return what a worker may read where Landlock, not bubblewrap, closes the file system."""
     parts = [
         part
-        for shown, hidden in file_system.shown(packages)
-        for part in file_system.open_parts(shown, hidden)
+        for visible, hidden in file_system.visible_folders(packages)
+        for part in file_system.open_parts(visible, hidden)
     ]
     return [*parts, *map(str, file_system.PROGRAM), "/dev/urandom"]
 
 
-def _given(folder: str, user: int, needed: Sequence[str]) -> int | None:
+def _hand_over(folder: str, user: int, needed: Sequence[str]) -> int | None:
     """Give a scratch folder to a user who can read what is needed; return that user, or None."""
     if not all(map(file_system.is_open_to_all, needed)):
         return None
@@ -330,14 +338,14 @@ def _namespaces() -> list[str]:
 
 def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
     """Return the command that shuts the one after it in, with `packages` and nothing of ours."""
-    bound = [*file_system.system_paths(), *packages]
+    mounted = [*file_system.system_paths(), *packages]
     options = [command, *_namespaces()]
     # Folders on the way are made by bubblewrap, for its own user alone unless told otherwise.
-    on_the_way = {str(parent) for path in bound for parent in Path(path).parents}
-    for folder in sorted(on_the_way - {"/"} - set(bound), key=len):
+    on_the_way = {str(parent) for path in mounted for parent in Path(path).parents}
+    for folder in sorted(on_the_way - {"/"} - set(mounted), key=len):
         options += ["--perms", "0755", "--dir", folder]
-    for shown, hidden in file_system.shown(packages):
-        for path in shown:
+    for visible, hidden in file_system.visible_folders(packages):
+        for path in visible:
             options += ["--ro-bind", path, path]
         for path in hidden:
             options += ["--tmpfs", path]
@@ -356,9 +364,9 @@ def _bubblewrap(command: str, packages: Sequence[str]) -> list[str]:
 
 def _environment(folder: str) -> dict[str, str]:
     threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    kept = ("SYSTEMROOT", "KERAS_BACKEND")
+    inherited = ("SYSTEMROOT", "KERAS_BACKEND")
     return {
-        **{name: os.environ[name] for name in kept if name in os.environ},
+        **{name: os.environ[name] for name in inherited if name in os.environ},
         **dict.fromkeys(threads, "1"),
         **dict.fromkeys(("HOME", "TMPDIR", "TEMP", "KERAS_HOME"), folder),
         "LANG": "C.UTF-8",

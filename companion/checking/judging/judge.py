@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 
 TIME_LIMIT = 10.0
 # Seconds that all answers of a file may take, in units of what one may take.
-PATIENCE = 6
+FILE_TIME_FACTOR = 6
 IMPORT = re.compile(rb"\b(?:import|from)\b")
 LIBRARY = re.compile(rb"\b(?:keras|tensorflow)\b")
 # Libraries that learners reach for, and that need more than an answer may take.
-OTHERS = re.compile(rb"^[ \t]*(?:import|from)[ \t]+(torch|jax|flax|mxnet)\b", re.MULTILINE)
+UNSUPPORTED = re.compile(rb"^[ \t]*(?:import|from)[ \t]+(torch|jax|flax|mxnet)\b", re.MULTILINE)
 # What a reply makes happen that is none of ours.
-NO_ANSWER = (KeyError, TypeError, ValueError, RecursionError, MemoryError)
+MALFORMED = (KeyError, TypeError, ValueError, RecursionError, MemoryError)
 EXPECTED = re.compile("expected = ")
 FORGED = "The process sent something that is no answer: does your file write to the judge's pipe?"
 
@@ -130,12 +130,12 @@ class Judge:
             UnknownNameError: If `only` names no exercise.
         """
         started = time.perf_counter()
-        asked = select(exercises, only)
+        chosen = select(exercises, only)
         keras = imports_keras(source)
         self.warm(keras=keras)  # it starts while the expected results are computed
-        session = _Session(self, source, asked, PurePath(path).name, keras, time_limit)
+        session = _Session(self, source, chosen, PurePath(path).name, keras, time_limit)
         try:
-            verdicts = tuple(session.safe_verdict(one, seed) for one in asked)
+            verdicts = tuple(session.safe_verdict(one, seed) for one in chosen)
         finally:
             session.close()
         if self.spare:
@@ -166,7 +166,7 @@ class _Session:
 
     judge: Judge
     source: bytes
-    asked: Sequence[Exercise]
+    chosen: Sequence[Exercise]
     file: str
     keras: bool
     time_limit: float
@@ -175,7 +175,7 @@ class _Session:
     names: list[str] | None = None
     failed: dict[str, Raised] = field(default_factory=dict)  # by a notebook's cells that raised
     spent: float = 0.0
-    broken: tuple[Status, str, str] | None = None
+    load_failure: tuple[Status, str, str] | None = None
 
     def close(self) -> None:
         """End the worker; nothing of this learner is left."""
@@ -185,7 +185,7 @@ class _Session:
 
     def safe_verdict(self, exercise: Exercise, seed: int) -> Verdict:
         """Return the verdict on one exercise, whatever happens around it."""
-        if self.spent > PATIENCE * self.time_limit:
+        if self.spent > FILE_TIME_FACTOR * self.time_limit:
             text = f"Not run: what stands before it in your file took {self.spent:.0f} seconds."
             return exercise.verdict(Status.TIMEOUT, text)
         try:
@@ -199,27 +199,29 @@ class _Session:
     def verdict(self, exercise: Exercise, seed: int) -> Verdict:
         """Return the verdict on one exercise, whatever the learner's code does."""
         started = time.perf_counter()
-        asked = exercise.name.encode() in self.source and (self.keras or not exercise.builds_model)
-        if asked and exercise.builds_model:
+        is_answered = exercise.name.encode() in self.source and (
+            self.keras or not exercise.builds_model
+        )
+        if is_answered and exercise.builds_model:
             with contextlib.suppress(LostError):  # `ready` tries again, and says why
                 self.judge.models.warm()
         # What is right is worked out while the worker starts.
-        if asked and (failure := self._own_failure(exercise, seed)):
+        if is_answered and (failure := self._exercise_failure(exercise, seed)):
             return failure
         try:
-            if asked and exercise.builds_model:
+            if is_answered and exercise.builds_model:
                 self.judge.models.ready()
             self._load()
         except LostError as lost:
-            self.broken = (Status.CHECKER_ERROR, str(lost), "")
-        if self.broken:
-            return exercise.verdict(*self.broken, seconds=time.perf_counter() - started)
+            self.load_failure = (Status.CHECKER_ERROR, str(lost), "")
+        if self.load_failure:
+            return exercise.verdict(*self.load_failure, seconds=time.perf_counter() - started)
         if exercise.name not in (self.names or ()) and exercise.name in self.failed:
             raised = self.failed[exercise.name]
             return exercise.verdict(*self._import_failure(raised, "The cell of this answer"))
         if missing := self._missing(exercise):
             return exercise.verdict(Status.NOT_ATTEMPTED, missing)
-        if failure := self._own_failure(exercise, seed):
+        if failure := self._exercise_failure(exercise, seed):
             return failure
         return self._verdict_of_run(exercise, known_key(exercise, seed))
 
@@ -230,7 +232,7 @@ class _Session:
             outcomes = self._outcomes(exercise, key)
         except LostError as lost:
             self.close()
-            status, message, _ = advised((*self._explain(lost), ""), self.source)
+            status, message, _ = with_advice((*self._explain(lost), ""), self.source)
             return exercise.verdict(status, message, seconds=time.perf_counter() - started)
         seconds = time.perf_counter() - started
         try:
@@ -247,8 +249,8 @@ class _Session:
         """Return what the file lacks to answer an exercise, or None."""
         assert self.names is not None
         if exercise.name not in self.names:
-            asked = {one.name for one in self.asked}
-            others = [name for name in self.names if name not in asked]
+            exercise_names = {one.name for one in self.chosen}
+            others = [name for name in self.names if name not in exercise_names]
             near = get_close_matches(exercise.name, others, n=1, cutoff=0.7)
             hint = f" Did you mean {exercise.name} where you wrote {near[0]}?" if near else ""
             return f"There is no function {exercise.name}.{hint}"
@@ -257,7 +259,7 @@ class _Session:
         return None
 
     @staticmethod
-    def _own_failure(exercise: Exercise, seed: int) -> Verdict | None:
+    def _exercise_failure(exercise: Exercise, seed: int) -> Verdict | None:
         """Work out what is right, and return a verdict only if the exercise itself fails at it."""
         try:
             known_key(exercise, seed)
@@ -272,18 +274,18 @@ class _Session:
         Raises:
             LostError: If no worker starts.
         """
-        if self.broken or (self.worker is not None and self.names is not None):
+        if self.load_failure or (self.worker is not None and self.names is not None):
             return
         if self.worker is None:
             self.worker = self.judge.fresh_worker(keras=self.keras)
         self.isolation = self.worker.ready()
         # The clock on the wall ends an answer; this bounds what many threads can burn meanwhile.
-        processor = self.time_limit * (len(self.asked) + 1) * (os.cpu_count() or 1)
+        processor = self.time_limit * (len(self.chosen) + 1) * (os.cpu_count() or 1)
         header = {"ask": "load", "file": self.file, "seconds": processor, **self._computing()}
         try:
             reply, _ = self._ask(header, [self.source], self.time_limit)
             if "raised" in reply:
-                self.broken = self._import_failure(_raised(reply))
+                self.load_failure = self._import_failure(_raised(reply))
             else:
                 self.names = [str(name)[:100] for name in reply["names"][:MAX_NAMES]]
                 self.failed = {
@@ -291,11 +293,11 @@ class _Session:
                     for name, one in dict(reply["failed"]).items()
                 }
         except LostError as lost:
-            self.broken = (*self._explain(lost, "while your file was imported"), "")
-        except NO_ANSWER:
-            self.broken = (Status.ERROR, FORGED, "")
-        if self.broken:
-            self.broken = advised(self.broken, self.source)
+            self.load_failure = (*self._explain(lost, "while your file was imported"), "")
+        except MALFORMED:
+            self.load_failure = (Status.ERROR, FORGED, "")
+        if self.load_failure:
+            self.load_failure = with_advice(self.load_failure, self.source)
 
     def _outcomes(self, exercise: Exercise, key: AnswerKey) -> list[Outcome]:
         """Return what the answer makes of every case.
@@ -303,23 +305,23 @@ class _Session:
         Raises:
             LostError: If the worker is lost on the way.
         """
-        end = time.perf_counter() + self.time_limit
-        room = MAX_BYTES
+        deadline = time.perf_counter() + self.time_limit
+        bytes_left = MAX_BYTES
         outcomes: list[Outcome] = []
         for case in key.cases:
             shapes = case.shapes if isinstance(case, ModelCase) else None
             call = {"ask": "call", "name": exercise.name, "model": shapes, **self._computing()}
-            outcome = self._outcome(call, [case.arguments, case.keywords], end)
+            outcome = self._outcome(call, [case.arguments, case.keywords], deadline)
             if isinstance(case, ModelCase):
-                outcome = self._completed(case, outcome, end)
+                outcome = self._completed(case, outcome, deadline)
             if isinstance(outcome, Returned):
-                room -= nbytes(outcome.value)
-                if room < 0:
+                bytes_left -= nbytes(outcome.value)
+                if bytes_left < 0:
                     outcome = Returned(Opaque("value too large to be kept"))
             outcomes.append(outcome)
         return outcomes
 
-    def _completed(self, case: ModelCase, outcome: Outcome, end: float) -> Outcome:
+    def _completed(self, case: ModelCase, outcome: Outcome, deadline: float) -> Outcome:
         """Return an outcome with what its model computes, and count the time that it takes.
 
         Raises:
@@ -327,7 +329,7 @@ class _Session:
         """
         started = time.perf_counter()
         try:
-            return self.judge.models.completed(case, outcome, end)
+            return self.judge.models.completed(case, outcome, deadline)
         finally:
             self.spent += time.perf_counter() - started
 
@@ -351,8 +353,8 @@ class _Session:
         finally:
             self.spent += time.perf_counter() - started
 
-    def _outcome(self, header: Header, values: list[Any], end: float) -> Outcome:
-        """Send one request with its values, until `end`, and return what came of it.
+    def _outcome(self, header: Header, values: list[Any], deadline: float) -> Outcome:
+        """Send one request with its values, until `deadline`, and return what came of it.
 
         Whether the answer changed its arguments is seen in their bytes, before and after.
 
@@ -360,19 +362,20 @@ class _Session:
             LostError: If the worker is lost, or what it sends is no outcome.
         """
         blobs: list[bytes] = []
-        given = encode(values, blobs)
-        request = {**header, "arguments": given}
-        reply, payload = self._ask(request, blobs, end - time.perf_counter())
+        arguments = encode(values, blobs)
+        request = {**header, "arguments": arguments}
+        reply, payload = self._ask(request, blobs, deadline - time.perf_counter())
         try:
             if "raised" in reply:
                 return _raised(reply)
             value = decode(reply["value"], payload)
             if header["ask"] != "call":
                 return Returned(value)
-            left, after = self._ask({"ask": "left"}, (), end - time.perf_counter())
-            same = json.dumps(left.get("value")) == json.dumps(given) and after == b"".join(blobs)
+            left, after = self._ask({"ask": "left"}, (), deadline - time.perf_counter())
+            same = json.dumps(left.get("value")) == json.dumps(arguments)
+            same = same and after == b"".join(blobs)
             return Returned(value, not same, _printed(reply))
-        except NO_ANSWER as error:
+        except MALFORMED as error:
             raise LostError("forged", str(error)) from None
 
     def _explain(self, lost: LostError, when: str = "") -> tuple[Status, str]:
@@ -391,8 +394,8 @@ class _Session:
 
     @staticmethod
     def _import_failure(raised: Raised, what: str = "Your file") -> tuple[Status, str, str]:
-        where = f" in line {raised.line}" if raised.line else ""
-        text = f"{what} cannot be imported: {raised.kind}{where}: {raised.message}".rstrip(": ")
+        line_text = f" in line {raised.line}" if raised.line else ""
+        text = f"{what} cannot be imported: {raised.kind}{line_text}: {raised.message}".rstrip(": ")
         if (raised.missing or "").partition(".")[0] in ("companion", "chapters"):
             text += " (The book's own code is not there while an answer is checked.)"
         details = f"line {raised.line}: {raised.code}" if raised.line else ""
@@ -405,8 +408,8 @@ def imports_keras(source: bytes) -> bool:
     It takes a time proportional to the file's length, and believes no parser with it.
     """
     for line in source.split(b"\n"):
-        begun = IMPORT.search(line)
-        if begun and LIBRARY.search(line, begun.end()):
+        statement = IMPORT.search(line)
+        if statement and LIBRARY.search(line, statement.end()):
             return True
     return False
 
@@ -433,8 +436,8 @@ def without_expected(verdict: Verdict) -> Verdict:
 
 
 def _until_expected(sentence: str) -> str:
-    said, word, _ = sentence.partition("expected")
-    return f"{said.rstrip(' ,;')}." if word else sentence
+    head, word, _ = sentence.partition("expected")
+    return f"{head.rstrip(' ,;')}." if word else sentence
 
 
 def _raised(reply: dict[str, Any]) -> Raised:
@@ -455,17 +458,17 @@ def _printed(reply: dict[str, Any]) -> str:
     return str(reply.get("printed", ""))[:MAX_PRINTED]
 
 
-def advised(broken: tuple[Status, str, str], source: bytes) -> tuple[Status, str, str]:
+def with_advice(failure: tuple[Status, str, str], source: bytes) -> tuple[Status, str, str]:
     """Return what broke a file, with what to do about its encoding, or a library not there."""
     if source.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         advice = "It is written in UTF-16: save it as UTF-8."
-    elif other := OTHERS.search(source):
+    elif library := UNSUPPORTED.search(source):
         advice = (
-            f"Answers use NumPy, and Keras on TensorFlow: do without {other.group(1).decode()}."
+            f"Answers use NumPy, and Keras on TensorFlow: do without {library.group(1).decode()}."
         )
     else:
-        return broken
-    return broken[0], f"{broken[1]} {advice}", broken[2]
+        return failure
+    return failure[0], f"{failure[1]} {advice}", failure[2]
 
 
 def select(exercises: Sequence[Exercise], only: str | Sequence[str] | None) -> tuple[Exercise, ...]:

@@ -23,7 +23,7 @@ THREADS = 64
 # Landlock has the same system call numbers on every machine (Linux, uapi/linux/landlock.h).
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 EXECUTE, READ_FILE, READ_DIR = 1 << 0, 1 << 2, 1 << 3
-ON_A_FILE = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
+FILE_RIGHTS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
 
 # The kernel counts threads by namespace since then, and before by the user of the whole machine.
 COUNTS_THREADS = (5, 14)
@@ -135,7 +135,7 @@ def lock(
         reached.append("runs as an unprivileged user")
     if libc:
         # Whoever becomes another user loses the parent's signal, so it is asked for afterwards.
-        _end_with(libc, parent)
+        _die_with_parent(libc, parent)
         _drop_capabilities(libc)
     if libc and seccomp and _filter_calls(libc):
         reached.append("seccomp refuses new processes and the network")
@@ -151,7 +151,7 @@ def lock(
     return reached
 
 
-def _end_with(libc: ctypes.CDLL, parent: int | None) -> None:
+def _die_with_parent(libc: ctypes.CDLL, parent: int | None) -> None:
     """Let this process end with its parent, and now if that has ended."""
     libc.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     if parent is not None and os.getppid() != parent:
@@ -247,7 +247,7 @@ def _close_files(
         for paths, allowed in ((listed, READ_DIR), (readable, reading), (writable, rights)):
             for path in paths:
                 with contextlib.suppress(OSError), _opened(path) as file:
-                    mask = allowed if os.path.isdir(path) else allowed & ON_A_FILE & rights
+                    mask = allowed if os.path.isdir(path) else allowed & FILE_RIGHTS & rights
                     libc.syscall(ADD_RULE, ruleset, 1, struct.pack("=Qi", mask, file), 0)
         return bool(libc.syscall(RESTRICT_SELF, ruleset, 0) == 0)
     finally:
@@ -267,46 +267,46 @@ def _filter_calls(libc: ctypes.CDLL) -> bool:
     if platform.machine() not in MACHINES:
         return False
     machine = MACHINES.index(platform.machine())
-    load, equal, at_least, has_bits, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    load, equal, at_least, has_bits, returns = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, deny, unknown = 0x7FFF0000, 0x00050001, 0x00050026  # errno: EPERM, ENOSYS
 
-    def step(code: int, value: int, jump: int = 0, otherwise: int = 0) -> bytes:
+    def instruction(code: int, value: int, jump: int = 0, otherwise: int = 0) -> bytes:
         return struct.pack("=HBBI", code, jump, otherwise, value)
 
     program = [
-        step(load, 4),  # the architecture; calls of another one have other numbers
-        step(equal, ARCHITECTURE[machine], 1, 0),
-        step(give, deny),
-        step(load, 0),  # the call's number
-        step(at_least, 0x40000000, 0, 1),
-        step(give, deny),
+        instruction(load, 4),  # the architecture; calls of another one have other numbers
+        instruction(equal, ARCHITECTURE[machine], 1, 0),
+        instruction(returns, deny),
+        instruction(load, 0),  # the call's number
+        instruction(at_least, 0x40000000, 0, 1),
+        instruction(returns, deny),
         # glibc falls back from clone3, whose flags a filter cannot see, to clone.
-        step(equal, CLONE3[machine], 0, 1),
-        step(give, unknown),
+        instruction(equal, CLONE3[machine], 0, 1),
+        instruction(returns, unknown),
     ]
     for numbers in DENIED.values():
         if numbers[machine] >= 0:
-            program += [step(equal, numbers[machine], 0, 1), step(give, deny)]
+            program += [instruction(equal, numbers[machine], 0, 1), instruction(returns, deny)]
     # A process may signal and limit itself; to limits, not to signals, 0 is the process itself.
     own = os.getpid()
     allowed = dict.fromkeys(SIGNALS[machine], (own,)) | dict.fromkeys(LIMITS[machine], (own, 0))
     for number, processes in allowed.items():
-        program += [step(equal, number, 0, 2 * len(processes) + 2), step(load, 16)]
+        program += [instruction(equal, number, 0, 2 * len(processes) + 2), instruction(load, 16)]
         for process in processes:
-            program += [step(equal, process, 0, 1), step(give, allow)]
-        program.append(step(give, deny))
+            program += [instruction(equal, process, 0, 1), instruction(returns, allow)]
+        program.append(instruction(returns, deny))
     program += [
-        step(equal, PRCTL[machine], 0, 4),
-        step(load, 16),
-        step(equal, PARENT_DEATH_SIGNAL, 0, 1),  # the end of its parent stays the end of it
-        step(give, deny),
-        step(give, allow),
-        step(equal, CLONE[machine], 0, 4),
-        step(load, 16),
-        step(has_bits, 0x10000, 0, 1),  # CLONE_THREAD
-        step(give, allow),
-        step(give, deny),
-        step(give, allow),
+        instruction(equal, PRCTL[machine], 0, 4),
+        instruction(load, 16),
+        instruction(equal, PARENT_DEATH_SIGNAL, 0, 1),  # the end of its parent stays the end of it
+        instruction(returns, deny),
+        instruction(returns, allow),
+        instruction(equal, CLONE[machine], 0, 4),
+        instruction(load, 16),
+        instruction(has_bits, 0x10000, 0, 1),  # CLONE_THREAD
+        instruction(returns, allow),
+        instruction(returns, deny),
+        instruction(returns, allow),
     ]
     code = ctypes.create_string_buffer(b"".join(program))
     header = struct.pack("@HP", len(program), ctypes.addressof(code))

@@ -28,13 +28,13 @@ def make() -> tuple[str, int | None]:
         if sys.platform == "win32":
             return path, None
         with contextlib.suppress(OSError):  # swept before it was held
-            held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            if _hold(held) and os.path.exists(path):
-                return path, held
-            os.close(held)
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            if _lock(lock) and os.path.exists(path):
+                return path, lock
+            os.close(lock)
 
 
-def _hold(file: int) -> bool:
+def _lock(file: int) -> bool:
     """Lock an open folder for as long as this process lives, unless another one has it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,15 +51,15 @@ def sweep(limit: float = 30.0) -> None:
     """
     if sys.platform == "win32":
         return
-    end = time.monotonic() + limit
+    deadline = time.monotonic() + limit
     for path in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{PREFIX}*")):
         with contextlib.suppress(OSError):
-            held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                if (is_root() or os.fstat(held).st_uid == os.geteuid()) and _hold(held):
-                    remove(path, end - time.monotonic())
+                if (is_root() or os.fstat(lock).st_uid == os.geteuid()) and _lock(lock):
+                    remove(path, deadline - time.monotonic())
             finally:
-                os.close(held)
+                os.close(lock)
 
 
 def remove(folder: str, limit: float) -> bool:
@@ -75,41 +75,41 @@ def remove(folder: str, limit: float) -> bool:
     if sys.platform == "win32":
         shutil.rmtree(folder, ignore_errors=True)
         return not os.path.exists(folder)
-    end = time.monotonic() + limit
+    deadline = time.monotonic() + limit
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     with contextlib.suppress(OSError):
-        here = os.open(folder, flags)
+        current = os.open(folder, flags)
         try:
-            above: list[str] = []
-            left = [_emptied(here)]
-            while time.monotonic() < end and (above or left[-1]):
-                if left[-1]:
-                    above.append(left[-1].pop())
-                    os.chmod(above[-1], 0o700, dir_fd=here)
-                    below = os.open(above[-1], flags, dir_fd=here)
-                    os.close(here)
-                    here = below
-                    left.append(_emptied(here))
+            path: list[str] = []
+            remaining = [_remove_files(current)]
+            while time.monotonic() < deadline and (path or remaining[-1]):
+                if remaining[-1]:
+                    path.append(remaining[-1].pop())
+                    os.chmod(path[-1], 0o700, dir_fd=current)
+                    child = os.open(path[-1], flags, dir_fd=current)
+                    os.close(current)
+                    current = child
+                    remaining.append(_remove_files(current))
                 else:
-                    left.pop()
-                    up = os.open("..", flags, dir_fd=here)
-                    os.close(here)
-                    here = up
-                    os.rmdir(above.pop(), dir_fd=here)
+                    remaining.pop()
+                    parent = os.open("..", flags, dir_fd=current)
+                    os.close(current)
+                    current = parent
+                    os.rmdir(path.pop(), dir_fd=current)
         finally:
-            os.close(here)
+            os.close(current)
         os.rmdir(folder)
     return not os.path.lexists(folder)
 
 
-def _emptied(folder: int) -> list[str]:
+def _remove_files(folder: int) -> list[str]:
     """Remove the files in an open folder and return the names of the folders in it."""
     with os.scandir(folder) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for name, is_folder in found:
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in names:
         if not is_folder:
             os.unlink(name, dir_fd=folder)
-    return [name for name, is_folder in found if is_folder]
+    return [name for name, is_folder in names if is_folder]
 
 
 def is_over_full(folder: str, process: int) -> bool:
@@ -117,27 +117,28 @@ def is_over_full(folder: str, process: int) -> bool:
 
     What was unlinked and is still open takes room, too; on Linux it is seen.
     """
-    room, files = MAX_BYTES, MAX_FILES
+    bytes_left, files_left = MAX_BYTES, MAX_FILES
     with contextlib.suppress(OSError):
-        for one in os.scandir(f"/proc/{process}/fd"):
+        for file in os.scandir(f"/proc/{process}/fd"):
             with contextlib.suppress(OSError):
-                about = one.stat()
-                if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
-                    room -= about.st_blocks * 512
-    waiting = [folder]
-    while waiting and room >= 0 and files >= 0:
+                status = file.stat()
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                    bytes_left -= status.st_blocks * 512
+    pending = [folder]
+    while pending and bytes_left >= 0 and files_left >= 0:
         try:
-            with os.scandir(waiting.pop()) as entries:
+            with os.scandir(pending.pop()) as entries:
                 for entry in entries:
-                    files -= 1
-                    if files < 0:
+                    files_left -= 1
+                    if files_left < 0:
                         break
                     with contextlib.suppress(FileNotFoundError):  # it comes and goes
-                        room -= getattr(entry.stat(follow_symlinks=False), "st_blocks", 0) * 512
+                        status = entry.stat(follow_symlinks=False)
+                        bytes_left -= getattr(status, "st_blocks", 0) * 512
                         if entry.is_dir(follow_symlinks=False):
-                            waiting.append(entry.path)
+                            pending.append(entry.path)
         except OSError as error:
             # Folders too deep for a path: nobody looks behind them.
             if error.errno == errno.ENAMETOOLONG:
                 return True
-    return room < 0 or files < 0
+    return bytes_left < 0 or files_left < 0

@@ -66,8 +66,8 @@ class Answers:
     def __init__(self) -> None:
         self.module = types.ModuleType("answers")
         self.file = ""
-        self.given: Any = None  # the arguments that were passed last, as the answer left them
-        self.nul: int | None = None  # the line of a NUL byte, which the compiler does not tell
+        self.arguments_passed: Any = None  # to the last call, as the answer left them
+        self.nul_line: int | None = None  # the line of a NUL byte, which the compiler does not tell
 
     def reply(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
         """Return the answer to a request, and its raw bytes."""
@@ -81,7 +81,7 @@ class Answers:
 
     def load(self, header: Header, source: bytes) -> Header:
         """Run the file and return the names of what can be called in it."""
-        self.nul = source.count(b"\n", 0, source.index(b"\0")) + 1 if b"\0" in source else None
+        self.nul_line = source.count(b"\n", 0, source.index(b"\0")) + 1 if b"\0" in source else None
         self.file = os.path.join(os.getcwd(), header["file"])
         name = header["file"].rpartition(".")[0]
         self.module = types.ModuleType(name if _is_free(name) else "answers")
@@ -112,9 +112,9 @@ class Answers:
 
     def call(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
         """Call one function and return its result, or what it raised."""
-        arguments, named = self.given = codec.decode(header.pop("arguments"), payload)
+        arguments, keywords = self.arguments_passed = codec.decode(header.pop("arguments"), payload)
         try:
-            value = getattr(self.module, header["name"])(*arguments, **named)
+            value = getattr(self.module, header["name"])(*arguments, **keywords)
             if header["model"] is not None:
                 value = description.described(value, header["model"])
             blobs: list[bytes] = []
@@ -125,7 +125,7 @@ class Answers:
     def left(self) -> tuple[Header, list[bytes]]:
         """Return the arguments of the last call as they are now: the judge knows what they were."""
         blobs: list[bytes] = []
-        return {"value": codec.encode(self.given, blobs)}, blobs
+        return {"value": codec.encode(self.arguments_passed, blobs)}, blobs
 
     def measure(self, header: Header, payload: bytes) -> tuple[Header, list[bytes]]:
         """Return what a described model computes, or what was raised; no file is loaded then."""
@@ -140,7 +140,7 @@ class Answers:
         """Return what was raised, and where in the learner's file."""
         line = None
         if isinstance(error, SyntaxError):
-            line = error.lineno or self.nul
+            line = error.lineno or self.nul_line
         else:
             for frame, number in traceback.walk_tb(error.__traceback__):
                 if frame.f_code.co_filename == self.file:
@@ -205,9 +205,9 @@ def main() -> None:
     """Lock this process, load the libraries, and serve."""
     # The pipes move out of the way: what an answer prints goes nowhere.
     inbox, outbox = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    silence = os.open(os.devnull, os.O_RDWR)
-    os.dup2(silence, 0)
-    os.dup2(silence, 1)
+    null_device = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null_device, 0)
+    os.dup2(null_device, 1)
     setup, _ = codec.receive(inbox)
     limit_memory = lockdown.memory_limiter(setup["memory"])
     reached = lockdown.lock(**setup["lock"])
@@ -221,7 +221,7 @@ def main() -> None:
     if limit_memory():
         reached.append("memory is limited")
     codec.send(outbox, {"reached": reached})
-    os.dup2(silence, 2)
+    os.dup2(null_device, 2)
     with contextlib.suppress(EOFError):
         serve(inbox, outbox, lockdown.limit_processor)
     os._exit(0)
