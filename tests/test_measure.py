@@ -49,7 +49,7 @@ def test_backends_are_told_by_the_seconds_of_a_step_the_fastest_first():
     assert Measurement.from_json(json.loads(json.dumps(asked.to_json()))) == asked
     console = Console(width=100)
     with console.capture() as captured:
-        for part in cli_machine._measured(asked):
+        for part in cli_machine._measurement_lines(asked):
             console.print(part)
     assert re.search(r"light +1000\.00 +500\.00 +700\.00 +jax", captured.get())
     assert re.search(r"heavy +1000\.00 +2000\.00 +tensorflow", captured.get())

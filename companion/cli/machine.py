@@ -153,20 +153,20 @@ def _measurement_lines(measurement: measuring.Measurement) -> Iterator[Any]:
             f"{roof:,.1f}",
         )
     yield rows
-    if found.other_backends:
-        yield from _backends(found)
+    if measurement.other_backends:
+        yield from _backend_lines(measurement)
 
 
-def _backends(found: measuring.Measurement) -> Iterator[Any]:
+def _backend_lines(measurement: measuring.Measurement) -> Iterator[Any]:
     """Say which of the installed backends is the fastest here."""
-    names = [found.backend, *found.other_backends]
+    names = [measurement.backend, *measurement.other_backends]
     rows = table("step of 128", *(f"{name}, ms" for name in names), "fastest")
     fastest = []
-    for one in found.steps:
-        seconds = found.backends(one.model)
+    for step in measurement.steps:
+        seconds = measurement.backends(step.model)
         fastest.append(next(iter(seconds)))
         cells = (f"{1e3 * seconds[name]:.2f}" if name in seconds else "" for name in names)
-        rows.add_row(one.model, *cells, fastest[-1])
+        rows.add_row(step.model, *cells, fastest[-1])
     yield rows
-    if best := set(fastest) - {found.backend}:
-        yield f"Of the installed backends another is faster for some: KERAS_BACKEND={min(best)}."
+    if others := set(fastest) - {measurement.backend}:
+        yield f"Of the installed backends another is faster for some: KERAS_BACKEND={min(others)}."
