@@ -31,7 +31,7 @@ from companion.studies.tables import results_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from companion.ahead import ReversePrefetch
+    from companion.prefetch import ReversePrefetch
 
 
 # Where another process draws figures while this one builds pages: what it makes of their names.

@@ -8,7 +8,7 @@ from typing import Any
 from mkdocs.plugins import BasePlugin
 
 from companion import catalogue, pages
-from companion.ahead import ReversePrefetch
+from companion.prefetch import ReversePrefetch
 
 
 class Figures(BasePlugin):  # type: ignore[type-arg, no-untyped-call]

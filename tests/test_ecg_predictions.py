@@ -14,8 +14,8 @@ import pytest
 from recording_files import ADC, beating, packed, record, recording, written
 
 from chapters.ecg import beats, detector, reading
-from companion.ahead import map_in_order
 from companion.errors import UserError
+from companion.prefetch import map_in_order
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "weights" / "ecg.npz"
 

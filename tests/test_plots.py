@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from companion import catalogue, data_files, pages
-from companion.ahead import ReversePrefetch
 from companion.plots import inline_svg, panels, picture, subplots
 from companion.plots.diagram import Diagram, grid
+from companion.prefetch import ReversePrefetch
 from companion.studies.recorded_figures import FigureRecord
 from companion.studies.tables import markdown_table
 
@@ -204,12 +204,12 @@ def test_two_who_begin_at_either_end_meet_and_nothing_is_made_twice():
         return name.upper()
 
     with ThreadPoolExecutor(1) as pool:
-        elsewhere = ReversePrefetch(pool, make, "abcde")
+        ahead = ReversePrefetch(pool, make, "abcde")
         while "d" not in made:
             reached.wait(0.01)
-        assert [elsewhere.take(name) for name in "abc"] == [None] * 3
+        assert [ahead.take(name) for name in "abc"] == [None] * 3
         reached.set()
-        assert [elsewhere.take(name) for name in "dexd"] == ["D", "E", None, None]
+        assert [ahead.take(name) for name in "dexd"] == ["D", "E", None, None]
     assert made == ["e", "d"]
 
 
@@ -220,8 +220,8 @@ def test_a_figure_drawn_elsewhere_is_the_one_that_would_be_drawn_here(monkeypatc
     shown = getattr(convolution.module("figures"), names[0].rpartition(".")[2])
     drawn_here = pages.figure.__wrapped__(shown)
     with ThreadPoolExecutor(1) as pool:
-        elsewhere = ReversePrefetch(pool, pages.figure_by_name, names[:1])
+        ahead = ReversePrefetch(pool, pages.figure_by_name, names[:1])
         pool.submit(int).result()  # it has been drawn
-        monkeypatch.setattr(pages, "prefetched_figures", elsewhere)
+        monkeypatch.setattr(pages, "prefetched_figures", ahead)
         assert pages.figure.__wrapped__(shown) == drawn_here
-        assert not elsewhere._futures
+        assert not ahead._futures

@@ -13,7 +13,7 @@ import pytest
 from wrong_answers import ANSWERS, LATER
 
 from companion.checking import exercise, gradient_exercise
-from companion.checking.authoring.elsewhere import elsewhere
+from companion.checking.authoring.changed_inputs import changed_inputs
 from companion.checking.authoring.variants import variants
 from companion.checking.classroom.discovery import all_exercises
 from companion.checking.verdict import Status
@@ -448,7 +448,7 @@ def test_where_a_loop_might_never_end_no_number_and_no_line_is_changed(tmp_path)
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         given = [{"steps": 3, "start": 0}, {"steps": 2, "start": 1}]
-        words = [words for words, _ in elsewhere(module.counted, given)]
+        words = [words for words, _ in changed_inputs(module.counted, given)]
         result[name] = len(words), len(list(variants(module.counted)))
         del sys.modules[name]
     assert result["bound"] == (1, 0), "the two numbers may still be exchanged"

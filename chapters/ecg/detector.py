@@ -11,7 +11,7 @@ from chapters.ecg.beats import rows_of
 from chapters.ecg.features import cleaned, described
 from chapters.ecg.protocol import STRIDE, by_recording
 from chapters.ecg.recordings import AF, CLASSES, LENGTH, RATE
-from companion.ahead import map_in_order
+from companion.prefetch import map_in_order
 
 # What a reader reads; the other networks read samples.
 KINDS = {"beat_reader": "beats", "expert": "features", "logistic_regression": "features"}

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from companion import catalogue
-from companion.ahead import map_in_order
 from companion.cli import Json, command
 from companion.console import Answer, out
 from companion.data_files import data_folder
 from companion.datasets.sources import known
 from companion.errors import UnknownNameError, UserError, attempt
 from companion.files import free
+from companion.prefetch import map_in_order
 from companion.training import seeing
 from companion.training.run import read_record
 

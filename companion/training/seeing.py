@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion import catalogue
-from companion.ahead import map_in_order
 from companion.datasets import pictures
 from companion.datasets.dataset import Card, Dataset, Split
 from companion.datasets.source import Source
 from companion.datasets.sources import known
 from companion.errors import UserError, attempt
+from companion.prefetch import map_in_order
 from companion.training.run import read_record
 
 if TYPE_CHECKING:

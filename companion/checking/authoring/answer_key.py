@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from companion.checking.authoring.cases import Case, Outcome, Raised, Returned, entry
+from companion.checking.authoring.changed_inputs import changed_inputs, results
 from companion.checking.authoring.comparison import as_array, is_finite, size
-from companion.checking.authoring.elsewhere import elsewhere, results
 from companion.checking.authoring.fingerprint import fingerprint
 from companion.checking.authoring.mistakes import Mistake
 from companion.checking.authoring.relations import relation
@@ -122,7 +122,7 @@ class AnswerKey:
         if first.reference is None:
             return []
         inputs, by_name = [case.given for case in self.cases], tuple(first.keywords)
-        candidates = list(elsewhere(first.reference, inputs, by_name))
+        candidates = list(changed_inputs(first.reference, inputs, by_name))
         for words, variant in variants(first.reference):
             values = results(variant, inputs, by_name)
             if values is not None:

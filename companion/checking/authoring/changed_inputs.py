@@ -1,4 +1,4 @@
-"""Elsewhere: a wrong result is often the right one for inputs that differ in one place.
+"""Changed inputs: a wrong result is often the right one for inputs that differ in one place.
 
 Who leaves the bias out computes what is right for a bias of zeros; who takes a matrix the wrong way
 round, what is right for the transposed one. The reference is run on such inputs, and a sentence is
@@ -83,7 +83,7 @@ INTEGERS: tuple[tuple[str, Change], ...] = (
 )
 
 
-def elsewhere(
+def changed_inputs(
     reference: Callable[..., Any], inputs: Sequence[Given], by_name: Sequence[str] = ()
 ) -> Iterator[tuple[str, list[Any]]]:
     """Yield sentences, each with what the reference returns in every case if they are true.
