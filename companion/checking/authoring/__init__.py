@@ -49,9 +49,9 @@ table, each a sentence and its function; a function of several lines stands unde
 own, ``@cross_correlate.mistake("You …")``.
 
 Where none fits, three things are looked at before an answer goes unexplained: what the result has
-to do with the right one (`relations`), whether it is right for other inputs (`changed_inputs`), and what
-comes out of the reference with one thing changed (`variants`). A file with a ``while`` loop is not
-changed: it might never end.
+to do with the right one (`relations`), whether it is right for other inputs (`changed_inputs`), and
+what comes out of the reference with one thing changed (`variants`). A file with a ``while`` loop is
+not changed: it might never end.
 
 **Why not?** Where an exercise asks for one name out of a few, ``@my_exercise.why`` takes a function
 of a case's values and a wrong result that says what speaks against that result, or None.
