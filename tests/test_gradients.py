@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from chapters.gradients import counting, figures, scratch, studies
+from chapters.gradients import counting, figures, residual_figures, scratch, studies
 from chapters.gradients.counting import BOTTLENECK
 from chapters.gradients.models import (
     PaddedShortcut,
@@ -405,7 +405,7 @@ def test_a_shallow_network_learns_its_digits_and_a_deep_one_of_sigmoids_does_not
 def test_the_table_of_residual_networks_ends_with_the_papers_work():
     counted, paper = (
         [float(cell) for cell in line.split("|")[3:6]]
-        for line in figures.resnet_table().splitlines()[-2:]
+        for line in residual_figures.resnet_table().splitlines()[-2:]
     )
     assert_allclose(counted, paper, rtol=0.02)
 
