@@ -30,6 +30,7 @@ from companion.checking.classroom.grading import grade
 from companion.checking.classroom.hand_ins import submissions
 from companion.checking.classroom.reports import by_exercise, to_json
 from companion.checking.judging.judge import Judge
+from companion.checking.verdict import Report
 
 # name: (parameters, right answer, wrong answer, cases)
 VECTOR, PAIR = "rng.normal(size=5)", "rng.normal(size=5), rng.normal(size=5)"
@@ -179,6 +180,45 @@ def warm(exercises: Path) -> float:
     return statistics.median(times)
 
 
+def whole_class(
+    folder: Path, exercises: Path, learners: int, workers: int
+) -> tuple[list[Report], float]:
+    """Grade a class; return the reports, and the seconds that they took."""
+    (folder / "class").mkdir()
+    for number in range(learners):
+        file = folder / "class" / f"learner{number:03}.py"
+        file.write_bytes(learner(number).encode("latin-1"))
+    start = time.perf_counter()
+    reports = grade(
+        submissions(folder / "class"),
+        str(exercises),
+        journal_file=folder / "journal",
+        workers=workers,
+    )
+    class_seconds = time.perf_counter() - start
+    for number, report in enumerate(reports):
+        if number % 8 < 4:
+            assert report.score == len(EXERCISES), f"{report.learner} is right: {report}"
+    return reports, class_seconds
+
+
+def as_table(rows: dict[str, float], shells: dict[str, float], learners: int) -> Table:
+    """Return what was measured, beside what was aimed at and beside pytest."""
+    table = Table("what", "seconds", "target", "times pytest", title="Checking")
+    for what, took in rows.items():
+        ratio = f"{took / shells['pytest']:.2f}" if what in ("cold check", "warm check") else ""
+        table.add_row(what, f"{took:.3f}", f"{TARGETS[what]:.3f}", ratio)
+    table.add_row("pytest, one answer, no isolation", f"{shells['pytest']:.3f}", "", "1.00")
+    table.add_row(
+        f"pytest for {learners}, one after the other",
+        f"{shells['pytest'] * learners:.1f}",
+        "",
+        f"class takes {rows['class'] / shells['pytest'] / learners:.2f} of it",
+    )
+    table.add_row("import keras, which a NumPy check never does", f"{shells['import keras']:.3f}")
+    return table
+
+
 def main() -> None:
     """Measure, print a table, and write JSON where it is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -191,42 +231,14 @@ def main() -> None:
         exercises = folder / "ten.py"
         exercises.write_text(private_file())
         shells = cold(folder, exercises)
-        warm_seconds = warm(exercises)
-        (folder / "class").mkdir()
-        for number in range(asked.learners):
-            file = folder / "class" / f"learner{number:03}.py"
-            file.write_bytes(learner(number).encode("latin-1"))
-        start = time.perf_counter()
-        reports = grade(
-            submissions(folder / "class"),
-            str(exercises),
-            journal_file=folder / "journal",
-            workers=asked.workers,
-        )
-        class_seconds = time.perf_counter() - start
-    for number, report in enumerate(reports):
-        if number % 8 < 4:
-            assert report.score == len(EXERCISES), f"{report.learner} is right: {report}"
+        rows = {
+            "cold check": shells["companion check"],
+            "cold check, processor": shells["processor"],
+            "warm check": warm(exercises),
+        }
+        reports, rows["class"] = whole_class(folder, exercises, asked.learners, asked.workers)
 
-    table = Table("what", "seconds", "target", "times pytest", title="Checking")
-    rows = {
-        "cold check": shells["companion check"],
-        "cold check, processor": shells["processor"],
-        "warm check": warm_seconds,
-    }
-    rows["class"] = class_seconds
-    for what, took in rows.items():
-        ratio = f"{took / shells['pytest']:.2f}" if what in ("cold check", "warm check") else ""
-        table.add_row(what, f"{took:.3f}", f"{TARGETS[what]:.3f}", ratio)
-    table.add_row("pytest, one answer, no isolation", f"{shells['pytest']:.3f}", "", "1.00")
-    table.add_row(
-        f"pytest for {asked.learners}, one after the other",
-        f"{shells['pytest'] * asked.learners:.1f}",
-        "",
-        f"class takes {class_seconds / shells['pytest'] / asked.learners:.2f} of it",
-    )
-    table.add_row("import keras, which a NumPy check never does", f"{shells['import keras']:.3f}")
-    Console().print(table)
+    Console().print(as_table(rows, shells, asked.learners))
     statuses = {row.exercise: row.counts for row in by_exercise(reports)}
     Console().print(statuses)
     timings = to_json(reports)["timings"]

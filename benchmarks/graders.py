@@ -14,6 +14,7 @@ limited is limited alike: ten seconds a function, thirty a hand-in where only th
 not among the hostile ones.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -25,109 +26,19 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from benchmarks.checking import EXERCISES, private_file
+from benchmarks.hand_ins import FEW, HAND_INS, HandIn, Marks, hostile, is_right
 from benchmarks.processes import Ran, environment, run
 
 FUNCTION_SECONDS, HAND_IN_SECONDS = 10, 30
 PREPARING_SECONDS = 900
-Marks = dict[str, bool]  # function: whether it is right
-NONE: Marks = dict.fromkeys(EXERCISES, False)
 
 
-# ---- hand-ins -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class HandIn:
-    """A learner's answers.
-
-    Attributes:
-        bodies: The lines below `def` of the functions that are not answered rightly.
-        deserved: The functions that are right.
-    """
-
-    bodies: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def deserved(self) -> Marks:
-        """The mark of each function."""
-        return {name: name not in self.bodies for name in EXERCISES}
-
-    def body(self, name: str) -> str:
-        """The lines below `def`, indented by four but for the first."""
-        return self.bodies.get(name, f"return {EXERCISES[name][1]}")
-
-    def cells(self) -> dict[str, str]:
-        """The source of each function."""
-        return {
-            name: f"def {name}({parameters}):\n    {self.body(name)}\n"
-            for name, (parameters, *_) in EXERCISES.items()
-        }
-
-
-def mistaken(*names: str) -> HandIn:
-    """A hand-in that makes the usual mistake in some functions."""
-    return HandIn({name: f"return {EXERCISES[name][2]}" for name in names})
-
-
-HAND_INS = {
-    **{f"right{number}": HandIn() for number in range(9)},
-    "mistake0": mistaken("relu"),
-    "mistake1": mistaken("softmax", "norm"),
-    "mistake2": mistaken("standardize", "outer"),
-    "mistake3": mistaken("sigmoid", "tanh_slope", "mean_square"),
-    "mistake4": mistaken("matrix_product"),
-    "mistaken": mistaken(*EXERCISES),
-    "raises": HandIn({"mean_absolute": "raise ValueError('not done yet')"}),
-    "nothing": HandIn({"norm": "pass"}),
-    "leaves": HandIn({"outer": "import sys; sys.exit()"}),
-    "endless": HandIn({"mean_square": "while True: pass"}),
-    "asleep": HandIn({"matrix_product": "import time\n    while True: time.sleep(1)"}),
-}
-FEW = {"small": ("right0", "mistake1"), "quick": ("right0", "mistake1", "raises", "endless")}
-
-
-def hostile(folder: Path, port: int, mark: int) -> dict[str, HandIn]:
-    """The hand-ins that attack.
-
-    Args:
-        folder: Of the class, which one of them deletes.
-        port: Where nobody should call.
-        mark: How long a process sleeps that one of them leaves behind; nobody else sleeps as long.
-    """
-    patched = {
-        "relu": "np.allclose = np.testing.assert_allclose = lambda *a, **k: True\n    return 0 * x"
-    }
-    fooling = "\n    ".join(
-        (
-            "class Everything(np.ndarray):",
-            "    def __eq__(self, other): return np.ones(self.shape, bool)",
-            "    def __array_ufunc__(self, *a, **k): return np.ones(self.shape, bool)",
-            "    def __array_function__(self, *a, **k): return True",
-            "return np.zeros(x.shape).view(Everything)",
-        )
-    )
-    bodies = {
-        "ends the process": "import os; os._exit(0)",
-        "kills whoever started it": "import os; os.kill(os.getppid(), 9)",
-        "asks for 80 GB": "return np.ones((100_000, 100_000))",
-        "prints 200 MB": "print('x' * 200_000_000)",
-        "calls itself": "return relu(x)",
-        "reads address 0": "import ctypes; ctypes.string_at(0)",
-        "calls the network": f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)",
-        "leaves a process behind": f"import subprocess; subprocess.Popen(['sleep', '{mark}'])",
-        "deletes the class": f"import shutil; shutil.rmtree({str(folder)!r})",
-        "equals everything": fooling,
-    }
-    return {
-        "patches the comparison": HandIn({**mistaken(*EXERCISES).bodies, **patched}),
-        **{name: HandIn({"relu": body}) for name, body in bodies.items()},
-    }
+# ---- an instructor's tests ----------------------------------------------------------------------
 
 
 def comparison(name: str, function: str) -> str:
@@ -408,36 +319,15 @@ def graded(grader: Grader, hand_ins: Mapping[str, HandIn], folder: Path) -> tupl
     return grader.grade(folder, hand_ins)
 
 
-def is_right(given: HandIn, marks: Marks | None) -> bool:
-    """Whether each function has the mark that it deserves; no marks at all are wrong."""
-    return marks is not None and {**NONE, **marks} == given.deserved
-
-
 def survives(grader: Grader, attack: str, folder: Path) -> str:
     """What an attack did to a grader; nothing, if it survives."""
     mark = 3_000 + time.monotonic_ns() % 1_000_000
-    called = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as line:
-        line.settimeout(grader.limit * 3)
-
-        def wait() -> None:
-            try:
-                line.accept()
-                called.set()
-            except OSError:
-                return
-
-        threading.Thread(target=wait, daemon=True).start()
-        where = folder / ("submitted" if isinstance(grader, Nbgrader) else "class")
-        attacker = hostile(where, line.getsockname()[1], mark)[attack]
+    where = folder / ("submitted" if isinstance(grader, Nbgrader) else "class")
+    with listening(grader.limit * 3) as (port, called):
+        attacker = hostile(where, port, mark)[attack]
         ran, marks = graded(grader, {"attacker": attacker, "honest": HandIn()}, folder)
         time.sleep(0.2)
-    left = [
-        one for one in psutil.process_iter(["cmdline"])
-        if (one.info["cmdline"] or [])[-2:] == ["sleep", str(mark)]
-    ]  # fmt: skip
-    for one in left:
-        one.kill()
+    left = end_sleepers(mark)
     happened = []
     if not is_right(HandIn(), marks.get("honest")):
         happened.append("an honest hand-in lost its marks")
@@ -454,6 +344,35 @@ def survives(grader: Grader, attack: str, folder: Path) -> str:
     if any(one.code is None for one in ran):
         happened.append("it had to be ended")
     return "; ".join(happened)
+
+
+@contextlib.contextmanager
+def listening(limit: float) -> Iterator[tuple[int, threading.Event]]:
+    """Wait for a call that nobody should make; give the port, and the event that it came."""
+    called = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as line:
+        line.settimeout(limit)
+
+        def wait() -> None:
+            try:
+                line.accept()
+                called.set()
+            except OSError:
+                return
+
+        threading.Thread(target=wait, daemon=True).start()
+        yield line.getsockname()[1], called
+
+
+def end_sleepers(mark: int) -> bool:
+    """End whoever sleeps for `mark` seconds; say whether there was anybody."""
+    left = [
+        one for one in psutil.process_iter(["cmdline"])
+        if (one.info["cmdline"] or [])[-2:] == ["sleep", str(mark)]
+    ]  # fmt: skip
+    for one in left:
+        one.kill()
+    return bool(left)
 
 
 def measure(size: str, environments: Path) -> dict:

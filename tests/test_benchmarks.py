@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import graders, growth
+from benchmarks import graders, growth, hand_ins
+from benchmarks.checking import EXERCISES
 from chapters import benchmarks as page
 from companion import catalogue, data_files
 
@@ -26,18 +27,20 @@ def verdict(name, given):
     return True
 
 
-@pytest.mark.parametrize("learner", sorted(set(graders.HAND_INS) - {"leaves", "endless", "asleep"}))
+@pytest.mark.parametrize(
+    "learner", sorted(set(hand_ins.HAND_INS) - {"leaves", "endless", "asleep"})
+)
 def test_each_function_of_a_hand_in_deserves_what_its_comparison_says(learner):
-    given = graders.HAND_INS[learner]
-    assert {name: verdict(name, given) for name in graders.EXERCISES} == given.deserved
+    given = hand_ins.HAND_INS[learner]
+    assert {name: verdict(name, given) for name in EXERCISES} == given.deserved
 
 
 def test_a_hand_in_is_judged_rightly_only_with_every_mark_as_deserved():
-    given = graders.mistaken("relu")
-    assert graders.is_right(given, given.deserved)
-    assert not graders.is_right(given, graders.HandIn().deserved)
-    assert not graders.is_right(given, {**given.deserved, "norm": False})
-    assert not graders.is_right(graders.mistaken(*graders.EXERCISES), None)
+    given = hand_ins.mistaken("relu")
+    assert hand_ins.is_right(given, given.deserved)
+    assert not hand_ins.is_right(given, hand_ins.HandIn().deserved)
+    assert not hand_ins.is_right(given, {**given.deserved, "norm": False})
+    assert not hand_ins.is_right(hand_ins.mistaken(*EXERCISES), None)
 
 
 @pytest.mark.parametrize("exponent", [1.0, 1.7, -1.0])

@@ -243,13 +243,15 @@ def test_the_code_of_a_lesson_runs_and_prints_what_it_says(chapter, tmp_path, mo
 
 def pictures(chapter):
     """The chapter's functions that draw a figure from nothing."""
-    module = chapter.module("figures")
-    for name, function in inspect.getmembers(module, inspect.isfunction):
-        asked = inspect.signature(function)
-        drawn = getattr(asked.return_annotation, "__name__", asked.return_annotation) == "Figure"
-        needed = [one for one in asked.parameters.values() if one.default is one.empty]
-        if drawn and not needed and function.__module__ == module.__name__:
-            yield pytest.param(chapter, function, id=f"{chapter.name}-{name}")
+    for file in sorted(chapter.folder.glob("*figures.py")):
+        module = chapter.module(file.stem)
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            asked = inspect.signature(function)
+            annotation = asked.return_annotation
+            drawn = getattr(annotation, "__name__", annotation) == "Figure"
+            needed = [one for one in asked.parameters.values() if one.default is one.empty]
+            if drawn and not needed and function.__module__ == module.__name__:
+                yield pytest.param(chapter, function, id=f"{chapter.name}-{name}")
 
 
 @pytest.mark.slow
@@ -257,7 +259,7 @@ def pictures(chapter):
     ("chapter", "picture"), [one for chapter in CHAPTERS for one in pictures(chapter)]
 )
 def test_a_figure_has_a_title_and_words_for_who_cannot_see_it_and_a_page_shows_it(chapter, picture):
-    figure, name = picture(), f"{chapter.name}.figures.{picture.__name__}"
+    figure, name = picture(), f"{picture.__module__}.{picture.__name__}"
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert figure.get_suptitle() or len(titles) == 1, f"what {name} finds is its one title"
     alt = html.escape(figure.get_label() or " ".join(picture.__doc__.split()))

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
 
-from chapters.gradients import counting, figures, scratch
+from chapters.gradients import counting, residual_figures, scratch
 from chapters.gradients.counting import BOTTLENECK
 from chapters.gradients.models import (
     PaddedShortcut,
@@ -179,6 +179,6 @@ def test_networks_that_no_one_published_are_refused():
 def test_the_table_of_residual_networks_ends_with_the_papers_work():
     counted, paper = (
         [float(cell) for cell in line.split("|")[3:6]]
-        for line in figures.resnet_table().splitlines()[-2:]
+        for line in residual_figures.resnet_table().splitlines()[-2:]
     )
     assert_allclose(counted, paper, rtol=0.02)

@@ -1,18 +1,26 @@
 """What the detector says of a recording file, in words and in a drawing."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chapters.ecg.detector import NOT_A_DEVICE, Detector
 from chapters.ecg.features import find_beats
 from chapters.ecg.recordings import RATE, read_recording
 from companion.errors import UserError, attempt
 
+if TYPE_CHECKING:
+    from chapters.ecg.figures import ReadingFigure
+
 NOTICE = NOT_A_DEVICE
+
+# Samples, beats, and remarks on them.
+Signal = tuple[NDArray[Any], NDArray[Any], list[str]]
 
 
 @dataclass(frozen=True)
@@ -29,9 +37,9 @@ class Reading:
     """
 
     name: str
-    signal: Any
+    signal: NDArray[Any]
     data: dict[str, Any]
-    attention: Any = None
+    attention: NDArray[Any] | None = None
 
     @property
     def sentence(self) -> str:
@@ -40,7 +48,7 @@ class Reading:
         remarks = "".join(f"; {remark}" for remark in self.data["remarks"])
         return f"{self.data['probability']:.1%} atrial fibrillation: {verdict}{remarks}"
 
-    def figure(self, again=None) -> Any:
+    def figure(self, again: "ReadingFigure | None" = None) -> "ReadingFigure":
         """Draw the ten seconds that look most like atrial fibrillation, and the whole.
 
         Args:
@@ -53,7 +61,9 @@ class Reading:
         return figure
 
 
-def reader(path, *, rate=None, lead=None, unit=None):
+def reader(
+    path: Path, *, rate: float | None = None, lead: str | None = None, unit: str | None = None
+) -> Callable[[Iterable[Path]], Iterator[Reading | UserError]]:
     """Return a function that reads recording files with the model at `path`.
 
     Args:
@@ -77,7 +87,9 @@ def reader(path, *, rate=None, lead=None, unit=None):
     return lambda files: readings(detector, files, rate=rate, lead=lead, unit=unit)
 
 
-def readings(detector, files: Iterable, **options) -> Iterator[Reading | UserError]:
+def readings(
+    detector: Detector, files: Iterable[Path], **options: Any
+) -> Iterator[Reading | UserError]:
     """Yield the `Reading` of each file, or why there is none; some files are read together.
 
     Args:
@@ -85,9 +97,9 @@ def readings(detector, files: Iterable, **options) -> Iterator[Reading | UserErr
         files: Their paths, which are taken as they are needed.
         **options: As `read_recording` takes them.
     """
-    read: deque[Any] = deque()
+    read: deque[tuple[Path, Signal | UserError]] = deque()
 
-    def signals():
+    def signals() -> Iterator[NDArray[Any] | None]:
         for file in files:
             one = attempt(signal_of, file, **options)
             read.append((file, one))
@@ -95,10 +107,14 @@ def readings(detector, files: Iterable, **options) -> Iterator[Reading | UserErr
 
     for judgement in detector.recordings(signals()):
         file, one = read.popleft()
-        yield one if isinstance(one, UserError) else reading_of(file, *one, judgement)
+        if isinstance(one, UserError):
+            yield one
+        else:
+            assert judgement is not None, "only of None is nothing said"
+            yield reading_of(file, *one, judgement)
 
 
-def signal_of(file, **options):
+def signal_of(file: Path, **options: Any) -> Signal:
     """Return a file's samples, its beats and the remarks on it.
 
     Raises:
@@ -111,7 +127,13 @@ def signal_of(file, **options):
     return signal, beats, remarks
 
 
-def reading_of(file, signal, beats, remarks, judgement):
+def reading_of(
+    file: Path,
+    signal: NDArray[Any],
+    beats: NDArray[Any],
+    remarks: list[str],
+    judgement: dict[str, Any],
+) -> Reading:
     """Return the `Reading` of one file."""
     pace = 60 * RATE / np.median(np.diff(beats))
     if not 30 <= pace <= 220:
