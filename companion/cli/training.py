@@ -89,9 +89,10 @@ def train(
     }  # fmt: skip
     given = {name: value for name, value in options_by_name.items() if value is not None}
     if model is not None and resume is None:
-        return _answer(
-            _train_new(model, seed=seed, devices=devices or "auto", rendezvous=rendezvous, **given)
+        run = _train_new(
+            model, seed=seed, devices=devices or "auto", rendezvous=rendezvous, **given
         )
+        return _answer(run)
     if model is None and resume is not None:
         if given:
             options = ", ".join("--" + name.replace("_", "-") for name in given)
