@@ -89,9 +89,7 @@ def train(
     }  # fmt: skip
     given = {name: value for name, value in options_by_name.items() if value is not None}
     if model is not None and resume is None:
-        run = _train_new(
-            model, seed=seed, devices=devices or "auto", rendezvous=rendezvous, **given
-        )
+        run = _train_new(model, seed=seed, devices=devices, rendezvous=rendezvous, **given)
         return _answer(run)
     if model is None and resume is not None:
         if given:
@@ -108,7 +106,7 @@ def _train_new(
     model: str,
     *,
     seed: int,
-    devices: str,
+    devices: str | None,
     rendezvous: Rendezvous,
     data: str = "",
     output: Path | None = None,
@@ -120,7 +118,9 @@ def _train_new(
     folder = output or files.free(Path("runs") / f"{model}-{name}-seed{seed}")
     _join_processes(rendezvous, {"model": model, "data": name, "seed": seed, **given}, folder)
     with _resume_hint(folder):
-        return training.train(model, name, seed=seed, devices=devices, output=folder, **given)
+        return training.train(
+            model, name, seed=seed, devices=devices or "auto", output=folder, **given
+        )
 
 
 def _resume_run(folder: Path, devices: str | None, rendezvous: Rendezvous) -> Any:
