@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import chapters
@@ -18,6 +19,8 @@ from companion.errors import UnknownNameError, UserError
 from companion.studies.study import Study
 
 T = TypeVar("T")
+
+# The decorators that make a function of ``exercises.py`` an exercise.
 EXERCISES = {"exercise", "model_exercise", "gradient_exercise"}
 
 
@@ -63,18 +66,23 @@ class Entry:
             function.name
             for function in top
             if isinstance(function, ast.FunctionDef)
-            and any(_name(decorator) in EXERCISES for decorator in function.decorator_list)
+            and any(
+                _decorator_name(decorator) in EXERCISES for decorator in function.decorator_list
+            )
         )
 
 
-def _name(decorator: ast.expr) -> str:
+def _decorator_name(decorator: ast.expr) -> str:
     """Return the last name of ``@exercise(…)`` or ``@checking.exercise(…)``."""
     call = decorator.func if isinstance(decorator, ast.Call) else decorator
     return call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "")
 
 
 def add_folder(folder: str) -> None:
-    """Add a folder of chapters to the book, here and in every process that is started from here."""
+    """Add a folder of chapters to the book, here and in every process that is started from here.
+
+    Whether the folder is there is seen when chapters are looked for.
+    """
     if os.path.abspath(folder) not in chapters.__path__:
         chapters.__path__.append(os.path.abspath(folder))
     os.environ["COMPANION_CHAPTERS"] = os.pathsep.join(chapters.__path__[1:])
@@ -82,6 +90,8 @@ def add_folder(folder: str) -> None:
 
 def discover() -> tuple[Entry, ...]:
     """Return every chapter in reading order; one that cannot be read is left out, with a word why.
+
+    The folders are looked through anew at every call; a module that could be read is imported once.
 
     Raises:
         UserError: If two chapters bear one name, or a folder of chapters is not there.
@@ -123,6 +133,10 @@ def builder(name: str) -> Callable[..., Any]:
     """Return the function that builds the model `name` (imports Keras).
 
     Keyword arguments given to it override those of the model's card.
+
+    Raises:
+        UnknownNameError: With the nearest name.
+        UserError: If the chapter's ``models.py`` cannot be imported.
     """
     entry, model = find_model(name)
     function = getattr(entry.module("models"), model.builder)
@@ -152,18 +166,21 @@ def objects(of: type[T], module: Callable[[Chapter], str]) -> Iterator[tuple[Ent
 
     A chapter whose module cannot be imported is left out, with a word why.
 
+        objects(Study, lambda card: "studies")
+
     Args:
         of: The type.
         module: Which module of a chapter holds such objects, given its card; ``""`` for none.
     """
     for entry in discover():
+        part = module(entry.card)
         try:
-            part = module(entry.card)
-            members = vars(entry.module(part) or object).values() if part else ()
+            holder = entry.module(part) if part else None
         except UserError as error:
             _leave_out(str(error))
             continue
-        yield from ((entry, one) for one in members if isinstance(one, of))
+        members = vars(holder).values() if holder else ()
+        yield from ((entry, member) for member in members if isinstance(member, of))
 
 
 def _read_chapters() -> tuple[tuple[Entry, ...], dict[str, UserError]]:
@@ -181,27 +198,35 @@ def _read_chapters() -> tuple[tuple[Entry, ...], dict[str, UserError]]:
                     "Rename the folder of yours."
                 )
             try:
-                card = getattr(_imported(f"{chapters.__name__}.{name}", folder), "chapter", None)
-                if not isinstance(card, Chapter):
-                    raise UserError(
-                        f"{file} must define `chapter = Chapter(...)`. Received: {card!r}."
-                    )
-                entries[name] = Entry(name, card, folder)
+                entries[name] = Entry(name, _read_card(file), folder)
             except UserError as error:
                 unreadable[name] = error
     ordered = sorted(entries.values(), key=lambda entry: (entry.card.number, entry.name))
     return tuple(ordered), unreadable
 
 
-def _imported(path: str, folder: Path) -> Any:
-    """Import a module of the chapter in `folder`; what goes wrong is said with file and line."""
+def _read_card(file: Path) -> Chapter:
+    """Import a chapter's ``__init__.py`` and return its card."""
+    package = _imported(f"{chapters.__name__}.{file.parent.name}", file.parent)
+    card = getattr(package, "chapter", None)
+    if not isinstance(card, Chapter):
+        raise UserError(f"{file} must define `chapter = Chapter(...)`. Received: {card!r}.")
+    return card
+
+
+def _imported(path: str, folder: Path) -> ModuleType:
+    """Import a module of the chapter in `folder`.
+
+    Raises:
+        UserError: If that fails, with the last line in the chapter's folder that was reached.
+    """
     try:
         return importlib.import_module(path)
     except UserError:
         raise
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [f.lineno for f in frames if f.filename.startswith(str(folder))]
+        lines = [frame.lineno for frame in frames if Path(frame.filename).is_relative_to(folder)]
         line = f", line {lines[-1]}" if lines else ""
         raise UserError(
             f"{path} cannot be imported from {folder}{line}: {type(error).__name__}: {error}"
@@ -209,18 +234,24 @@ def _imported(path: str, folder: Path) -> Any:
 
 
 def _index(kind: str, pairs: Iterable[tuple[Entry, Any]]) -> dict[str, tuple[Entry, Any]]:
+    """Return what chapters bring by its name.
+
+    Raises:
+        UserError: If two different ones bear one name.
+    """
     index: dict[str, tuple[Entry, Any]] = {}
-    for entry, one in pairs:
-        first, known = index.setdefault(one.name, (entry, one))
-        if known is not one:
+    for entry, item in pairs:
+        first, known = index.setdefault(item.name, (entry, item))
+        if known is not item:
             raise UserError(
-                f"Two chapters bring a {kind} named {one.name!r}: {first.folder} and "
+                f"Two chapters bring a {kind} named {item.name!r}: {first.folder} and "
                 f"{entry.folder}. Rename one."
             )
     return index
 
 
 def _find(kind: str, name: str, known: dict[str, T]) -> T:
+    """Return what bears a name, or raise an `UnknownNameError` with the nearest."""
     if name not in known:
         raise UnknownNameError(kind, name, known)
     return known[name]

@@ -12,6 +12,8 @@ from rich.table import Table
 
 
 class _Console(Console):
+    """A console that says when nobody reads, where Rich's own would end the program."""
+
     def on_broken_pipe(self) -> NoReturn:
         """Leave it to `companion.cli.main`, which knows how a command ends when nobody reads."""
         raise BrokenPipeError
@@ -28,7 +30,8 @@ class Answer:
 
     Attributes:
         data: The JSON object that ``--json`` prints.
-        shown: What a person sees: text, a table, or several of them.
+        shown: What a person sees: text, a table, or several of them (`rich.console.Group`);
+            nothing by default.
         code: The exit code: 0 done, 1 the work came out negative.
     """
 
@@ -57,6 +60,7 @@ class Listing(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the table, or the paragraphs."""
+        # Rich measures columns in private methods only.
         wide, room = options.update_width(1000), options.max_width - self._extra_width
         words = (self._measure_column(console, wide, column).minimum for column in self.columns)
         widths = self._calculate_column_widths(console, options.update_width(room))
@@ -76,17 +80,28 @@ class Listing(Table):
 
 
 def table(*columns: str, title: str = "") -> Table:
-    """Return an empty table in the house's style; a column named ``>name`` is set flush right."""
-    made = Listing(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    """Return an empty table in the house's style.
+
+        shown = table("model", ">parameters")
+        shown.add_row("lenet5", "61,706")
+
+    Args:
+        columns: The columns' headings; a column named ``>name`` is set flush right.
+        title: What stands above the table.
+    """
+    empty = Listing(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
         right = column.startswith(">")
-        made.add_column(column.removeprefix(">"), justify="right" if right else "left")
-    return made
+        empty.add_column(column.removeprefix(">"), justify="right" if right else "left")
+    return empty
 
 
 def facts(**named: str) -> Table:
-    """Return a table of facts: a name and what there is to say of it, a line each."""
-    made = Table.grid(padding=(0, 2))
+    """Return a table of facts: a name and what there is to say of it, a line each.
+
+    An underscore in a name is shown as a space: ``facts(free_disk="12 GB")``.
+    """
+    grid = Table.grid(padding=(0, 2))
     for name, text in named.items():
-        made.add_row(name.replace("_", " "), text)
-    return made
+        grid.add_row(name.replace("_", " "), text)
+    return grid

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 from rich.text import Text
@@ -15,6 +15,8 @@ from typer.core import TyperCommand, TyperGroup
 from companion import catalogue
 from companion.console import Answer, err, out, print_json
 from companion.errors import UserError
+
+Function = TypeVar("Function", bound=Callable[..., Answer])
 
 # Each module's verbs. A module is read when one of them is called, or all are listed.
 MODULES = {
@@ -28,8 +30,9 @@ MODULES = {
     "prediction": ("predict",),
     "machine": ("data", "doctor"),
 }
-CHECKING = ("exercises", "classroom")
+CHECKING = ("exercises", "classroom")  # the modules whose verbs run answers
 VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
+# What each verb runs; `command` adds those of a module when it is imported.
 COMMANDS: dict[str, Callable[..., None]] = {}
 
 # Options that several verbs take.
@@ -45,7 +48,10 @@ Exercises = Annotated[
 
 
 class _Light:
-    """Says that ``--help`` is off unless given: to find that out, Typer would load pydantic."""
+    """Says that ``--help`` is off unless given: to find that out, Typer would load pydantic.
+
+    Contexts and options are typed Any: some versions of Typer bring a click of their own.
+    """
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)  # type: ignore[misc]
@@ -84,6 +90,7 @@ app = typer.Typer(
 
 
 def _version(asked: bool) -> None:
+    """Print the version and end, if ``--version`` is given."""
     if asked:
         from importlib.metadata import version  # reads what no verb needs
 
@@ -103,11 +110,20 @@ def companion(
     """
 
 
-def command(function: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Make `function` a verb of the command line.
+def command(function: Function) -> Function:
+    """Make `function` a verb of the command line, of its own name.
 
     The function takes a keyword ``json`` and returns an `Answer`. While it runs under ``--json``,
-    whatever it or a library prints goes to stderr, so that stdout holds the object alone.
+    whatever it or a library prints goes to stderr, so that stdout holds the object alone. A
+    `UserError` that it raises is said, and the command ends with exit code 2.
+
+        @command
+        def where(name: str, json: Json = False) -> Answer:
+            '''Say where a chapter lies.'''
+            folder = str(catalogue.find_chapter(name).folder)
+            return Answer({"folder": folder}, folder)
+
+    `MODULES` lists the verb, too. The function comes back as it is, to be called from Python.
     """
 
     @functools.wraps(function)
@@ -127,14 +143,19 @@ def command(function: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 def main() -> None:
-    """Run the command line: exit 0 done, 1 the work came out negative, 2 the call was wrong."""
+    """Run the command line, and exit.
+
+    The exit code is 0 when the work is done, 1 when it came out negative and 2 when the call was
+    wrong or a file could not be read or written; 130 after Ctrl-C, and 141 when the reader of a
+    pipe has gone, as other programs end then.
+    """
     wants_json = "--json" in sys.argv
     _settle_streams()
     try:
         code = _called(sys.argv[1:], wants_json)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of a pipe has gone (`companion models | head`): end as other programs do.
+        # `companion models | head`
         _throw_away(sys.stdout, sys.stderr)
         code = 128 + 13  # SIGPIPE
     except OSError as error:

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from companion.errors import UserError
 
-# Where an activation is flat.
-FLAT = {
+# Where an activation is flat, judged by its outputs.
+FLAT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sigmoid": lambda out: np.abs(out - 0.5) > 0.45,
     "tanh": lambda out: np.abs(out) > 0.9,
     "relu": lambda out: out <= 0,
@@ -27,8 +27,9 @@ class EarlyStoppingReport(keras.callbacks.Callback):
     """Train to the end, and tell where early stopping would have stopped.
 
     A patience p stops after the p-th epoch in a row without a new best (Goodfellow, Bengio and
-    Courville, 2016, Deep Learning, algorithm 7.1; the rule of `keras.callbacks.EarlyStopping`).
-    When training ends the model gets its best weights back.
+    Courville, 2016, Deep Learning, algorithm 7.1; the rule of `keras.callbacks.EarlyStopping` with
+    its ``min_delta`` of 0). A value that is not a number is never the best. When training ends the
+    model gets its best weights back.
 
         stopping = EarlyStoppingReport(patiences=(2, 5, 10))
         model.fit(x, y, epochs=100, validation_split=0.2, callbacks=[stopping])
@@ -38,6 +39,7 @@ class EarlyStoppingReport(keras.callbacks.Callback):
         history: One dict for each epoch: ``epoch``, the monitored value under its own name,
             ``best`` (the best value until then), ``waited`` (epochs since), ``seconds`` (since
             training began).
+        best_epoch: The epoch of the best value until now; 0 before there is one.
 
     Args:
         monitor: The logged value to watch.
@@ -60,29 +62,37 @@ class EarlyStoppingReport(keras.callbacks.Callback):
             raise UserError(f"mode is 'min' or 'max'. Received: {mode!r}.")
         if not patiences or min(patiences) < 1:
             raise UserError(f"A patience is 1 epoch or more. Received: {list(patiences)}.")
-        self.monitor, self.patiences, self.mode = monitor, tuple(sorted(set(patiences))), mode
+        self.monitor = monitor
+        self.patiences = tuple(sorted(set(patiences)))
+        self.mode = mode
+        self._reset()
+
+    def _reset(self) -> None:
+        """Forget every epoch."""
+        self.history: list[dict[str, Any]] = []
+        self.best_epoch = 0
+        self._best_weights: list[np.ndarray] = []
+        # For each patience that has run out, the epoch in which it did and the best weights then.
+        self._stops: dict[int, tuple[int, list[np.ndarray]]] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start afresh."""
-        self.history: list[dict[str, Any]] = []
-        self.best_epoch = 0
-        self._best: list[np.ndarray] = []
-        self._kept: dict[int, tuple[int, list[np.ndarray]]] = {}
+        self._reset()
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch's value, keep the weights if it is the best, and ask every patience."""
-        value = float((logs or {}).get(self.monitor, math.nan))
-        if self.monitor not in (logs or {}):
-            known = ", ".join(logs or {})
+        logs = logs or {}
+        if self.monitor not in logs:
             raise UserError(
                 f"There is no {self.monitor!r} to stop by (did you give validation data?). "
-                f"Logged: {known}."
+                f"Logged: {', '.join(logs)}."
             )
+        value = float(logs[self.monitor])
         best = self.history[-1]["best"] if self.history else math.nan
-        better = value < best if self.mode == "min" else value > best
-        if better or (math.isnan(best) and not math.isnan(value)):
-            best, self.best_epoch, self._best = value, epoch + 1, self.model.get_weights()
+        if self._is_improvement(value, best):
+            best, self.best_epoch = value, epoch + 1
+            self._best_weights = self.model.get_weights()
         waited = epoch + 1 - self.best_epoch
         self.history.append(
             {
@@ -94,16 +104,29 @@ class EarlyStoppingReport(keras.callbacks.Callback):
             }
         )
         for patience in self.patiences:
-            if waited >= patience and patience not in self._kept:
-                self._kept[patience] = (epoch + 1, self._best)
+            if waited >= patience and patience not in self._stops:
+                self._stops[patience] = (epoch + 1, self._best_weights)
+
+    def _is_improvement(self, value: float, best: float) -> bool:
+        """Say whether a value beats the best so far, which is not a number before the first."""
+        if math.isnan(best):
+            return not math.isnan(value)
+        return value < best if self.mode == "min" else value > best
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Give the model its best weights back."""
         self.restore()
 
     def restore(self, patience: int | None = None) -> None:
-        """Give the model the best weights of all epochs, or those that one patience had kept."""
-        _, weights = self._kept.get(patience or 0, (0, self._best))
+        """Give the model the best weights of all epochs, or those that one patience had kept.
+
+        Args:
+            patience: One of the patiences; one that would not have stopped has kept the best
+                weights of all epochs.
+        """
+        weights = self._best_weights
+        if patience in self._stops:
+            _, weights = self._stops[patience]
         if weights:
             self.model.set_weights(weights)
 
@@ -116,7 +139,7 @@ class EarlyStoppingReport(keras.callbacks.Callback):
         """
         rows = []
         for patience in self.patiences:
-            stopped = self._kept.get(patience, (None, None))[0]
+            stopped, _ = self._stops.get(patience, (None, None))
             last = self.history[(stopped or len(self.history)) - 1]
             rows.append(
                 {
@@ -134,9 +157,15 @@ class EarlyStoppingReport(keras.callbacks.Callback):
 class LayerStatistics(keras.callbacks.Callback):
     """Look into the layers before training and after each epoch, and keep what is seen.
 
+    A subclass says in `look` what is seen.
+
     Attributes:
         history: One dict for each epoch and layer.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start afresh, with the layers as they were made."""
@@ -147,7 +176,11 @@ class LayerStatistics(keras.callbacks.Callback):
         self.history += self.look(epoch + 1)
 
     def look(self, epoch: int) -> list[dict[str, Any]]:
-        """Return one dict for each layer of the model as it is now."""
+        """Return one dict for each layer of the model as it is now.
+
+        Args:
+            epoch: How many epochs have passed, which each dict repeats; 0 before the first.
+        """
         raise NotImplementedError
 
 
@@ -157,6 +190,10 @@ class WeightNorms(LayerStatistics):
     Biases and the scales of a normalization are left out, as penalties leave them out (Goodfellow,
     Bengio and Courville, 2016, Deep Learning, section 7.1): only arrays with two axes or more
     count.
+
+        norms = WeightNorms()
+        model.fit(x, y, epochs=10, callbacks=[norms])
+        pandas.DataFrame(norms.history).pivot(index="epoch", columns="layer", values="l2")
 
     Attributes:
         history: One dict for each epoch and layer: ``epoch``, ``layer``, ``l1`` (Σ|w|), ``l2``
@@ -171,14 +208,14 @@ class WeightNorms(LayerStatistics):
         self.threshold = threshold
 
     def look(self, epoch: int) -> list[dict[str, Any]]:
-        """Return the norms."""
+        """Return one dict of norms for each layer."""
         rows = []
-        for layer, kernels in kernels_of(self.model):
+        for name, kernels in kernels_of(self.model):
             weights = np.concatenate([_array(kernel).ravel() for kernel in kernels])
             rows.append(
                 {
                     "epoch": epoch,
-                    "layer": layer,
+                    "layer": name,
                     "l1": float(np.abs(weights).sum()),
                     "l2": float(np.linalg.norm(weights)),
                     "near_zero": float((np.abs(weights) < self.threshold).mean()),
@@ -195,13 +232,17 @@ class GradientNorms(LayerStatistics):
     neural networks, figure 7). The probe is passed as in inference, without dropout, so that
     watching changes nothing.
 
+        norms = GradientNorms(x[:32], y[:32])
+        model.fit(x, y, epochs=10, callbacks=[norms])
+        pandas.DataFrame(norms.history).pivot(index="epoch", columns="layer", values="l2")
+
     Attributes:
         history: One dict for each epoch and layer: ``epoch``, ``layer``, ``l2`` (√Σg² over the
             layer's kernels), ``mean_absolute`` (the mean of |g|).
 
     Args:
-        x: Inputs of the probe batch.
-        y: Its targets.
+        x: Inputs of the probe batch, one array of shape ``(n, …)``.
+        y: Its `n` targets, as the model's loss takes them.
     """
 
     def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
@@ -214,16 +255,16 @@ class GradientNorms(LayerStatistics):
         self._gradients = _compiled(_gradients(model, self.x, self.y))
 
     def look(self, epoch: int) -> list[dict[str, Any]]:
-        """Return the gradients' sizes."""
+        """Return one dict of the gradient's sizes for each layer."""
         rows = []
         variables = self.model.trainable_variables
         by_variable = dict(zip(map(id, variables), map(_array, self._gradients()), strict=True))
-        for layer, kernels in kernels_of(self.model):
+        for name, kernels in kernels_of(self.model):
             gradient = np.concatenate([by_variable[id(kernel)].ravel() for kernel in kernels])
             rows.append(
                 {
                     "epoch": epoch,
-                    "layer": layer,
+                    "layer": name,
                     "l2": float(np.linalg.norm(gradient)),
                     "mean_absolute": float(np.abs(gradient).mean()),
                 }
@@ -240,12 +281,16 @@ class ActivationStatistics(LayerStatistics):
     2010; Maas, Hannun and Ng, 2013, Rectifier nonlinearities improve neural network acoustic
     models). A convolution's unit is a channel.
 
+        activations = ActivationStatistics(x[:256])
+        model.fit(x, y, epochs=10, callbacks=[activations])
+        pandas.DataFrame(activations.history).pivot(index="epoch", columns="layer", values="dead")
+
     Attributes:
         history: One dict for each epoch and layer: ``epoch``, ``layer``, ``activation``, ``mean``,
             ``sd`` (of all outputs), ``saturated`` (share of outputs), ``dead`` (share of units).
 
     Args:
-        x: Inputs of the probe batch.
+        x: Inputs of the probe batch, one array of shape ``(n, …)``.
     """
 
     def __init__(self, x: ArrayLike) -> None:
@@ -273,7 +318,7 @@ class ActivationStatistics(LayerStatistics):
         self._outputs = _compiled(lambda: inside(x, training=False))
 
     def look(self, epoch: int) -> list[dict[str, Any]]:
-        """Return the shares."""
+        """Return one dict of the outputs' statistics for each watched layer."""
         outputs = self._outputs()
         outputs = outputs if isinstance(outputs, list) else [outputs]
         rows = []
@@ -311,6 +356,14 @@ def gradients(model: keras.Model, x: ArrayLike, y: ArrayLike) -> list[np.ndarray
     """Return the gradient of the compiled loss, penalties included, in each trainable variable.
 
     In inference mode, so that nothing of the model changes; on TensorFlow, JAX and PyTorch.
+
+    Args:
+        model: A compiled model.
+        x: Inputs, one array of shape ``(n, …)``.
+        y: Their `n` targets, as the model's loss takes them.
+
+    Returns:
+        An array of each variable's shape, in the order of ``model.trainable_variables``.
     """
     return [_array(gradient) for gradient in _gradients(model, x, y)()]
 
@@ -319,11 +372,6 @@ def _gradients(model: keras.Model, x: ArrayLike, y: ArrayLike) -> Callable[[], l
     """Return a function that computes the gradients anew each time it is called."""
     x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
     variables = model.trainable_variables
-
-    def loss_of(values: list[Any]) -> Any:
-        mapping = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(state_mapping=mapping):
-            return _loss(model, x, y)
 
     def on_tensorflow() -> list[Any]:
         import tensorflow as tf
@@ -347,10 +395,16 @@ def _gradients(model: keras.Model, x: ArrayLike, y: ArrayLike) -> Callable[[], l
     def on_jax() -> list[Any]:
         import jax
 
+        # JAX differentiates a function of values: within the scope the variables take them.
+        def loss_of(values: list[Any]) -> Any:
+            mapping = list(zip(variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=mapping):
+                return _loss(model, x, y)
+
         return jax.grad(loss_of)([variable.value for variable in variables])
 
-    on = {"tensorflow": on_tensorflow, "torch": on_torch, "jax": on_jax}
-    return on[keras.config.backend()]
+    by_backend = {"tensorflow": on_tensorflow, "torch": on_torch, "jax": on_jax}
+    return by_backend[keras.config.backend()]
 
 
 def _compiled(function: Callable[[], Any]) -> Callable[[], Any]:
@@ -363,14 +417,17 @@ def _compiled(function: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def _loss(model: keras.Model, x: Any, y: Any) -> Any:
+    """Return the compiled loss, penalties included, in inference mode."""
     return model.compute_loss(x, y, model(x, training=False), training=False)
 
 
 def _array(tensor: Any) -> np.ndarray:
+    """Return a backend's tensor or variable as NumPy's array."""
     return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
 def _activation_of(layer: keras.Layer) -> str:
+    """Return the name of a layer's activation, ``""`` where it has none."""
     if isinstance(layer, keras.layers.ReLU):
         return "relu"
     return getattr(getattr(layer, "activation", None), "__name__", "")
