@@ -136,10 +136,15 @@ def builder(name: str) -> Callable[..., Any]:
 
     Raises:
         UnknownNameError: With the nearest name.
-        UserError: If the chapter's ``models.py`` cannot be imported.
+        UserError: If the chapter's ``models.py`` cannot be imported, or lacks that function.
     """
     entry, model = find_model(name)
-    function = getattr(entry.module("models"), model.builder)
+    function = getattr(entry.module("models"), model.builder, None)
+    if function is None:
+        raise UserError(
+            f"The card of {name} names its builder, {model.builder}; "
+            f"{entry.folder / 'models.py'} has no such function."
+        )
 
     def build(**arguments: Any) -> Any:
         return function(**{**model.arguments, **arguments})
@@ -189,7 +194,9 @@ def _read_chapters() -> tuple[tuple[Entry, ...], dict[str, UserError]]:
     unreadable: dict[str, UserError] = {}
     for root in map(Path, chapters.__path__):
         if not root.is_dir():
-            raise UserError(f"COMPANION_CHAPTERS names folders of chapters. Received: {root}.")
+            raise UserError(
+                f"COMPANION_CHAPTERS and --chapters name folders of chapters. Received: {root}."
+            )
         for file in sorted(root.glob("*/__init__.py")):
             name, folder = file.parent.name, file.parent
             if name in entries:

@@ -1,6 +1,7 @@
 """Where words go: results to stdout, everything else to stderr."""
 
 import json
+import math
 import sys
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -41,14 +42,30 @@ class Answer:
 
 
 def print_json(data: dict[str, Any]) -> None:
-    """Print one JSON object on the real stdout, in ASCII where that holds nothing else."""
+    """Print one JSON object on the real stdout, in ASCII where that holds nothing else.
+
+    What is no finite number is null: JSON knows neither NaN nor infinity.
+    """
     stream = sys.__stdout__ or sys.stdout
     narrow = not (stream.encoding or "").lower().startswith("utf")
     try:
-        json.dump(data, stream, indent=2, ensure_ascii=narrow, default=str)
+        json.dump(_finite(data), stream, indent=2, ensure_ascii=narrow, default=str)
         print(file=stream, flush=True)
     except BrokenPipeError:
         raise BrokenPipeError from None  # without a number, by which click would end it with 1
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with None in place of numbers that are not finite.
+
+    >>> _finite({"loss": [0.5, float("nan")], "epochs": 2})
+    {'loss': [0.5, None], 'epochs': 2}
+    """
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Listing(Table):

@@ -124,8 +124,18 @@ def test_two_chapters_of_one_name_or_with_a_model_of_one_name_are_refused(own, t
 
 def test_a_folder_of_chapters_that_is_not_there_is_named(own, tmp_path):
     catalogue.add_folder(str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match=r"COMPANION_CHAPTERS names .* Received: .*nowhere"):
+    message = r"COMPANION_CHAPTERS and --chapters name .* Received: .*nowhere"
+    with pytest.raises(UserError, match=message):
         catalogue.discover()
+
+
+@pytest.mark.parametrize("models", [None, "", "def another(): ..."])
+def test_a_card_whose_builder_is_not_there_is_told_so(own, models):
+    own("attention/__init__.py", CARD.format(models='Model("looking", 1, (1,), "mine"),'))
+    if models is not None:
+        own("attention/models.py", models)
+    with pytest.raises(UserError, match=r"card of looking .*attention/models.py has no such"):
+        catalogue.builder("looking")
 
 
 def test_an_entry_bears_its_builders_name_unless_told_otherwise():

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from importlib import metadata
 
+import numpy as np
 import pytest
 import typer
 
 import chapters
-from companion import cli
+from companion import cli, console
 from companion.cli import main
 from companion.training import measuring
 
@@ -93,6 +94,33 @@ def test_a_teachers_chapters_are_named_anywhere_in_a_call(call, monkeypatch, opt
     assert done.returncode == 2
     assert "Received: " in done.stderr
     assert "nowhere" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "received"),
+    [
+        (["models", "--chapters"], "nothing"),
+        (["--chapters=", "models"], "nothing"),
+        (["models", "--chapters", "--json"], "--json"),
+    ],
+)
+def test_chapters_without_a_folder_are_refused(call, monkeypatch, arguments, received):
+    monkeypatch.setattr(chapters, "__path__", list(chapters.__path__))
+    done = call(*arguments)
+    assert done.returncode == 2
+    assert f"--chapters DIR. Received: {received}." in " ".join(done.stderr.split())
+    assert len(chapters.__path__) == 1
+
+
+def test_a_wrong_option_says_where_to_look(call):
+    done = call("train", "lenet5", "--epoch", "3")
+    assert "train --help` says what it takes." in " ".join(done.stderr.split())
+
+
+def test_json_holds_null_where_a_number_is_not_finite(capfd):
+    console.print_json({"loss": [1.5, float("nan"), np.float64("inf")], "seed": 3})
+    written = capfd.readouterr().out
+    assert json.loads(written, parse_constant=pytest.fail) == {"loss": [1.5, None, None], "seed": 3}
 
 
 def test_json_is_one_object_with_the_books_facts(call):

@@ -183,7 +183,9 @@ def _called(arguments: list[str], wants_json: bool) -> int:
         # its exit code and its message.
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
-        return refuse(error.format_message(), wants_json)
+        call = getattr(getattr(error, "ctx", None), "command_path", "")
+        hint = f" `{call} --help` says what it takes." if call else ""
+        return refuse(f"{error.format_message()}{hint}", wants_json)
 
 
 def _settle_streams() -> None:
@@ -205,15 +207,25 @@ def _throw_away(*streams: TextIO) -> None:
 
 
 def _without_chapters(arguments: list[str]) -> list[str]:
-    """Take `--chapters DIR` from a call, wherever it stands, and add that folder to the book."""
+    """Take `--chapters DIR` from a call, wherever it stands, and add that folder to the book.
+
+    Raises:
+        UserError: If no folder follows.
+    """
     rest = iter(arguments)
     left = []
     for argument in rest:
-        option, _, folder = argument.partition("=")
-        if option == "--chapters":
-            catalogue.add_folder(folder or next(rest, ""))
-        else:
+        option, given, folder = argument.partition("=")
+        if option != "--chapters":
             left.append(argument)
+            continue
+        folder = folder if given else next(rest, "")
+        if not folder or folder.startswith("-"):
+            raise UserError(
+                f"--chapters takes the folder of your own chapters, --chapters DIR. "
+                f"Received: {folder or 'nothing'}."
+            )
+        catalogue.add_folder(folder)
     return left
 
 
