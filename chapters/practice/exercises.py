@@ -675,13 +675,17 @@ loss_scaled_step.mistakes(
 
 @loss_scaled_step.mistake("You returned the step: the weights after it are asked for.")
 def _(weights, gradient, scale, rate):
-    scaled = (scale * gradient).astype(np.float16).astype(np.float32)
+    with np.errstate(over="ignore"):
+        scaled = (scale * gradient).astype(np.float16).astype(np.float32)
+    if not np.isfinite(scaled).all():
+        return np.zeros_like(weights)
     return (rate * scaled / scale).astype(np.float32)
 
 
 @loss_scaled_step.mistake("You took the steps that overflow and left the others out.")
 def _(weights, gradient, scale, rate):
-    scaled = (scale * gradient).astype(np.float16)
+    with np.errstate(over="ignore"):
+        scaled = (scale * gradient).astype(np.float16)
     if np.isfinite(scaled).all():
         return weights
     return (weights - rate * scaled.astype(np.float32) / scale).astype(np.float32)
