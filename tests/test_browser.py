@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from browsing import Server, barriers, needs_browser, visit
+from mkdocs.utils.yaml import yaml_load
 from PIL import Image
 
 pytestmark = [pytest.mark.slow, pytest.mark.site, needs_browser]
@@ -30,12 +31,16 @@ WORDS = """[...document.querySelectorAll(":is(.panel, [data-figure]) text")].fla
             Math.min(here.right, frame.right), here.bottom + scrollY];
   });
 })"""
-DOCS = Path(__file__).parents[1] / "chapters"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "chapters"
 
 
 def page_names():
     """The path of every page, as the site will have it."""
+    excluded = yaml_load((ROOT / "mkdocs.yml").read_text("utf-8"))["exclude_docs"].split()
     for file in sorted(DOCS.rglob("*.md")):
+        if f"/{file.relative_to(DOCS)}" in excluded:
+            continue
         name = "index.html" if file.name == "README.md" else f"{file.stem}.html"
         yield file.relative_to(DOCS).with_name(name).as_posix()
 
