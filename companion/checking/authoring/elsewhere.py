@@ -45,10 +45,14 @@ ROUNDS: tuple[tuple[str, slice], ...] = (
     ("{names} without the last {axis}: does your loop end one round early?", slice(-1)),
     ("{names} without the first {axis}: does your loop begin one round late?", slice(1, None)),
 )
-CLASSES: tuple[tuple[str, Change], ...] = (
-    ("{} of 0 and 1 in place of −1 and 1.", lambda a: (a + 1) / 2),
-    ("{} of −1 and 1 in place of 0 and 1.", lambda a: 2 * a - 1),
-)
+# Targets of two classes, by the lower one of what is given.
+CLASSES: dict[int, tuple[tuple[str, Change], ...]] = {
+    -1: (
+        ("{} of 0 and 1 in place of −1 and 1.", lambda a: (a + 1) / 2),
+        ("2 · {0} − 1: {0} are −1 and 1 already.", lambda a: 2 * a - 1),
+    ),
+    0: (("{} of −1 and 1 in place of 0 and 1.", lambda a: 2 * a - 1),),
+}
 MASKS: tuple[tuple[str, Change], ...] = (
     ("True everywhere in place of {}: did you leave it out?", np.ones_like),
     ("{} turned round: True for False.", np.logical_not),
@@ -208,7 +212,7 @@ def _of_arrays(values: Sequence[Array]) -> Iterator[tuple[str, Change]]:
     if kinds <= {"i", "u", "f"}:
         yield from ((words, change) for words, change, rank in ARRAYS if rank <= ranks)
         if all(np.isin(value, (-1, 0, 1)).all() for value in values):
-            yield from CLASSES
+            yield from CLASSES[-1 if any((value == -1).any() for value in values) else 0]
 
 
 def _of_integers(values: Sequence[int]) -> Iterator[tuple[str, Change]]:

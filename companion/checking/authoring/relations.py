@@ -84,9 +84,13 @@ FACTORS: tuple[Relation, ...] = (
         "ones.",
         lambda right: right / np.log(10),
     ),
+)
+# Of which a few agree by chance.
+ROUNDED: tuple[Relation, ...] = (
     ("Every value of {what} is rounded to a whole number.", np.round),
     ("Every value of {what} is rounded to a whole number.", np.floor),
 )
+LEAST_ROUNDED = 3  # so many different whole numbers do not come about by chance
 COUNTS: tuple[Relation, ...] = (
     ("{What} is 1 too large, always.", lambda right: right + 1),
     ("{What} is 1 too small, always.", lambda right: right - 1),
@@ -256,6 +260,8 @@ def _of_arrays(
     ]
     relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
     relations += [*(SPACES if ranks > 2 else ()), *(ROWS if ranks == 1 else ())]
+    numbers = np.concatenate([array.ravel() for array in known])
+    relations += ROUNDED if len(np.unique(np.round(numbers))) >= LEAST_ROUNDED else ()
     for sentence, change in relations:
         values = [_changed(change, array) for array in known]
         # What changes nothing anywhere would be seen in a right answer, too.
