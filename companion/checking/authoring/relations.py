@@ -260,8 +260,8 @@ def _of_arrays(
     ]
     relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
     relations += [*(SPACES if ranks > 2 else ()), *(ROWS if ranks == 1 else ())]
-    numbers = np.concatenate([array.ravel() for array in known])
-    relations += ROUNDED if len(np.unique(np.round(numbers))) >= LEAST_ROUNDED else ()
+    rounded = np.unique(np.round(np.concatenate([array.ravel() for array in known])))
+    relations += ROUNDED if len(rounded) >= LEAST_ROUNDED else ()
     for sentence, change in relations:
         values = [_changed(change, array) for array in known]
         # What changes nothing anywhere would be seen in a right answer, too.
