@@ -59,7 +59,7 @@ class Contents:
 def normalized_unit(unit: str) -> str:
     """Return a unit as `VOLTS` has it: small letters, one micro sign, no plural.
 
-    >>> plural("(Microvolts)"), plural("µV")
+    >>> normalized_unit("(Microvolts)"), normalized_unit("µV")
     ('microvolt', 'µv')
     """
     small = unit.strip(" ()[]\"'").lower().replace("\u03bc", "µ")

@@ -349,7 +349,7 @@ def unit_in_name(name: str) -> str | None:
 def rate_in_head(lines: list[str]) -> float | None:
     """Return the rate that a head states, in Hz, or None if it states none, or several.
 
-    >>> rate_said(["Sample Rate,512 hertz", "Low pass filter,40 Hz"])
+    >>> rate_in_head(["Sample Rate,512 hertz", "Low pass filter,40 Hz"])
     512.0
     """
     matches = [STATED_RATE.search(line) for line in lines if not NO_RATE.search(line)]
