@@ -681,16 +681,9 @@ def _(upstream, C, a_f, a_i, a_C, a_o):
 
 @lstm_step_gradient.mistake("You read the old memory: h is made from the new one.")
 def _(upstream, C, a_f, a_i, a_C, a_o):
-    f, i, candidate, o = sigmoid(a_f), sigmoid(a_i), np.tanh(a_C), sigmoid(a_o)
-    read = np.tanh(C)
-    dC = upstream * o * (1 - read**2)
-    return (
-        dC * f,
-        dC * C * f * (1 - f),
-        dC * candidate * i * (1 - i),
-        dC * i * (1 - candidate**2),
-        upstream * read * o * (1 - o),
-    )
+    new, old = np.tanh(sigmoid(a_f) * C + sigmoid(a_i) * np.tanh(a_C)), np.tanh(C)
+    *through, do = lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)
+    return *(one * (1 - old**2) / (1 - new**2) for one in through), do / new * old
 
 
 def remembered(keep, write, xs):
