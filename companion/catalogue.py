@@ -225,7 +225,7 @@ def _imported(path: str, folder: Path) -> ModuleType:
     """Import a module of the chapter in `folder`.
 
     Raises:
-        UserError: If that fails, with the last line in the chapter's folder that was reached.
+        UserError: If that fails, with the last file and line of the chapter that was reached.
     """
     try:
         return importlib.import_module(path)
@@ -233,10 +233,10 @@ def _imported(path: str, folder: Path) -> ModuleType:
         raise
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if Path(frame.filename).is_relative_to(folder)]
-        line = f", line {lines[-1]}" if lines else ""
+        own = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
+        where = f"{own[-1].filename}, line {own[-1].lineno}" if own else folder
         raise UserError(
-            f"{path} cannot be imported from {folder}{line}: {type(error).__name__}: {error}"
+            f"{path} cannot be imported from {where}: {type(error).__name__}: {error}"
         ) from error
 
 

@@ -104,6 +104,14 @@ def test_a_loss_that_is_not_a_number_is_never_the_best():
     assert report.report()[0]["stopped"] == 4
 
 
+def test_early_stopping_tells_nothing_of_epochs_and_patiences_it_has_not_seen():
+    with pytest.raises(UserError, match="before the first epoch"):
+        EarlyStoppingReport().report()
+    report, _ = follow([2, 1], patiences=(2, 5))
+    with pytest.raises(UserError, match=r"one of those that were watched, \[2, 5\]. Received: 3"):
+        report.restore(3)
+
+
 def test_early_stopping_refuses_what_it_cannot_watch():
     with pytest.raises(UserError, match="1 epoch or more"):
         EarlyStoppingReport(patiences=(0, 3))

@@ -87,7 +87,10 @@ def test_a_folder_is_a_chapter_wherever_it_lies(own, tmp_path):
     ("text", "message"),
     [
         ("", r"empty/__init__.py must define `chapter = Chapter\(...\)`. Received: None"),
-        ("\n1 / 0", "chapters.empty cannot be imported from .*empty, line 2: ZeroDivisionError"),
+        (
+            "\n1 / 0",
+            "chapters.empty cannot be imported from .*empty/__init__.py, line 2: ZeroDivisionError",
+        ),
         ("def", "cannot be imported .*SyntaxError: invalid syntax"),
     ],
 )
@@ -108,7 +111,10 @@ def test_a_mistake_in_a_chapters_studies_or_exercises_hides_no_other_chapters(ow
     assert catalogue.studies().keys() == known.keys()
     assert all_exercises() == exercises
     assert "chapters.attention.studies cannot be imported from" in caplog.text
-    assert "attention, line 2: ModuleNotFoundError: No module named 'nowhere'" in caplog.text
+    assert (
+        "attention/studies.py, line 2: ModuleNotFoundError: No module named 'nowhere'"
+        in caplog.text
+    )
     assert catalogue.find_chapter("attention").exercise_names() == ()
     assert "The exercises of attention are left out: invalid syntax" in caplog.text
 

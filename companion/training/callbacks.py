@@ -123,7 +123,15 @@ class EarlyStoppingReport(keras.callbacks.Callback):
         Args:
             patience: One of the patiences; one that would not have stopped has kept the best
                 weights of all epochs.
+
+        Raises:
+            UserError: If the patience is none of those that were watched.
         """
+        if patience is not None and patience not in self.patiences:
+            raise UserError(
+                f"patience is one of those that were watched, {list(self.patiences)}. "
+                f"Received: {patience!r}."
+            )
         weights = self._best_weights
         if patience in self._stops:
             _, weights = self._stops[patience]
@@ -136,7 +144,12 @@ class EarlyStoppingReport(keras.callbacks.Callback):
         Each dict holds ``patience``, ``stopped`` (the last epoch it would have trained; None if it
         would not have stopped), ``best_epoch`` and ``best`` (what it would have kept),
         ``epochs_saved`` and ``seconds_saved``.
+
+        Raises:
+            UserError: If no epoch has ended yet.
         """
+        if not self.history:
+            raise UserError("There is nothing to report before the first epoch: call model.fit.")
         rows = []
         for patience in self.patiences:
             stopped, _ = self._stops.get(patience, (None, None))
