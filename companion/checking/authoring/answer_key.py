@@ -6,7 +6,7 @@ their comparison; the diagnosis, by the known mistakes; the verdict.
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from companion.checking.authoring.changed_inputs import changed_inputs, results
 from companion.checking.authoring.comparison import as_array, is_finite, size
 from companion.checking.authoring.fingerprint import fingerprint
 from companion.checking.authoring.mistakes import Mistake
+from companion.checking.authoring.raised import meaning
 from companion.checking.authoring.relations import relation
 from companion.checking.authoring.variants import variants
 from companion.checking.verdict import Status, Verdict
@@ -26,6 +27,7 @@ READABLE = 60
 MANY_NUMBERS, DISTINCT_NUMBERS = 40, 4
 # Faults that tell what was done in every case alike.
 OTHER_SHAPE = re.compile("The values are right, but .* has the shape ")
+OTHER_TYPE = re.compile(r"The values are right, but the result is (\w+); expected (\w+)")
 OTHER_WORDS = re.compile("The words are right, but ")
 FACTOR = re.compile(r"The gradient of `\w+` (has the wrong sign|is wrong by the factor)")
 CHANGED = (
@@ -34,6 +36,11 @@ CHANGED = (
 )
 MISSPELT = (
     "The words are right, but not as the task writes them: mind capitals, blanks and underscores."
+)
+NOTHING_AT_ALL = "Your function returns nothing: is a `return` missing at its end?"
+NOTHING_IN_A_BRANCH = (
+    "Your function returns nothing in some cases, and is right in the others: is a `return` "
+    "missing behind an `if`?"
 )
 MISSHAPEN = "The values are right, but not in the shape that is asked for."
 
@@ -88,8 +95,12 @@ class AnswerKey:
             status = Status.MEMORY if outcome.memory else Status.ERROR
         message, details = faults[index], self._details(index, outcome)
         mistake = self.diagnose(outcomes)
-        sentence = mistake.sentence if mistake else self.explanation(outcomes, faults.values())
-        if sentence and sentence not in (message, MISSHAPEN):
+        sentence = mistake.sentence if mistake else self.explanation(outcomes, faults)
+        if not sentence and isinstance(outcome, Raised):
+            kinds = {type(outcomes[one]) for one in faults}
+            sentence = meaning(outcome) if kinds == {Raised} else None
+            message = f"{message}. {sentence}" if sentence else message
+        elif sentence and sentence not in (message, MISSHAPEN):
             message, details = sentence, f"{message}\n{details}"
         computed = "" if mistake else self._fingerprint(outcomes)
         return self.make(status, message, details, sentence, seconds, computed)
@@ -135,11 +146,14 @@ class AnswerKey:
             and any(case.fault(value) for case, value in zip(self.cases, values, strict=True))
         ]
 
-    def explanation(self, outcomes: Sequence[Outcome], faults: Iterable[str]) -> str | None:
+    def explanation(self, outcomes: Sequence[Outcome], faults: Mapping[int, str]) -> str | None:
         """Return what every wrong result has to do with a right one, where that can be seen."""
-        kinds = set(faults)
+        kinds = set(faults.values())
         if kinds == {CHANGED}:
             return CHANGED
+        wrong = [outcomes[index] for index in faults]
+        if all(isinstance(one, Returned) and one.value is None for one in wrong):
+            return NOTHING_AT_ALL if len(wrong) == len(outcomes) else NOTHING_IN_A_BRANCH
         if not self.related or not all(
             isinstance(one, Returned) and not one.changed for one in outcomes
         ):
@@ -147,7 +161,7 @@ class AnswerKey:
         for fault, sentence in ((OTHER_SHAPE, MISSHAPEN), (OTHER_WORDS, MISSPELT)):
             if all(map(fault.match, kinds)):
                 return sentence
-        if len(kinds) == 1 and all(map(FACTOR.match, kinds)):
+        if len(kinds) == 1 and all(FACTOR.match(one) or OTHER_TYPE.match(one) for one in kinds):
             return kinds.pop()
 
         def agrees(index: int, value: Any) -> bool:

@@ -21,6 +21,26 @@ Array = np.ndarray[Any, Any]
 # A value is named by the parameter, and within a dict by its key, too.
 InputPath = tuple[str, ...]
 Change = Callable[[Any], Any]
+ALL, LAST, FROM_1 = slice(None), slice(-1, None), slice(1, None)
+
+
+def _zeroed(*index: slice) -> Change:
+    """Return what puts zeros into a part of an array."""
+
+    def change(array: Array) -> Array:
+        changed = array.copy()
+        changed[index] = 0
+        return changed
+
+    return change
+
+
+def _only_the_last(array: Array) -> Array:
+    """Return an array with zeros for all its numbers but the last."""
+    changed = np.zeros_like(array)
+    changed.flat[-1:] = array.flat[-1:]
+    return changed
+
 
 ARRAYS: tuple[tuple[str, Change, int], ...] = (
     ("zeros in place of {}: did you leave it out?", np.zeros_like, 1),
@@ -37,6 +57,18 @@ ARRAYS: tuple[tuple[str, Change, int], ...] = (
     ("{} shifted by one.", lambda a: np.roll(a, 1, axis=0), 1),
     ("{} counted from 1.", lambda a: a + 1, 1),
     ("{} counted from 0.", lambda a: a - 1, 1),
+    ("{} with zeros but for its last: is each round written over?", _zeroed(slice(-1)), 1),
+    ("{} with zeros but for its first: does a loop end in its first round?", _zeroed(FROM_1), 1),
+    ("{} with zeros for its last: does a loop end one round early?", _zeroed(LAST), 1),
+    ("{} with zeros for its first: does a loop begin one round late?", _zeroed(slice(1)), 1),
+    ("{} with zeros in its last column: does a loop end one round early?", _zeroed(ALL, LAST), 2),
+    ("{} with zeros but for its last number: is each round written over?", _only_the_last, 2),
+    ("{} turned by 90°.", np.rot90, 2),
+    (
+        "{} with zeros in its last row and column: do the loops end one round early?",
+        lambda a: _zeroed(LAST)(_zeroed(ALL, LAST)(a)),
+        2,
+    ),
 )
 # What is left of several arrays at once, as a loop over their entries would leave it.
 ROUNDS: tuple[tuple[str, slice], ...] = (
@@ -77,6 +109,7 @@ FLOATS: tuple[tuple[str, Change], ...] = (
 INTEGERS: tuple[tuple[str, Change], ...] = (
     ("{} = 0: did you leave it out?", lambda number: 0),
     ("{} = 1: did you leave it out?", lambda number: 1),
+    ("{} = 2, whatever is given.", lambda number: 2),
     ("a {} that is 1 larger.", lambda number: number + 1),
     ("a {} that is 1 smaller.", lambda number: number - 1),
     ("twice {}.", lambda number: 2 * number),
@@ -133,6 +166,7 @@ def _changes(inputs: Sequence[Given], may_loop: bool) -> Iterator[tuple[str, lis
             except (TypeError, ValueError, IndexError):
                 continue
     yield from _rounds(inputs)
+    yield from _all_transposed(inputs, paths)
     for one, other in itertools.combinations(paths, 2):
         pairs = [(_value_at(given, one), _value_at(given, other)) for given in inputs]
         if all(_alike(*pair) for pair in pairs):
@@ -144,6 +178,27 @@ def _changes(inputs: Sequence[Given], may_loop: bool) -> Iterator[tuple[str, lis
                     for given, (first, second) in zip(inputs, pairs, strict=True)
                 ],
             )
+
+
+def _all_transposed(
+    inputs: Sequence[Given], paths: Sequence[InputPath]
+) -> Iterator[tuple[str, list[Given]]]:
+    """Yield every matrix of one shape turned round at once, as ``h @ U`` for ``U @ h`` has it."""
+    alike: dict[tuple[tuple[int, ...], ...], list[InputPath]] = {}
+    for path in paths:
+        arrays = [_value_at(given, path) for given in inputs]
+        if all(isinstance(one, np.ndarray) and one.ndim > 1 for one in arrays):
+            alike.setdefault(tuple(one.shape for one in arrays), []).append(path)
+    for group in alike.values():
+        if len(group) > 1:
+            changed = list(inputs)
+            for path in group:
+                changed = [
+                    _with_value(given, path, np.swapaxes(_value_at(given, path), -1, -2))
+                    for given in changed
+                ]
+            shown = " and ".join(f"`{path[-1]}`" for path in group)
+            yield f"{shown} transposed: are rows and columns exchanged?", changed
 
 
 def _rounds(inputs: Sequence[Given]) -> Iterator[tuple[str, list[Given]]]:

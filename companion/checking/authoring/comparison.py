@@ -231,11 +231,11 @@ def _parts_up_to(value: Any, limit: int) -> int:
 
 
 def is_finite(value: Any) -> bool:
-    """Say whether no number of a result, or of its parts, is NaN or infinite."""
+    """Say whether no number of a result, or of its parts, is NaN, infinite, or beyond 64 bits."""
     if isinstance(value, (list, tuple, dict)):
         return all(map(is_finite, value.values() if isinstance(value, dict) else value))
     array = as_array(value)
-    return array is None or bool(np.isfinite(array).all())
+    return shape_of(value) is None if array is None else bool(np.isfinite(array).all())
 
 
 def shape_of(value: Any) -> tuple[int, ...] | None:

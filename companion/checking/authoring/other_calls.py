@@ -27,6 +27,12 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
         ("the number of all values in place of that of rows", "np.size({})"),
     ),
     "comb": (("the number of ways left out", "({})"),),
+    "norm": (
+        ("the sum of absolute values in place of the norm", "np.abs({}).sum()"),
+        ("the largest absolute value in place of the norm", "np.abs({}).max()"),
+        ("the root of the mean square in place of the norm", "np.sqrt(np.mean(({})**2))"),
+        ("the square of the norm", "np.sum(({})**2)"),
+    ),
     "sqrt": (("the root left out", "({})"),),
     "exp": (("exp left out", "({})"),),
     "log": (
@@ -39,8 +45,14 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
         ("a square for the absolute value", "({})**2"),
     ),
     "sign": (("the sign left out", "1.0"),),
-    "ceil": (("rounding down in place of up", "np.floor({})"),),
-    "floor": (("rounding up in place of down", "np.ceil({})"),),
+    "ceil": (
+        ("rounding down in place of up", "np.floor({})"),
+        ("rounding to the nearest in place of up", "np.round({})"),
+    ),
+    "floor": (
+        ("rounding up in place of down", "np.ceil({})"),
+        ("rounding to the nearest in place of down", "np.round({})"),
+    ),
 }
 # A reduction, and those that may be taken for it.
 REDUCTIONS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -103,6 +115,11 @@ def _reduction_replacements(
             yield words, ast.Call(function, node.args, node.keywords)
     if name in ("mean", "sum", "max", "cumsum") and (node.args or not of_numpy):
         yield f"the {name} left out", node.args[0] if of_numpy else called.value
+    if name == "mean":
+        count = f"np.size({ast.unparse(node.args[0] if of_numpy else called.value)})"
+        mean = ast.unparse(node)
+        rest = f"{mean} * {count} / ({count} - np.size({mean}))"
+        yield "n − 1 in place of n", ast.parse(rest, mode="eval").body
     if name in ("var", "std"):
         keywords = [*node.keywords, ast.keyword("ddof", ast.Constant(1))]
         yield "n − 1 in place of n", ast.Call(called, node.args, keywords)
@@ -117,7 +134,9 @@ def _bound_replacements(node: ast.Call, name: str) -> Iterator[tuple[str, ast.ex
             if isinstance(dropped, ast.Constant):
                 yield f"the bound {dropped.value!r} left out", kept
     if name in ("max", "min") and isinstance(node.func, ast.Name):
-        larger = "larger" if name == "max" else "smaller"
+        larger, smaller = ("larger", "smaller") if name == "max" else ("smaller", "larger")
+        opposite = ast.Name("min" if name == "max" else "max", ast.Load())
+        yield f"the {smaller} in place of the {larger}", ast.Call(opposite, node.args, [])
         for ordinal, kept in zip(("first", "second"), node.args, strict=True):
             yield f"the {ordinal} in place of the {larger} of the two", kept
 

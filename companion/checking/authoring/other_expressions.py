@@ -2,14 +2,25 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from companion.checking.authoring.other_calls import call_replacements
+from companion.checking.authoring.other_groupings import (
+    behind_the_function,
+    one_of_a_mixture,
+    other_derivative,
+    regrouped,
+    upside_down,
+)
 
 MAX_RESULTS = 3
 OPERATORS: dict[type[ast.operator], tuple[tuple[str, type[ast.operator]], ...]] = {
-    ast.Add: (("a minus in place of a plus", ast.Sub),),
+    ast.Add: (("a minus in place of a plus", ast.Sub), ("a product in place of a sum", ast.Mult)),
     ast.Sub: (("a plus in place of a minus", ast.Add),),
-    ast.Mult: (("a division in place of a product", ast.Div),),
+    ast.Mult: (
+        ("a division in place of a product", ast.Div),
+        ("a sum in place of a product", ast.Add),
+    ),
     ast.Div: (("a product in place of a division", ast.Mult),),
     ast.FloorDiv: (("a fraction that is not rounded", ast.Div),),
 }
@@ -19,7 +30,8 @@ COMPARISONS: dict[type[ast.cmpop], tuple[tuple[str, type[ast.cmpop]], ...]] = {
     ast.Lt: (("≤ in place of <", ast.LtE), ("> in place of <", ast.Gt)),
     ast.LtE: (("< in place of ≤", ast.Lt), ("≥ in place of ≤", ast.GtE)),
 }
-SUMS, PRODUCTS = (ast.Add, ast.Sub), (ast.Mult, ast.Div, ast.FloorDiv)
+# A whole number in a formula, and what may be taken for it.
+NUMBERS: dict[Any, tuple[int, ...]] = {0: (1,), 1: (0, 2), 2: (1,)}
 PARTS: dict[type[ast.operator], str] = {
     ast.Add: "term",
     ast.Sub: "term",
@@ -37,15 +49,47 @@ def expression_replacements(node: ast.expr, parameters: set[str]) -> Iterator[tu
         yield from _operator_replacements(node, parameters)
     elif isinstance(node, ast.Call):
         yield from call_replacements(node)
-    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
-        for words, comparison in COMPARISONS.get(type(node.ops[0]), ()):
-            yield words, ast.Compare(node.left, [comparison()], node.comparators)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        for term, outside in behind_the_function(node):
+            yield f"{_described(term, 'term', parameters)} added behind the function", outside
+    elif isinstance(node, (ast.Compare, ast.BoolOp, ast.IfExp)):
+        yield from _condition_replacements(node, parameters)
+    elif isinstance(node, ast.Subscript):
+        yield from _subscript_replacements(node)
+    else:
+        yield from _simple_replacements(node, parameters)
+
+
+def _simple_replacements(node: ast.expr, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
+    """Yield another argument, another number, and a sign or a transposition that is left out."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield "a minus left out", node.operand
     elif isinstance(node, ast.Attribute) and node.attr == "T":
         yield "a transposition left out", node.value
-    elif isinstance(node, ast.Subscript):
-        yield from _subscript_replacements(node)
+    elif isinstance(node, ast.Name) and node.id in parameters:
+        for name in sorted(parameters - {node.id}):
+            yield f"`{name}` where `{node.id}` belongs", ast.Name(name, node.ctx)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        for number in () if isinstance(node.value, bool) else NUMBERS.get(node.value, ()):
+            other = float(number) if isinstance(node.value, float) else number
+            yield f"a {number} where a {node.value:g} belongs", ast.Constant(other)
+
+
+def _condition_replacements(
+    node: ast.Compare | ast.BoolOp | ast.IfExp, parameters: set[str]
+) -> Iterator[tuple[str, ast.expr]]:
+    """Yield other comparisons, and conditions that are taken apart or not asked."""
+    if isinstance(node, ast.IfExp):
+        for answer, kept in (("yes", node.body), ("no", node.orelse)):
+            words = described_condition(node.test, parameters)
+            yield f"{words} that is answered {answer} every time", kept
+    elif isinstance(node, ast.BoolOp):
+        other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        yield "`and` and `or` exchanged", ast.BoolOp(other, node.values)
+        for part in node.values:
+            yield f"{described_condition(part, parameters)} as the only one", part
+    elif len(node.ops) == 1:
+        for words, comparison in COMPARISONS.get(type(node.ops[0]), ()):
+            yield words, ast.Compare(node.left, [comparison()], node.comparators)
 
 
 def _subscript_replacements(node: ast.Subscript) -> Iterator[tuple[str, ast.expr]]:
@@ -72,7 +116,13 @@ def _moved(index: ast.expr, step: int) -> ast.expr:
 def _operator_replacements(node: ast.BinOp, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
     for words, operator in OPERATORS.get(type(node.op), ()):
         yield words, ast.BinOp(node.left, operator(), node.right)
-    yield from _regrouped(node)
+    if isinstance(node.op, ast.FloorDiv):
+        below = ast.BinOp(ast.UnaryOp(ast.USub(), node.left), node.op, node.right)
+        yield "rounding up in place of down", ast.UnaryOp(ast.USub(), below)
+    yield from regrouped(node)
+    yield from one_of_a_mixture(node)
+    yield from other_derivative(node)
+    yield from upside_down(node)
     if isinstance(node.op, ast.Pow) and ast.unparse(node.right) == "2":
         size = ast.Call(ast.Name("abs", ast.Load()), [node.left], [])
         yield "the absolute value in place of the square", size
@@ -87,23 +137,6 @@ def _operator_replacements(node: ast.BinOp, parameters: set[str]) -> Iterator[tu
         yield f"{_described(dropped, part, parameters)} left out", rest
 
 
-def _regrouped(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
-    """Yield a formula whose parts are taken in another order, and a power taken further in."""
-    left, right, operator = node.left, node.right, node.op
-    if isinstance(operator, PRODUCTS) and isinstance(left, ast.BinOp):
-        if isinstance(left.op, SUMS):
-            first = ast.BinOp(left.left, operator, right)
-            operation = "product" if isinstance(operator, ast.Mult) else "division"
-            yield f"a {operation} of the first term alone", ast.BinOp(first, left.op, left.right)
-    elif isinstance(operator, SUMS) and isinstance(left, ast.BinOp):
-        if isinstance(left.op, PRODUCTS):
-            inner = ast.BinOp(left.left, operator, right)
-            yield "a term that is added too early", ast.BinOp(inner, left.op, left.right)
-    elif isinstance(operator, ast.Pow) and isinstance(left, ast.Call) and len(left.args) == 1:
-        power = ast.BinOp(left.args[0], operator, right)
-        yield "a power taken before the function", ast.Call(left.func, [power], left.keywords)
-
-
 def _described(dropped: ast.expr, part: str, parameters: set[str]) -> str:
     """Return how a part of a formula is called: by the parameters in it, or by its number."""
     if isinstance(dropped, ast.Constant):
@@ -115,28 +148,6 @@ def _described(dropped: ast.expr, part: str, parameters: set[str]) -> str:
     return f"the {part} with {' and '.join(known)}" if known else f"a {part}"
 
 
-def without_parentheses(formula: ast.expr) -> Iterator[ast.expr]:
-    """Yield a formula as it is read where one pair of its parentheses is left out.
-
-    >>> [ast.unparse(one) for one in without_parentheses(ast.parse("a*(b-c)/2").body[0].value)]
-    ['a * b - c / 2']
-    """
-    text = ast.unparse(formula)
-    open_positions: list[int] = []
-    for position, character in enumerate(text):
-        if character == "(":
-            open_positions.append(position)
-        elif character == ")" and open_positions:
-            start = open_positions.pop()
-            before = text[:start].rstrip()
-            called = before[-1:].isalnum() or before[-1:] in tuple("_)]")
-            if called and before == text[:start]:
-                continue
-            changed = f"{text[:start]} {text[start + 1 : position]} {text[position + 1 :]}"
-            try:
-                regrouped = ast.parse(changed.strip(), mode="eval").body
-            except SyntaxError:
-                continue
-            same_parts = type(regrouped) is ast.Tuple and not isinstance(formula, ast.Tuple)
-            if not same_parts and ast.dump(regrouped) != ast.dump(formula):
-                yield regrouped
+def described_condition(condition: ast.expr, parameters: set[str]) -> str:
+    """Return how a condition is called: by the parameters in it."""
+    return _described(condition, "condition", parameters)

@@ -89,6 +89,7 @@ FACTORS: tuple[Relation, ...] = (
 ROUNDED: tuple[Relation, ...] = (
     ("Every value of {what} is rounded to a whole number.", np.round),
     ("Every value of {what} is rounded to a whole number.", np.floor),
+    ("{What} has lost what stands behind the point: is it an array of integers?", np.trunc),
 )
 LEAST_ROUNDED = 3  # so many different whole numbers do not come about by chance
 COUNTS: tuple[Relation, ...] = (
@@ -100,6 +101,10 @@ ORDERS: tuple[Relation, ...] = (
     ("The values of {what} are right, but in reverse order.", lambda right: right[::-1]),
     ("The values of {what} are right, but the first one is missing.", lambda right: right[1:]),
     ("The values of {what} are right, but the last one is missing.", lambda right: right[:-1]),
+    (
+        "The values of {what} are added up from the first to each: begin every one anew.",
+        lambda right: np.cumsum(right, axis=0),
+    ),
     ("The last of {what} stays 0: does a loop end one round too early?", _zeroed(slice(-1, None))),
     ("The first of {what} stays 0: does a loop begin one round too late?", _zeroed(slice(0, 1))),
     (

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
 
 from companion.checking.authoring.other_expressions import (
+    described_condition,
     expression_replacements,
-    without_parentheses,
 )
+from companion.checking.authoring.other_groupings import without_parentheses
 
-MAX_VARIANTS = 350
+MAX_VARIANTS = 500
 # What is left of the rounds of a loop.
 ROUNDS = (
     ("the first round of a loop alone, as where it returns within it", "[:1]"),
@@ -63,8 +64,11 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
         changes.setdefault(words, []).append(change)
     several = [(words, group) for words, group in changes.items() if len(group) > 1]
     single = [(words, [one]) for words, group in changes.items() for one in group]
-    for words, changed_nodes in [*single, *_exchanged(tree), *several][:MAX_VARIANTS]:
-        changed = _NodeReplacer(copy.deepcopy(tree), dict(changed_nodes)).tree
+    # What may come about in many ways is told where nothing else is.
+    in_order = [*single, *_exchanged(tree), *several]
+    in_order.sort(key=lambda variant: variant[0].endswith(" belongs"))
+    for words, changed_nodes in in_order[:MAX_VARIANTS]:
+        changed = _NodeReplacer(tree, dict(changed_nodes)).tree
         names = dict(vars(module))
         try:
             exec(compile(ast.fix_missing_locations(changed), "<variant>", "exec"), names)
@@ -97,7 +101,8 @@ def _changes(tree: ast.AST, parameters: set[str]) -> Iterator[tuple[str, Change]
             )
         if isinstance(node, ast.stmt):
             yield from (
-                (words, (index, replacement)) for words, replacement in _statement_changes(node)
+                (words, (index, replacement))
+                for words, replacement in _statement_changes(node, parameters)
             )
             for formula in ast.iter_child_nodes(node):
                 if isinstance(formula, ast.expr):
@@ -134,21 +139,23 @@ def loops_while(function: Callable[..., Any]) -> bool:
 
 
 class _NodeReplacer(ast.NodeTransformer):
-    """Puts other expressions in the place of some nodes, which are numbered as `ast.walk` goes."""
+    """Puts other expressions in the place of some nodes, which are numbered as `ast.walk` goes.
+
+    One that lies within another's replacement is replaced there.
+    """
 
     def __init__(self, tree: ast.AST, replacements: dict[int, ast.AST]) -> None:
-        nodes = list(ast.walk(tree))
+        # Copied together: what a replacement keeps of the tree stays the tree's.
+        tree, replacements = copy.deepcopy((tree, replacements))
+        self.nodes = list(ast.walk(tree))  # no other object takes their places
         self.replacements = {
-            id(nodes[index]): replacement for index, replacement in replacements.items()
+            id(self.nodes[index]): replacement for index, replacement in replacements.items()
         }
-        self.nodes = nodes  # no other object takes their places
         self.tree: Any = self.visit(tree)
 
     def visit(self, node: ast.AST) -> Any:
         """Return what stands in a node's place."""
-        if id(node) in self.replacements:
-            return copy.deepcopy(self.replacements[id(node)])
-        return self.generic_visit(node)
+        return self.generic_visit(self.replacements.pop(id(node), node))
 
 
 def _exchanged(tree: ast.AST) -> Iterator[tuple[str, list[Change]]]:
@@ -188,11 +195,20 @@ def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
     return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
-def _statement_changes(node: ast.stmt) -> Iterator[tuple[str, ast.stmt]]:
-    """Yield what a round of a loop may do in place of adding to, or multiplying, what there is."""
+def _statement_changes(node: ast.stmt, parameters: set[str]) -> Iterator[tuple[str, ast.stmt]]:
+    """Yield what may stand in a statement's place: another update, or none; no condition."""
     if isinstance(node, ast.AugAssign):
         for words, operator in UPDATES.get(type(node.op), ()):
             if operator is None:
                 yield words, ast.Assign([node.target], node.value)
             else:
                 yield words, ast.AugAssign(node.target, operator(), node.value)
+    if isinstance(node, (ast.Assign, ast.AugAssign)):
+        yield "an assignment left out", ast.Pass()
+    if isinstance(node, ast.Break):
+        yield "a loop that goes on where it is to end", ast.Pass()
+    if isinstance(node, ast.If):
+        words = described_condition(node.test, parameters)
+        for answer, value in (("yes", True), ("no", False)):
+            taken = ast.If(ast.Constant(value), node.body, node.orelse)
+            yield f"{words} that is answered {answer} every time", taken
