@@ -134,7 +134,10 @@ def right(x, w, bias, rate):
             lambda x, w, b, r: right(x, w, b, r) * len(x) / x.size,
             "is divided by the length of axis 1 of `x`",
         ),
-        (lambda x, w, b, r: r + np.mean(np.tanh(x @ w + b), axis=0), None),
+        (
+            lambda x, w, b, r: r + np.mean(np.tanh(x @ w + b), axis=0),
+            "comes out with a sum in place of a product.",
+        ),
         (lambda x, w, b, r: right(x, w, b, r) + 0.125 * x[0], None),
     ],
 )
@@ -305,7 +308,7 @@ def test_all_matrices_that_are_turned_round_at_once_are_told():
         (lambda x, axis: np.stack([x[0], x[0, :2]]), "parts of different lengths"),
         (lambda x, axis: x.tolist() - x.tolist(), "Lists do not calculate"),
         (lambda x, axis: x.tolist().shape, "`shape` is for arrays, and here it meets a list"),
-        (lambda x, axis: 1 / (axis * 0), "You divide by 0 in one case"),
+        (lambda x, axis: 1 / (axis * 0), "Something is divided by 0"),
         (lambda x, axis: x.nothing, None),
     ],
 )

@@ -111,7 +111,7 @@ MEANINGS: tuple[tuple[str, str, Callable[..., str]], ...] = (
     (
         "ZeroDivisionError",
         "",
-        lambda: "You divide by 0 in one case: what is asked for there?",
+        lambda: "Something is divided by 0: what is asked for there?",
     ),
 )
 
