@@ -272,8 +272,8 @@ def _array_relations(
     ]
     relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
     relations += [*(SPACES if ranks > 2 else ()), *(ROWS if ranks == 1 else ())]
-    numbers = np.concatenate([array.ravel() for array in arrays])
-    relations += [one for one in ROUNDED if len(np.unique(one[1](numbers))) >= LEAST_ROUNDED]
+    every = np.concatenate([array.ravel() for array in arrays])
+    relations += [one for one in ROUNDED if len(np.unique(one[1](every))) >= LEAST_ROUNDED]
     for sentence, change in relations:
         values = [_changed(change, array) for array in arrays]
         # What changes nothing anywhere would be seen in a right answer, too.
