@@ -216,9 +216,9 @@ graph_gradients.hints(
 )
 
 
-def walked(rows, values, output, order, *, add=True, own=False, chain=True, twice=True):
+def walked(rows, values, output, order, *, add=True, own=False, chain=True, twice=True, first=0.0):
     """Return the gradients of a walk over the rows, which may be wrong in one way or another."""
-    gradients = dict.fromkeys(values, 0.0) | {output: 1.0}
+    gradients = dict.fromkeys(values, first) | {output: 1.0}
     for node, block, left, right in order(rows):
         factors = (values[left], values[right]) if own else (values[right], values[left])
         slopes = {"+": (1, 1), "-": (1, -1), "*": factors}[block]
@@ -242,6 +242,8 @@ def from_the_output(rows):
 
 
 graph_gradients.mistakes(
+    "You began every gradient at 1: only that of the output is 1, the others begin at 0.",
+    lambda rows, values, output: walked(rows, values, output, from_the_output, first=1.0),
     "You kept the last part (= for +=): a node that is used twice adds up both parts.",
     lambda rows, values, output: walked(rows, values, output, from_the_output, add=False),
     "You walked the rows as they are listed: a node hands on once all its users have.",

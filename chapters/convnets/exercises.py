@@ -298,6 +298,8 @@ global_average_pooling.hints(
 )
 
 global_average_pooling.mistakes(
+    "You brought the channels to the front by a reshape, which mixes them with places: transpose.",
+    lambda maps: maps.reshape(len(maps), maps.shape[-1], -1).mean(axis=-1),
     "You took the maximum: that is global max pooling.",
     lambda maps: maps.max(axis=(1, 2)),
     "You summed: divide by the number of places.",
@@ -344,7 +346,18 @@ class_activation_map.hints(
     "At each place: the K activations there, times the K weights of the class, summed.",
 )
 
+
+def _shares(scores):
+    """Return the softmax over the last axis."""
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
 class_activation_map.mistakes(
+    "You took a softmax over the classes at every place: the map is made of scores.",
+    lambda maps, weights, label: _shares(maps @ weights)[..., label],
+    "You divided by the number of places: the map's mean, not its sum, is the score.",
+    lambda maps, weights, label: maps @ weights[:, label] / (maps.shape[0] * maps.shape[1]),
     "You added the maps up unweighted: the class's weights decide.",
     lambda maps, weights, label: maps.sum(axis=-1),
     "You averaged the maps first: then no place is left to tell.",

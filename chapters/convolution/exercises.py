@@ -695,6 +695,24 @@ max_pool.hints(
 
 
 max_pool.mistakes(
+    "You reshaped to (rows, columns, size, size), which cuts no windows: a size goes with each.",
+    lambda maps, size: (
+        maps[: len(maps) // size * size, : maps.shape[1] // size * size]
+        .reshape(len(maps) // size, maps.shape[1] // size, size, size, -1)
+        .max(axis=(2, 3))
+    ),
+    "Your windows are one row and one column too small: a slice ends before its last number.",
+    lambda maps, size: np.stack(
+        [
+            maps[i::size, j::size][: len(maps) // size, : maps.shape[1] // size]
+            for i in range(size - 1)
+            for j in range(size - 1)
+        ]
+    ).max(axis=0),
+    "You pooled the rows only: a window has columns, too.",
+    lambda maps, size: np.stack([maps[i::size][: len(maps) // size] for i in range(size)]).max(
+        axis=0
+    ),
     "You took the average: max pooling keeps the largest.",
     lambda maps, size: sliding_window_view(maps, (size, size), axis=(0, 1))[::size, ::size].mean(
         axis=(-2, -1)

@@ -466,6 +466,13 @@ def _bottleneck(channels, width, stride, *, learned=2, wide=4, kernel=9, biases=
 
 
 bottleneck_parameters.mistakes(
+    "You gave the last convolution `width` filters: it widens to four times as many.",
+    lambda channels, width, stride: (
+        channels * width
+        + 10 * width * width
+        + 6 * width
+        + (0 if stride == 1 and channels == width else channels * width + 2 * width)
+    ),
     "You left the shortcut's convolution out: where the shape changes, x has to be projected.",
     lambda channels, width, stride: _bottleneck(channels, width, stride, project=0),
     "You projected where the shapes agree: there, the shortcut is x itself.",

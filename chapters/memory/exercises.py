@@ -277,6 +277,10 @@ def counted(features, units, *, lstm=4, gru=3, biases=(1, 1, 2)):
 
 
 count_parameters.mistakes(
+    "You counted one layer's biases: every gate, and the candidate, has biases of its own.",
+    lambda cell, features, units: (
+        counted(features, units, biases=(0, 0, 0))[cell] + units * (2 if cell == "GRU" else 1)
+    ),
     "You gave the GRU one bias: it has two, for the reset gate multiplies only one of them.",
     lambda cell, features, units: counted(features, units, biases=(1, 1, 1))[cell],
     "You gave every cell two biases, as PyTorch does: in Keras the GRU alone.",
@@ -352,6 +356,10 @@ pyramid_steps.hints(
 )
 
 pyramid_steps.mistakes(
+    "You added up the steps of all layers: those of the top one are asked for.",
+    lambda steps, layers, reduction: sum(
+        pyramid_steps(steps, layer, reduction) for layer in range(1, layers + 1)
+    ),
     "You dropped the odd frame: it is filled up with zeros and kept.",
     lambda steps, layers, reduction: steps // reduction ** (layers - 1),
     "You joined frames below the first layer, too: it reads them one by one.",

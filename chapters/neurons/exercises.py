@@ -726,6 +726,8 @@ def picked(rows, labels):
 
 
 cross_entropy.mistakes(
+    "You took the largest probability whatever the label: the loss is that of the label.",
+    lambda logits, labels: float(-np.mean(np.log(softmax(logits).max(axis=1)))),
     "You took the logarithm of a probability that has become 0: stay with the scores.",
     quietly(lambda logits, labels: float(-np.mean(np.log(picked(softmax(logits), labels))))),
     "You applied softmax twice: what came in are scores, and one softmax is enough.",

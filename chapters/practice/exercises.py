@@ -115,6 +115,16 @@ cheapest.hints(
     "Missed: `true & ~found`. False alarm: `found & ~true`.",
 )
 cheapest.mistakes(
+    "You charged for every example that is found: one of the class is found rightly, and is free.",
+    lambda p, true, thresholds, miss, alarm: (
+        cheapest(p, true, thresholds, miss, alarm)
+        + alarm * (true & (p >= thresholds[:, None])).mean(axis=1)
+    ),
+    "You charged a miss for every example that is not found: only one of the class is missed.",
+    lambda p, true, thresholds, miss, alarm: (
+        cheapest(p, true, thresholds, miss, alarm)
+        + miss * (~true & (p < thresholds[:, None])).mean(axis=1)
+    ),
     "You exchanged the two costs: `miss` is for one of the class that was not found.",
     lambda p, true, thresholds, miss, alarm: cheapest(p, true, thresholds, alarm, miss),
     "You counted every mistake the same: that is the error, not the cost.",

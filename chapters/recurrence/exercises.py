@@ -400,6 +400,8 @@ masked_loss.hints(
 )
 
 masked_loss.mistakes(
+    "You counted real steps below the line, but added up the padding's losses, too.",
+    lambda losses, mask: losses.sum() / mask.sum(),
     "You counted the padding in: only real steps have a loss.",
     lambda losses, mask: losses.mean(),
     "You divided by all steps: padding counts below the line neither.",

@@ -368,13 +368,13 @@ early_stopping.hints(
 )
 
 
-def _stop(losses, patience, *, slack=0, equal=False, rises=False, falls=False):
+def _stop(losses, patience, *, slack=0, equal=False, rises=False, falls=False, reset=True):
     """Return where a rule that is wrong in one way stops, and its best epoch."""
     best, waited = 1, 0
     for epoch, loss in enumerate(losses[1:], start=2):
         lowest = losses[epoch - 2 if falls else best - 1]
         if loss < lowest or (equal and loss == lowest):
-            best, waited = epoch, 0
+            best, waited = epoch, 0 if reset else waited
         elif rises:
             waited = waited + 1 if loss > losses[epoch - 2] else 0
         else:
@@ -385,6 +385,10 @@ def _stop(losses, patience, *, slack=0, equal=False, rises=False, falls=False):
 
 
 early_stopping.mistakes(
+    "You never set the count back: `patience` epochs in a row have to bring nothing new.",
+    partial(_stop, reset=False),
+    "Your lowest loss begins at 0, which no loss falls below: let it begin at infinity.",
+    lambda losses, patience: [min(patience, len(losses)), 1],
     "You stop one epoch too late: with a patience of 1, the first epoch without improvement is the "
     "last.",
     partial(_stop, slack=1),

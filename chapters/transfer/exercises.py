@@ -305,6 +305,8 @@ def _norm(x, gamma, beta, mean, variance, looks, moves, kept=0.9):
 
 
 frozen_batch_norm.mistakes(
+    "Your averages move whatever the switches say: they move while the layer is trained only.",
+    lambda x, g, b, m, v, training, trainable: _norm(x, g, b, m, v, training and trainable, True),
     "You looked at the batch whenever `training` is on: a frozen layer keeps to its averages.",
     lambda x, g, b, m, v, training, trainable: _norm(x, g, b, m, v, training, training),
     "You took `trainable` for `training`: at inference no layer looks at the batch.",
@@ -401,6 +403,14 @@ def _penalized_bias(features, y, classes, penalty):
 
 
 linear_probe.mistakes(
+    "You divided the features by their deviations: the kernel is for the features as they are.",
+    lambda f, y, k, p: _probe(
+        (f - f.mean(axis=0)) / f.std(axis=0),
+        y,
+        k,
+        p,
+        bias=lambda shares, centre, kernel: shares - f.mean(axis=0) @ kernel,
+    ),
     "You penalized the bias as well: λ is for the kernel.",
     _penalized_bias,
     "You left the penalty out: with more features than examples, Φᵀ Φ has no inverse.",

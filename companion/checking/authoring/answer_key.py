@@ -97,8 +97,7 @@ class AnswerKey:
         mistake = self.diagnose(outcomes)
         sentence = mistake.sentence if mistake else self.explanation(outcomes, faults)
         if not sentence and isinstance(outcome, Raised):
-            kinds = {type(outcomes[one]) for one in faults}
-            sentence = meaning(outcome) if kinds == {Raised} else None
+            sentence = meaning(outcome)
             message = f"{message}. {sentence}" if sentence else message
         elif sentence and sentence not in (message, MISSHAPEN):
             message, details = sentence, f"{message}\n{details}"

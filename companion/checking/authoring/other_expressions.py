@@ -18,10 +18,15 @@ OPERATORS: dict[type[ast.operator], tuple[tuple[str, type[ast.operator]], ...]] 
     ast.Add: (("a minus in place of a plus", ast.Sub), ("a product in place of a sum", ast.Mult)),
     ast.Sub: (("a plus in place of a minus", ast.Add),),
     ast.Mult: (
+        ("a matrix product in place of one number by number", ast.MatMult),
         ("a division in place of a product", ast.Div),
         ("a sum in place of a product", ast.Add),
     ),
-    ast.Div: (("a product in place of a division", ast.Mult),),
+    ast.MatMult: (("a product number by number in place of one of matrices", ast.Mult),),
+    ast.Div: (
+        ("a product in place of a division", ast.Mult),
+        ("a division whose fraction is cut off", ast.FloorDiv),
+    ),
     ast.FloorDiv: (("a fraction that is not rounded", ast.Div),),
 }
 COMPARISONS: dict[type[ast.cmpop], tuple[tuple[str, type[ast.cmpop]], ...]] = {
@@ -29,6 +34,8 @@ COMPARISONS: dict[type[ast.cmpop], tuple[tuple[str, type[ast.cmpop]], ...]] = {
     ast.GtE: (("> in place of ≥", ast.Gt), ("≤ in place of ≥", ast.LtE)),
     ast.Lt: (("≤ in place of <", ast.LtE), ("> in place of <", ast.Gt)),
     ast.LtE: (("< in place of ≤", ast.Lt), ("≥ in place of ≤", ast.GtE)),
+    ast.Eq: (("≠ in place of =", ast.NotEq),),
+    ast.NotEq: (("= in place of ≠", ast.Eq),),
 }
 # A whole number in a formula, and what may be taken for it.
 NUMBERS: dict[Any, tuple[int, ...]] = {0: (1,), 1: (0, 2), 2: (1,)}
@@ -79,9 +86,10 @@ def _condition_replacements(
 ) -> Iterator[tuple[str, ast.expr]]:
     """Yield other comparisons, and conditions that are taken apart or not asked."""
     if isinstance(node, ast.IfExp):
+        words = described_condition(node.test, parameters)
         for answer, kept in (("yes", node.body), ("no", node.orelse)):
-            words = described_condition(node.test, parameters)
             yield f"{words} that is answered {answer} every time", kept
+        yield f"{words} that is turned round", ast.IfExp(node.test, node.orelse, node.body)
     elif isinstance(node, ast.BoolOp):
         other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
         yield "`and` and `or` exchanged", ast.BoolOp(other, node.values)
@@ -101,9 +109,19 @@ def _subscript_replacements(node: ast.Subscript) -> Iterator[tuple[str, ast.expr
             replacement = ast.Subscript(node.value, ast.Constant(number), ast.Load())
             yield f"another of the results of `{ast.unparse(node.value.func)}`", replacement
     else:
+        if isinstance(node.slice, ast.Tuple) and _counts_rows(node.slice.elts[0]):
+            index = ast.Tuple([ast.Slice(), *node.slice.elts[1:]], ast.Load())
+            every_row = ast.Subscript(node.value, index, node.ctx)
+            yield "every row where each has an entry of its own", every_row
         for words, step in (("one place further on", 1), ("one place before", -1)):
-            moved = ast.Subscript(node.value, _moved(node.slice, step), ast.Load())
+            moved = ast.Subscript(node.value, _moved(node.slice, step), node.ctx)
             yield f"what stands {words}", moved
+
+
+def _counts_rows(index: ast.expr) -> bool:
+    """Say whether an index is ``np.arange(…)``, which goes with one entry of each row."""
+    called = index.func if isinstance(index, ast.Call) else None
+    return isinstance(called, ast.Attribute) and called.attr == "arange"
 
 
 def _moved(index: ast.expr, step: int) -> ast.expr:

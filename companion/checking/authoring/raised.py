@@ -25,7 +25,10 @@ def _broadcast(one: str, other: str) -> str:
         f"The shapes {first} and {second} do not fit: NumPy lays them side by side from the right"
     )
     if len(shorter) < len(longer) and _fit((*shorter, 1), longer):
-        return f"{text}. Give {shorter} one more axis, by keepdims=True or by [..., None]."
+        return (
+            f"{text}. Either {shorter} lacks an axis, which keepdims=True or [..., None] gives it, "
+            "or it was taken along the wrong one."
+        )
     if first[::-1] == second or _fit(first[::-1], second):
         return f"{text}. Is one of the two transposed?"
     return f"{text}, and there each two sizes have to be equal, or one of them 1."
@@ -107,6 +110,40 @@ MEANINGS: tuple[tuple[str, str, Callable[..., str]], ...] = (
         "TypeError",
         r"unsupported operand type\(s\) for \S+ 'list' and|can't multiply sequence by non-int",
         lambda: "Lists do not calculate: np.asarray makes an array of one.",
+    ),
+    (
+        "TypeError",
+        r"unsupported operand type\(s\) for \^",
+        lambda: "^ is no power in Python: that is written **.",
+    ),
+    (
+        "TypeError",
+        r"(?:'[<>]=?' not supported between instances|unsupported operand type\(s\)).*'NoneType'",
+        lambda: (
+            "None stands where a number is needed: does a variable begin as None, or a function "
+            "return nothing?"
+        ),
+    ),
+    (
+        "ValueError",
+        r"(too many|not enough) values to unpack",
+        lambda which: (
+            f"There are {which} values for the names on the left: has a shape an axis "
+            f"{'more' if which == 'too many' else 'less'}, such as the batch?"
+        ),
+    ),
+    (
+        "AxisError",
+        r"axis (-?\d+) is out of bounds for array of dimension (\d+)",
+        lambda axis, count: (
+            f"There is no axis {axis}: axes are counted from 0, and the array has {count}. Has a "
+            "mask, an index or a sum taken one away?"
+        ),
+    ),
+    (
+        "KeyError",
+        r"(.{1,40})$",
+        lambda key: f"A dict is asked for {key}, which it does not hold: has it a first value?",
     ),
     (
         "ZeroDivisionError",

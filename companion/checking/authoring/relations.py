@@ -120,6 +120,7 @@ ROWS: tuple[Relation, ...] = (
     ("The values of {what} are right, but in ascending order.", np.sort),
     ("The values of {what} are right, but in descending order.", lambda a: np.sort(a)[::-1]),
 )
+SORTED = ("in ascending order.", "in descending order.")
 SPACES: tuple[Relation, ...] = (
     (
         "The values of {what} are right, but in reverse order along the last axis.",
@@ -162,6 +163,8 @@ def relation(
         for sentence, values in _candidates(cases)
         if all(value is not None and agrees(index, value) for index, value in enumerate(values))
     }
+    if len(sentences) > 1:  # what is in reverse order may be in ascending order as well
+        sentences = {one for one in sentences if not one.endswith(SORTED)}
     return sentences.pop() if len(sentences) == 1 else None
 
 
@@ -175,6 +178,7 @@ def _candidates(
         yield from _single_parts(right_values)
     if not isinstance(first, (list, tuple)) or all(np.ndim(part) == 0 for part in first):
         yield from _array_relations("the result", right_values, cases)
+        yield from _exchanged_numbers(right_values)
         return
     count = len(first)
     if any(not isinstance(one, (list, tuple)) or len(one) != count for one in right_values):
@@ -198,6 +202,16 @@ def _candidates(
                 ],
             )
     yield from _shared(right_values, parts)
+
+
+def _exchanged_numbers(right_values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield a few numbers in every other order but the reverse, of which is told already."""
+    count = len(right_values[0]) if isinstance(right_values[0], (list, tuple)) else 0
+    if 2 < count <= MAX_PERMUTED and all(len(right) == count for right in right_values):
+        for order in itertools.permutations(range(count)):
+            if list(order) not in (sorted(order), sorted(order, reverse=True)):
+                sentence = "The parts of the result are right, but in another order."
+                yield sentence, [[right[part] for part in order] for right in right_values]
 
 
 def _shared(
@@ -333,7 +347,7 @@ def _lengths(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[in
             np.shape(one[name]) if isinstance(one.get(name), np.ndarray) else () for one in inputs
         ]
         ranks = {len(shape) for shape in shapes}
-        if len(ranks) != 1 or ranks == {0}:
+        if 0 in ranks:
             continue
         for words, lengths in [
             *(

@@ -11,7 +11,7 @@ import inspect
 import itertools
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeGuard
 
 from companion.checking.authoring.other_expressions import (
@@ -21,6 +21,7 @@ from companion.checking.authoring.other_expressions import (
 from companion.checking.authoring.other_groupings import without_parentheses
 
 MAX_VARIANTS = 500
+LAST_OF_ALL_FORMULAS = 2  # 0, 1 and 2 are axes, indices and squares
 # What is left of the rounds of a loop.
 ROUNDS = (
     ("the first round of a loop alone, as where it returns within it", "[:1]"),
@@ -161,7 +162,6 @@ class _NodeReplacer(ast.NodeTransformer):
 def _exchanged(tree: ast.AST) -> Iterator[tuple[str, list[Change]]]:
     """Yield changes that put numbers, names that are unpacked, or values in each other's place."""
     nodes = list(enumerate(ast.walk(tree)))
-    indices_of_number: dict[float, list[int]] = {}
     assigned = dict.fromkeys(one.id for _, one in nodes if _is_stored(one))
     for index, node in nodes:
         returned = node.value if isinstance(node, ast.Return) else None
@@ -171,8 +171,6 @@ def _exchanged(tree: ast.AST) -> Iterator[tuple[str, list[Change]]]:
             for name in assigned:
                 value = ast.Name(name, ast.Load())
                 yield "an intermediate value in place of the result", [(position, value)]
-        if isinstance(node, ast.Constant) and isinstance(node.value, float):
-            indices_of_number.setdefault(node.value, []).append(index)
         targets = [node.target] if isinstance(node, (ast.For, ast.comprehension)) else []
         targets += node.targets if isinstance(node, ast.Assign) else []
         for target in targets:
@@ -184,11 +182,28 @@ def _exchanged(tree: ast.AST) -> Iterator[tuple[str, list[Change]]]:
                 elements[i], elements[j] = elements[j], elements[i]
                 words = f"`{ast.unparse(target.elts[i])}` and `{ast.unparse(target.elts[j])}`"
                 yield f"{words} exchanged", [(position, ast.Tuple(elements, ast.Store()))]
+    yield from _numbers_exchanged(nodes)
+
+
+def _numbers_exchanged(
+    nodes: Sequence[tuple[int, ast.AST]],
+) -> Iterator[tuple[str, list[Change]]]:
+    """Yield two numbers in each other's place, everywhere."""
+    indices_of_number: dict[float, list[int]] = {}
+    for index, node in nodes:
+        value = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(value, (int, float)) and _is_told_apart(value):
+            indices_of_number.setdefault(value, []).append(index)
     for one, other in itertools.combinations(indices_of_number, 2):
         swapped: list[Change] = []
         for index in indices_of_number[one] + indices_of_number[other]:
             swapped.append((index, ast.Constant(other if index in indices_of_number[one] else one)))
         yield f"{one!r} and {other!r} exchanged", swapped
+
+
+def _is_told_apart(value: float) -> bool:
+    """Say whether a number is none of those that stand for something else in every formula."""
+    return isinstance(value, float) or (type(value) is int and value > LAST_OF_ALL_FORMULAS)
 
 
 def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
@@ -212,3 +227,5 @@ def _statement_changes(node: ast.stmt, parameters: set[str]) -> Iterator[tuple[s
         for answer, value in (("yes", True), ("no", False)):
             taken = ast.If(ast.Constant(value), node.body, node.orelse)
             yield f"{words} that is answered {answer} every time", taken
+        turned = ast.If(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
+        yield f"{words} that is turned round", turned
