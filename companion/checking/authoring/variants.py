@@ -60,7 +60,7 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
         return
     definition.decorator_list, definition.returns = [], None
     parameters = {one.arg for one in ast.walk(definition.args) if isinstance(one, ast.arg)}
-    changes: dict[str, list[Change]] = {}
+    nodes, changes = list(ast.walk(tree)), dict[str, list[Change]]()
     for words, change in _changes(tree, parameters):
         changes.setdefault(words, []).append(change)
     several = [(words, group) for words, group in changes.items() if len(group) > 1]
@@ -69,7 +69,7 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
     in_order = [*single, *_exchanged(tree), *several]
     in_order.sort(key=lambda variant: variant[0].endswith(" belongs"))
     for words, changed_nodes in in_order[:MAX_VARIANTS]:
-        changed = _NodeReplacer(tree, dict(changed_nodes)).tree
+        changed = _replaced(tree, {id(nodes[index]): other for index, other in changed_nodes})
         names = dict(vars(module))
         try:
             exec(compile(ast.fix_missing_locations(changed), "<variant>", "exec"), names)
@@ -139,24 +139,31 @@ def loops_while(function: Callable[..., Any]) -> bool:
     return False
 
 
-class _NodeReplacer(ast.NodeTransformer):
-    """Puts other expressions in the place of some nodes, which are numbered as `ast.walk` goes.
+def _replaced(node: Any, replacements: dict[int, ast.AST]) -> Any:
+    """Return a tree with other nodes in the place of some, which are told by their identity.
 
-    One that lies within another's replacement is replaced there.
+    What stays as it is is not copied. A node that lies within another's replacement is replaced
+    there.
     """
-
-    def __init__(self, tree: ast.AST, replacements: dict[int, ast.AST]) -> None:
-        # Copied together: what a replacement keeps of the tree stays the tree's.
-        tree, replacements = copy.deepcopy((tree, replacements))
-        self.nodes = list(ast.walk(tree))  # no other object takes their places
-        self.replacements = {
-            id(self.nodes[index]): replacement for index, replacement in replacements.items()
-        }
-        self.tree: Any = self.visit(tree)
-
-    def visit(self, node: ast.AST) -> Any:
-        """Return what stands in a node's place."""
-        return self.generic_visit(self.replacements.pop(id(node), node))
+    if id(node) in replacements:
+        replacements = {**replacements}
+        node = replacements.pop(id(node))
+    changed: dict[str, Any] = {}
+    for field, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            other: Any = _replaced(value, replacements)
+            if other is not value:
+                changed[field] = other
+        elif isinstance(value, list):
+            others = [
+                _replaced(one, replacements) if isinstance(one, ast.AST) else one for one in value
+            ]
+            if any(one is not other for one, other in zip(value, others, strict=True)):
+                changed[field] = others
+    if changed:
+        node = copy.copy(node)
+        vars(node).update(changed)
+    return node
 
 
 def _exchanged(tree: ast.AST) -> Iterator[tuple[str, list[Change]]]:
