@@ -204,7 +204,7 @@ def test_all_matrices_that_are_turned_round_at_once_are_told():
             lambda x, axis: np.dot(x, x),
             "meets each column of the second, here with 3 and 4 numbers",
         ),
-        (lambda x, axis: 3 * x[4], "one past the end: 4 entries are counted from 0"),
+        (lambda x, axis: 3 * x[4], "one past the end: 4 entries are 0 to 3."),
         (lambda x, axis: 3 * x[9], "An index is 9 where there are 4 entries"),
         (lambda x, axis: [3, 3][axis + 2], "An index runs past the end: n entries"),
         (lambda x, axis: 3 * x if x > 0 else x, "np.where, &, | or np.maximum"),

@@ -51,8 +51,8 @@ def judged(which):
     """The verdicts on a set that was written from signatures, docstrings and references alone.
 
     Of the first 72.5 % were named when it was opened, of the second 78.5 %, of the third 67.5 %, of
-    the fourth 75.5 %, of the fifth 72.5 %, of the sixth 71.5 %; general sentences and listed
-    mistakes have learned from each since.
+    the fourth 75.5 %, of the fifth 72.5 %, of the sixth 71.5 %, of the seventh 76.5 %; general
+    sentences and listed mistakes have learned from each before the next was opened.
     """
     found = []
     for row in JUDGED:
@@ -65,7 +65,9 @@ def judged(which):
     return found
 
 
-@pytest.mark.parametrize("which", ["first", "second", "third", "fourth", "fifth", "sixth"])
+@pytest.mark.parametrize(
+    "which", ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"]
+)
 def test_three_of_four_answers_of_a_stranger_are_named(which):
     verdicts = judged(which)
     assert len(verdicts) == 200

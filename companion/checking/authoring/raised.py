@@ -43,7 +43,7 @@ def _product(columns: str, rows: str) -> str:
 
 def _index(index: str, size: str) -> str:
     if index == size:
-        return f"An index runs one past the end: {size} entries are counted from 0 to one less."
+        return f"An index runs one past the end: {size} entries are 0 to {int(size) - 1}."
     return f"An index is {index} where there are {size} entries: is it meant for another axis?"
 
 
@@ -157,7 +157,7 @@ def meaning(outcome: Raised) -> str | None:
     """Return what an exception means, where it is one of those that beginners meet; else None.
 
     >>> print(meaning(Raised("IndexError", "index 3 is out of bounds for axis 0 with size 3")))
-    An index runs one past the end: 3 entries are counted from 0 to one less.
+    An index runs one past the end: 3 entries are 0 to 2.
     """
     for kind, pattern, sentence in MEANINGS:
         if outcome.kind == kind and (match := re.match(pattern, outcome.message)):
