@@ -164,6 +164,21 @@ def test_a_slip_in_a_loss_is_told(line, by, message):
     assert message in verdict.mistake
 
 
+@exercise()
+def repeated(x, rounds, per_round):
+    """Return a number that is halved in every round, and the number of rounds."""
+    for _ in range(rounds + per_round):
+        x = x / 2 + 1
+    return x, rounds / per_round
+
+
+repeated.cases(lambda rng: [(7.0, 10**6, 3), (2.5, 10**5, 10**6)])
+
+
+def test_a_slip_that_loops_for_minutes_is_not_tried():
+    assert repeated.check(lambda x, rounds, per_round: (x, rounds)).verdict.mistake is None
+
+
 def test_a_few_numbers_in_another_order_are_told():
     answer = lambda *a: tuple(losses.reference(*a)[part] for part in (1, 0, 2))  # noqa: E731
     mistake = losses.check(answer).verdict.mistake

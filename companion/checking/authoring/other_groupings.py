@@ -4,26 +4,23 @@ import ast
 from collections.abc import Iterator
 from typing import TypeGuard
 
-SUMS, PRODUCTS = (ast.Add, ast.Sub), (ast.Mult, ast.Div, ast.FloorDiv)
+SUMS, TIMES, PRODUCTS = (ast.Add, ast.Sub), (ast.Mult,), (ast.Mult, ast.Div, ast.FloorDiv)
 
 
 def regrouped(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
     """Yield a formula whose parts are taken in another order, and a power taken further in."""
     left, right, operator = node.left, node.right, node.op
-    if isinstance(operator, PRODUCTS) and isinstance(left, ast.BinOp):
-        if isinstance(left.op, SUMS):
-            first = ast.BinOp(left.left, operator, right)
-            operation = "product" if isinstance(operator, ast.Mult) else "division"
-            yield f"a {operation} of the first term alone", ast.BinOp(first, left.op, left.right)
-    elif isinstance(operator, ast.Mult) and isinstance(right, ast.BinOp):
-        if isinstance(right.op, SUMS):
-            first = ast.BinOp(left, operator, right.left)
-            yield "a product without the last term", ast.BinOp(first, right.op, right.right)
-    elif isinstance(operator, SUMS) and isinstance(left, ast.BinOp):
-        if isinstance(left.op, PRODUCTS):
-            inner = ast.BinOp(left.left, operator, right)
-            yield "a term that is added too early", ast.BinOp(inner, left.op, left.right)
-    elif isinstance(operator, ast.Pow) and isinstance(left, ast.Call) and len(left.args) == 1:
+    if isinstance(operator, PRODUCTS) and _is_of(left, SUMS):
+        first = ast.BinOp(left.left, operator, right)
+        operation = "product" if isinstance(operator, ast.Mult) else "division"
+        yield f"a {operation} of the first term alone", ast.BinOp(first, left.op, left.right)
+    if isinstance(operator, ast.Mult) and _is_of(right, SUMS):
+        first = ast.BinOp(left, operator, right.left)
+        yield "a product without the last term", ast.BinOp(first, right.op, right.right)
+    if isinstance(operator, SUMS) and _is_of(left, PRODUCTS):
+        inner = ast.BinOp(left.left, operator, right)
+        yield "a term that is added too early", ast.BinOp(inner, left.op, left.right)
+    if isinstance(operator, ast.Pow) and isinstance(left, ast.Call) and len(left.args) == 1:
         power = ast.BinOp(left.args[0], operator, right)
         yield "a power taken before the function", ast.Call(left.func, [power], left.keywords)
 
@@ -42,8 +39,8 @@ def one_of_a_mixture(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
             yield "a term that is added too early", together
 
 
-def _is_product(node: ast.expr) -> TypeGuard[ast.BinOp]:
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+def _is_of(node: ast.expr, kinds: tuple[type[ast.operator], ...]) -> TypeGuard[ast.BinOp]:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, kinds)
 
 
 def _parted(product: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -53,13 +50,13 @@ def _parted(product: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
     >>> [[ast.unparse(part) for part in parted] for parted in parts]
     [['a', 'b / c']]
     """
-    if not (isinstance(product, ast.BinOp) and isinstance(product.op, PRODUCTS)):
+    if not _is_of(product, PRODUCTS):
         return
     if isinstance(product.left, ast.BinOp):
         first = next(_parted(product.left), None)
         if first:
             yield first[0], ast.BinOp(first[1], product.op, product.right)
-    if _is_product(product):
+    if _is_of(product, TIMES):
         yield product.left, product.right
 
 
@@ -68,7 +65,7 @@ def upside_down(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(node.op, ast.Div):
         words = "a fraction that is upside down"
         yield words, ast.BinOp(node.right, node.op, node.left)
-        if _is_product(node.left):
+        if _is_of(node.left, TIMES):
             fraction = ast.BinOp(node.right, node.op, node.left.right)
             yield words, ast.BinOp(node.left.left, ast.Mult(), fraction)
 
@@ -91,10 +88,10 @@ def other_derivative(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
         yield "the sigmoid's derivative in place of tanh's", rest
     if isinstance(node.op, ast.Mult) and _is_one(right.left):
         a = right.right
-        value = left.right if _is_product(left) else left
+        value = left.right if _is_of(left, TIMES) else left
         if isinstance(right.op, ast.Sub) and ast.dump(value) == ast.dump(a):
             slope = ast.BinOp(one, ast.Sub(), ast.BinOp(a, ast.Pow(), two))
-            outer = ast.BinOp(left.left, ast.Mult(), slope) if _is_product(left) else slope
+            outer = ast.BinOp(left.left, ast.Mult(), slope) if _is_of(left, TIMES) else slope
             yield "tanh's derivative in place of the sigmoid's", outer
 
 
@@ -142,9 +139,9 @@ def without_parentheses(formula: ast.expr) -> Iterator[ast.expr]:
                 continue
             changed = f"{text[:start]} {text[start + 1 : position]} {text[position + 1 :]}"
             try:
-                regrouped = ast.parse(changed.strip(), mode="eval").body
+                reread = ast.parse(changed.strip(), mode="eval").body
             except SyntaxError:
                 continue
-            same_parts = type(regrouped) is ast.Tuple and not isinstance(formula, ast.Tuple)
-            if not same_parts and ast.dump(regrouped) != ast.dump(formula):
-                yield regrouped
+            same_parts = type(reread) is ast.Tuple and not isinstance(formula, ast.Tuple)
+            if not same_parts and ast.dump(reread) != ast.dump(formula):
+                yield reread

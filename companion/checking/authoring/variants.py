@@ -20,7 +20,7 @@ from companion.checking.authoring.other_expressions import (
 )
 from companion.checking.authoring.other_groupings import without_parentheses
 
-MAX_VARIANTS = 500
+MAX_VARIANTS, MAX_ROUNDS = 500, 10_000
 LAST_OF_ALL_FORMULAS = 2  # 0, 1 and 2 are axes, indices and squares
 # What is left of the rounds of a loop.
 ROUNDS = (
@@ -70,12 +70,24 @@ def variants(function: Callable[..., Any]) -> Iterator[Variant]:
     in_order.sort(key=lambda variant: variant[0].endswith(" belongs"))
     for words, changed_nodes in in_order[:MAX_VARIANTS]:
         changed = _replaced(tree, {id(nodes[index]): other for index, other in changed_nodes})
-        names = dict(vars(module))
+        names = {**vars(module), "range": _bounded_range}
         try:
             exec(compile(ast.fix_missing_locations(changed), "<variant>", "exec"), names)
         except (SyntaxError, ValueError, TypeError):
             continue
         yield words, names[definition.name]
+
+
+def _bounded_range(*arguments: int) -> range:
+    """Return a range that is no longer than any that a case asks for: another number may be huge.
+
+    Raises:
+        ValueError: If it is longer.
+    """
+    rounds = range(*arguments)
+    if len(rounds) > MAX_ROUNDS:
+        raise ValueError(f"A loop of {len(rounds)} rounds is not tried.")
+    return rounds
 
 
 def _changes(tree: ast.AST, parameters: set[str]) -> Iterator[tuple[str, Change]]:
