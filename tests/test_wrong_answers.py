@@ -249,7 +249,8 @@ def test_an_array_that_is_given_twice_is_two_arrays_to_an_answer():
     [
         (lambda x: np.tanh(x).mean(axis=0), "The result is averaged over its axis 0"),
         (lambda x: np.tanh(x).sum(axis=0), "The result is added up over its axis 0"),
-        (lambda x: np.tanh(x).swapaxes(0, 1), "its rows and columns are exchanged."),
+        (lambda x: np.tanh(x).swapaxes(0, 1), "its first two axes are exchanged."),
+        (lambda x: np.tanh(x).swapaxes(1, 2), "its last two axes are exchanged."),
         (lambda x: np.tanh(x)[..., ::-1], "in reverse order along the last axis."),
     ],
 )
@@ -353,9 +354,12 @@ def test_a_loop_that_ends_early_or_keeps_one_array_is_told_by_what_it_leaves(ans
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda a, b, c: (a, -b, -c), "parts 2 and 3 of the result has the wrong sign. The rest"),
-        (lambda a, b, c: (2 * a, b, 2 * c), "parts 1 and 3 of the result is twice"),
-        (lambda a, b, c: (-a, -b, -c), "Every value of all parts of the result has the wrong"),
+        (
+            lambda a, b, c: (a, -b, -c),
+            "each of parts 2 and 3 of the result has the wrong sign. The rest",
+        ),
+        (lambda a, b, c: (2 * a, b, 2 * c), "each of parts 1 and 3 of the result is twice"),
+        (lambda a, b, c: (-a, -b, -c), "Every value of each part of the result has the wrong"),
         (lambda a, b, c: (a, -b, 2 * c), None),
     ],
 )

@@ -247,6 +247,8 @@ def _scaled(gradients, factor_of):
 
 
 clip_by_global_norm.mistakes(
+    "You gave the gradients back as they came: where they are too long, they are shortened.",
+    lambda gradients, limit: [gradient.copy() for gradient in gradients],
     "You clipped by value: that cuts single entries, and the direction changes.",
     lambda gradients, limit: [np.clip(gradient, -limit, limit) for gradient in gradients],
     "You clipped each array by its own norm: one factor for all keeps their proportions.",

@@ -461,6 +461,8 @@ def norm(gradients):
 
 
 clip_by_norm.mistakes(
+    "You gave the gradients back as they came: where they are too long, they are shortened.",
+    lambda gradients, limit: [part.copy() for part in gradients],
     "You cut each number off at the limit: that turns the gradient.",
     lambda gradients, limit: [np.clip(part, -limit, limit) for part in gradients],
     "You shortened each array by itself: take one length for all together.",

@@ -141,12 +141,20 @@ class Case:
         except (Exception, SystemExit) as error:
             return Raised(
                 type(error).__name__,
-                str(error),
+                _text(error),
                 _line(error, function),
                 memory=isinstance(error, MemoryError),
                 unwritten=isinstance(error, NotImplementedError),
             )
         return Returned(value, _bytes([arguments, keywords]) != sent)
+
+
+def _text(error: BaseException) -> str:
+    """Return what an exception says; a learner's own may say nothing that is text."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def _bytes(values: Any) -> tuple[Any, list[bytes]]:

@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from companion.checking.authoring.codec import copied
-from companion.checking.authoring.variants import loops_while
+from companion.checking.authoring.comparison import size
+from companion.checking.authoring.variants import may_run_on, variants
 
 Given = Mapping[str, Any]
 Array = np.ndarray[Any, Any]
 # A value is named by the parameter, and within a dict by its key, too.
 InputPath = tuple[str, ...]
 Change = Callable[[Any], Any]
+MAX_NUMBERS = 1_000_000  # of one result that is looked at
 ALL, LAST, FROM_1 = slice(None), slice(-1, None), slice(1, None)
 
 
@@ -45,9 +47,6 @@ def _only_the_last(array: Array) -> Array:
 ARRAYS: tuple[tuple[str, Change, int], ...] = (
     ("zeros in place of {}: did you leave it out?", np.zeros_like, 1),
     ("ones in place of {}: did you leave it out?", np.ones_like, 1),
-    ("−{}: is a sign the wrong way round?", lambda a: -a, 1),
-    ("{} without its signs.", abs, 1),
-    ("{} without what is negative.", lambda a: np.maximum(a, 0), 1),
     ("{} transposed: are its rows and columns exchanged?", lambda a: np.swapaxes(a, -1, -2), 2),
     ("{} in reverse order.", lambda a: a[::-1], 1),
     ("{} with each row in reverse order.", lambda a: a[:, ::-1], 2),
@@ -55,8 +54,6 @@ ARRAYS: tuple[tuple[str, Change, int], ...] = (
     ("{} without its last.", lambda a: a[:-1], 1),
     ("{} without its first.", lambda a: a[1:], 1),
     ("{} shifted by one.", lambda a: np.roll(a, 1, axis=0), 1),
-    ("{} counted from 1.", lambda a: a + 1, 1),
-    ("{} counted from 0.", lambda a: a - 1, 1),
     ("{} with zeros but for its last: is each round written over?", _zeroed(slice(-1)), 1),
     ("{} with zeros but for its first: does a loop end in its first round?", _zeroed(FROM_1), 1),
     ("{} with zeros for its last: does a loop end one round early?", _zeroed(LAST), 1),
@@ -69,6 +66,15 @@ ARRAYS: tuple[tuple[str, Change, int], ...] = (
         lambda a: _zeroed(LAST)(_zeroed(ALL, LAST)(a)),
         2,
     ),
+)
+SIGNS: tuple[tuple[str, Change], ...] = (
+    ("−{}: is a sign the wrong way round?", lambda a: -a),
+    ("{} without its signs.", abs),
+    ("{} without what is negative.", lambda a: np.maximum(a, 0)),
+)
+COUNTED: tuple[tuple[str, Change], ...] = (
+    ("{} counted from 1.", lambda a: a + 1),
+    ("{} counted from 0.", lambda a: a - 1),
 )
 # What is left of several arrays at once, as a loop over their entries would leave it.
 ROUNDS: tuple[tuple[str, slice], ...] = (
@@ -102,9 +108,11 @@ FLOATS: tuple[tuple[str, Change], ...] = (
     ("{} squared.", lambda number: number**2),
     ("twice {}.", lambda number: 2 * number),
     ("half of {}.", lambda number: number / 2),
-    ("{} / 100: is it a percentage?", lambda number: number / 100),
-    ("100 {}: is it a percentage?", lambda number: 100 * number),
     ("1 / {}: is it the wrong way up?", lambda number: 1 / number if number else 0.0),
+)
+PERCENTAGES: tuple[tuple[tuple[str, Change], ...], ...] = (
+    (("100 {}: is it a percentage?", lambda number: 100 * number),),
+    (("{} / 100: is it a percentage?", lambda number: number / 100),),
 )
 INTEGERS: tuple[tuple[str, Change], ...] = (
     ("{} = 0: did you leave it out?", lambda number: 0),
@@ -126,10 +134,26 @@ def changed_inputs(
         inputs: The values of every case, by parameter.
         by_name: The parameters that are passed by name.
     """
-    for words, changed in _changes(inputs, loops_while(reference)):
+    for words, changed in _changes(inputs, may_run_on(reference, inputs)):
         values = results(reference, changed, by_name)
         if values is not None:
             yield f"Your result is what comes out for {words}", values
+
+
+def changed_references(
+    reference: Callable[..., Any], inputs: Sequence[Given], by_name: Sequence[str] = ()
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yield sentences, each with what the reference with one thing changed returns in every case.
+
+    Args:
+        reference: The trusted function.
+        inputs: The values of every case, by parameter.
+        by_name: The parameters that are passed by name.
+    """
+    for words, variant in variants(reference, inputs):
+        values = results(variant, inputs, by_name)
+        if values is not None:
+            yield f"Your result is what comes out with {words}.", values
 
 
 def results(
@@ -144,6 +168,8 @@ def results(
             with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
                 values.append(copied(function(*arguments, **keywords)))
         except Exception:
+            return None
+        if size(values[-1]) > MAX_NUMBERS:
             return None
     return values
 
@@ -169,7 +195,7 @@ def _changes(inputs: Sequence[Given], may_loop: bool) -> Iterator[tuple[str, lis
     yield from _all_transposed(inputs, paths)
     for one, other in itertools.combinations(paths, 2):
         pairs = [(_value_at(given, one), _value_at(given, other)) for given in inputs]
-        if all(_alike(*pair) for pair in pairs):
+        if one[-1] != other[-1] and all(_alike(*pair) for pair in pairs):
             words = f"`{one[-1]}` and `{other[-1]}` exchanged."
             yield (
                 words,
@@ -257,6 +283,8 @@ def _applicable_changes(values: Sequence[Any], may_loop: bool) -> Iterator[tuple
         yield from _integer_changes(values)
     elif all(isinstance(value, (float, np.floating)) for value in values):
         yield from FLOATS
+        yield from PERCENTAGES[0] if all(0 <= value <= 1 for value in values) else ()
+        yield from PERCENTAGES[1] if all(1 < value <= 100 for value in values) else ()
 
 
 def _array_changes(values: Sequence[Array]) -> Iterator[tuple[str, Change]]:
@@ -266,8 +294,11 @@ def _array_changes(values: Sequence[Array]) -> Iterator[tuple[str, Change]]:
         yield from MASKS
     if kinds <= {"i", "u", "f"}:
         yield from ((words, change) for words, change, rank in ARRAYS if rank <= ranks)
-        if all(np.isin(value, (-1, 0, 1)).all() for value in values):
-            yield from CLASSES[-1 if any((value == -1).any() for value in values) else 0]
+        yield from () if "u" in kinds else SIGNS
+        yield from COUNTED if kinds == {"i"} else ()
+        for low, changes in CLASSES.items():
+            if all(np.isin(value, (low, 1)).all() for value in values):
+                yield from changes
 
 
 def _integer_changes(values: Sequence[int]) -> Iterator[tuple[str, Change]]:

@@ -113,7 +113,7 @@ def _part(allowed: Any, key: Any) -> Any:
     """Return what is allowed of one part; a mistake's parts may be others than the reference's."""
     try:
         return allowed[key] if isinstance(allowed, (list, dict)) else allowed
-    except LookupError:
+    except (LookupError, TypeError):
         return _largest(allowed)
 
 

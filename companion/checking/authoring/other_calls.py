@@ -23,7 +23,7 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
         ("the minus in the sigmoid's exponent left out", "1 / (1 + np.exp({}))"),
     ),
     "len": (
-        ("the number of columns in place of that of rows", "np.shape({})[-1]"),
+        ("the length of the last axis in place of that of the first", "np.shape({})[-1]"),
         ("the number of all values in place of that of rows", "np.size({})"),
     ),
     "comb": (("the number of ways left out", "({})"),),
@@ -54,6 +54,8 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
         ("rounding to the nearest in place of down", "np.round({})"),
     ),
 }
+# What may be called by its bare name: a function of another name may be anybody's.
+OF_PYTHON_OR_THE_BOOK = ("abs", "len", "sigmoid", "softmax", "tanh")
 # A reduction, and those that may be taken for it.
 REDUCTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "mean": (
@@ -89,7 +91,10 @@ def call_replacements(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     """Yield what may stand in the place of a call, and how to say so."""
     called = node.func
     name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    if node.args and (first := ast.unparse(node.args[0])):
+    if any(isinstance(one, ast.Starred) for one in node.args):
+        return
+    is_its_own = isinstance(called, ast.Name) and name not in OF_PYTHON_OR_THE_BOOK
+    if not is_its_own and node.args and (first := ast.unparse(node.args[0])):
         for words, text in CALLS.get(name, ()):
             yield words, ast.parse(text.format(first), mode="eval").body
     if isinstance(called, ast.Attribute):
@@ -106,6 +111,8 @@ def _reduction_replacements(
 ) -> Iterator[tuple[str, ast.expr]]:
     """Yield what may be taken for a sum, a mean, the largest, or another of NumPy's own."""
     name, of_numpy = called.attr, isinstance(called.value, ast.Name) and called.value.id == "np"
+    if of_numpy and not node.args:
+        return
     for words, other in REDUCTIONS.get(name, ()):
         if other == "median" and not of_numpy:  # arrays have no such method
             function = ast.parse("np.median", mode="eval").body
@@ -115,7 +122,7 @@ def _reduction_replacements(
             yield words, ast.Call(function, node.args, node.keywords)
     if name in ("mean", "sum", "max", "cumsum") and (node.args or not of_numpy):
         yield f"the {name} left out", node.args[0] if of_numpy else called.value
-    if name == "mean":
+    if name == "mean" and {one.arg for one in node.keywords} <= {"axis", "keepdims"}:
         count = f"np.size({ast.unparse(node.args[0] if of_numpy else called.value)})"
         mean = ast.unparse(node)
         rest = f"{mean} * {count} / ({count} - np.size({mean}))"

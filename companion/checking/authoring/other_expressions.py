@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from companion.checking.authoring.other_calls import call_replacements
 from companion.checking.authoring.other_groupings import (
@@ -50,30 +50,42 @@ PARTS: dict[type[ast.operator], str] = {
 }
 
 
-def expression_replacements(node: ast.expr, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
+class Task(NamedTuple):
+    """What the task tells a learner, and what is said may therefore name.
+
+    Attributes:
+        parameters: The names of the parameters.
+        words: Every word and number of its text.
+    """
+
+    parameters: set[str]
+    words: set[str]
+
+
+def expression_replacements(node: ast.expr, task: Task) -> Iterator[tuple[str, ast.expr]]:
     """Yield what may stand in the place of an expression, and how to say so."""
     if isinstance(node, ast.BinOp):
-        yield from _operator_replacements(node, parameters)
+        yield from _operator_replacements(node, task)
     elif isinstance(node, ast.Call):
         yield from call_replacements(node)
         for term, outside in behind_the_function(node):
-            yield f"{_described(term, 'term', parameters)} added behind the function", outside
+            yield f"{_described(term, 'term', task)} added behind the function", outside
     elif isinstance(node, (ast.Compare, ast.BoolOp, ast.IfExp)):
-        yield from _condition_replacements(node, parameters)
+        yield from _condition_replacements(node, task)
     elif isinstance(node, ast.Subscript):
         yield from _subscript_replacements(node)
     else:
-        yield from _simple_replacements(node, parameters)
+        yield from _simple_replacements(node, task)
 
 
-def _simple_replacements(node: ast.expr, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
+def _simple_replacements(node: ast.expr, task: Task) -> Iterator[tuple[str, ast.expr]]:
     """Yield another argument, another number, and a sign or a transposition that is left out."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield "a minus left out", node.operand
     elif isinstance(node, ast.Attribute) and node.attr == "T":
         yield "a transposition left out", node.value
-    elif isinstance(node, ast.Name) and node.id in parameters:
-        for name in sorted(parameters - {node.id}):
+    elif isinstance(node, ast.Name) and node.id in task.parameters:
+        for name in sorted(task.parameters - {node.id}):
             yield f"`{name}` where `{node.id}` belongs", ast.Name(name, node.ctx)
     elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         for number in () if isinstance(node.value, bool) else NUMBERS.get(node.value, ()):
@@ -82,11 +94,11 @@ def _simple_replacements(node: ast.expr, parameters: set[str]) -> Iterator[tuple
 
 
 def _condition_replacements(
-    node: ast.Compare | ast.BoolOp | ast.IfExp, parameters: set[str]
+    node: ast.Compare | ast.BoolOp | ast.IfExp, task: Task
 ) -> Iterator[tuple[str, ast.expr]]:
     """Yield other comparisons, and conditions that are taken apart or not asked."""
     if isinstance(node, ast.IfExp):
-        words = described_condition(node.test, parameters)
+        words = described_condition(node.test, task)
         for answer, kept in (("yes", node.body), ("no", node.orelse)):
             yield f"{words} that is answered {answer} every time", kept
         yield f"{words} that is turned round", ast.IfExp(node.test, node.orelse, node.body)
@@ -94,7 +106,7 @@ def _condition_replacements(
         other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
         yield "`and` and `or` exchanged", ast.BoolOp(other, node.values)
         for part in node.values:
-            yield f"{described_condition(part, parameters)} as the only one", part
+            yield f"{described_condition(part, task)} as the only one", part
     elif len(node.ops) == 1:
         for words, comparison in COMPARISONS.get(type(node.ops[0]), ()):
             yield words, ast.Compare(node.left, [comparison()], node.comparators)
@@ -107,7 +119,7 @@ def _subscript_replacements(node: ast.Subscript) -> Iterator[tuple[str, ast.expr
         # One of several results, by its number.
         for number in range(MAX_RESULTS) if isinstance(node.slice, ast.Constant) else ():
             replacement = ast.Subscript(node.value, ast.Constant(number), ast.Load())
-            yield f"another of the results of `{ast.unparse(node.value.func)}`", replacement
+            yield "another of the results of a function that is called", replacement
     else:
         if isinstance(node.slice, ast.Tuple) and _counts_rows(node.slice.elts[0]):
             index = ast.Tuple([ast.Slice(), *node.slice.elts[1:]], ast.Load())
@@ -131,7 +143,7 @@ def _moved(index: ast.expr, step: int) -> ast.expr:
     return ast.BinOp(index, ast.Add(), ast.Constant(step))
 
 
-def _operator_replacements(node: ast.BinOp, parameters: set[str]) -> Iterator[tuple[str, ast.expr]]:
+def _operator_replacements(node: ast.BinOp, task: Task) -> Iterator[tuple[str, ast.expr]]:
     for words, operator in OPERATORS.get(type(node.op), ()):
         yield words, ast.BinOp(node.left, operator(), node.right)
     if isinstance(node.op, ast.FloorDiv):
@@ -152,20 +164,25 @@ def _operator_replacements(node: ast.BinOp, parameters: set[str]) -> Iterator[tu
             continue
         negative = isinstance(node.op, ast.Sub) and dropped is node.left
         rest = ast.UnaryOp(ast.USub(), kept) if negative else kept
-        yield f"{_described(dropped, part, parameters)} left out", rest
+        yield f"{_described(dropped, part, task)} left out", rest
 
 
-def _described(dropped: ast.expr, part: str, parameters: set[str]) -> str:
+def _described(dropped: ast.expr, part: str, task: Task) -> str:
     """Return how a part of a formula is called: by the parameters in it, or by its number."""
     if isinstance(dropped, ast.Constant):
-        if part == "power":
-            return "the square" if dropped.value == 2 else f"the power {dropped.value!r}"
-        return f"the {part} {dropped.value!r}"
+        if part == "power" and dropped.value == 2:
+            return "the square"
+        return f"the {part} {dropped.value!r}" if _is_told(dropped.value, task) else f"a {part}"
     names = [one.id for one in ast.walk(dropped) if isinstance(one, ast.Name)]
-    known = list(dict.fromkeys(f"`{name}`" for name in names if name in parameters))
+    known = list(dict.fromkeys(f"`{name}`" for name in names if name in task.parameters))
     return f"the {part} with {' and '.join(known)}" if known else f"a {part}"
 
 
-def described_condition(condition: ast.expr, parameters: set[str]) -> str:
+def _is_told(value: Any, task: Task) -> bool:
+    """Say whether a number is one that the task names, or one of those in every formula."""
+    return isinstance(value, (int, float)) and (value in NUMBERS or f"{value:g}" in task.words)
+
+
+def described_condition(condition: ast.expr, task: Task) -> str:
     """Return how a condition is called: by the parameters in it."""
-    return _described(condition, "condition", parameters)
+    return _described(condition, "condition", task)

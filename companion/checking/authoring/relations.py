@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from companion.checking.authoring.comparison import as_array, upper
+from companion.checking.authoring.comparison import as_array, shape_of, upper
 
 Array = np.ndarray[Any, Any]
 MAX_PERMUTED = 4
@@ -24,7 +24,7 @@ Relation = tuple[str, Callable[[Array], Array]]
 
 def _transposed(right: Array) -> Array:
     """Return an array with its first two axes exchanged."""
-    return right.swapaxes(0, min(1, right.ndim - 1))
+    return right.swapaxes(0, 1)
 
 
 def _last_axis_reversed(right: Array) -> Array:
@@ -97,7 +97,6 @@ COUNTS: tuple[Relation, ...] = (
     ("{What} is 1 too small, always.", lambda right: right - 1),
 )
 ORDERS: tuple[Relation, ...] = (
-    ("The values of {what} are right, but its rows and columns are exchanged.", _transposed),
     ("The values of {what} are right, but in reverse order.", lambda right: right[::-1]),
     ("The values of {what} are right, but the first one is missing.", lambda right: right[1:]),
     ("The values of {what} are right, but the last one is missing.", lambda right: right[:-1]),
@@ -121,7 +120,15 @@ ROWS: tuple[Relation, ...] = (
     ("The values of {what} are right, but in descending order.", lambda a: np.sort(a)[::-1]),
 )
 SORTED = ("in ascending order.", "in descending order.")
+FLAT: tuple[Relation, ...] = (
+    ("The values of {what} are right, but its rows and columns are exchanged.", _transposed),
+)
 SPACES: tuple[Relation, ...] = (
+    ("The values of {what} are right, but its first two axes are exchanged.", _transposed),
+    (
+        "The values of {what} are right, but its last two axes are exchanged.",
+        lambda right: right.swapaxes(-1, -2),
+    ),
     (
         "The values of {what} are right, but in reverse order along the last axis.",
         _last_axis_reversed,
@@ -174,15 +181,21 @@ def _candidates(
     """Yield sentences, each with the value that every case would then have."""
     right_values = [right for right, _ in cases]
     first = right_values[0]
-    if isinstance(first, tuple) or (isinstance(first, list) and any(map(np.ndim, first))):
+    is_several = isinstance(first, (list, tuple))
+    same_count = is_several and all(
+        isinstance(one, (list, tuple)) and len(one) == len(first) for one in right_values
+    )
+    of_numbers = is_several and all(shape_of(part) == () for part in first)
+    if same_count and (isinstance(first, tuple) or not of_numbers):
         yield from _single_parts(right_values)
-    if not isinstance(first, (list, tuple)) or all(np.ndim(part) == 0 for part in first):
+    if not is_several or of_numbers:
         yield from _array_relations("the result", right_values, cases)
-        yield from _exchanged_numbers(right_values)
+        if same_count:
+            yield from _exchanged_numbers(right_values)
+        return
+    if not same_count:
         return
     count = len(first)
-    if any(not isinstance(one, (list, tuple)) or len(one) != count for one in right_values):
-        return
     for order in itertools.permutations(range(count)) if count <= MAX_PERMUTED else ():
         if list(order) != sorted(order):
             sentence = "The parts of the result are right, but in another order."
@@ -206,8 +219,8 @@ def _candidates(
 
 def _exchanged_numbers(right_values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """Yield a few numbers in every other order but the reverse, of which is told already."""
-    count = len(right_values[0]) if isinstance(right_values[0], (list, tuple)) else 0
-    if 2 < count <= MAX_PERMUTED and all(len(right) == count for right in right_values):
+    count = len(right_values[0])
+    if 2 < count <= MAX_PERMUTED:
         for order in itertools.permutations(range(count)):
             if list(order) not in (sorted(order), sorted(order, reverse=True)):
                 sentence = "The parts of the result are right, but in another order."
@@ -221,9 +234,8 @@ def _shared(
     count, relations = len(parts), [dict(part) for part in parts]
     for indices in _part_groups(count):
         all_parts = len(indices) == count
-        what = (
-            "all parts" if all_parts else f"parts {' and '.join(str(one + 1) for one in indices)}"
-        )
+        numbers = " and ".join(str(one + 1) for one in indices)
+        what = "each part" if all_parts else f"each of parts {numbers}"
         for sentence in relations[indices[0]]:
             if not all(sentence in relations[one] for one in indices):
                 continue
@@ -256,7 +268,7 @@ def _with_parts(right: Sequence[Any], values: Mapping[int, Any]) -> list[Any] | 
 
 def _single_parts(right_values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """Yield one part of what is right in the place of all of them."""
-    count = min(map(len, right_values))
+    count = len(right_values[0])
     for part in range(count):
         sentence = f"Your result is part {part + 1} alone: {count} parts are asked for."
         yield sentence, [right[part] for right in right_values]
@@ -286,6 +298,7 @@ def _array_relations(
     ]
     relations += [*(ORDERS if ranks else ()), *(PLANES if ranks > 1 else ())]
     relations += [*(SPACES if ranks > 2 else ()), *(ROWS if ranks == 1 else ())]
+    relations += FLAT if {array.ndim for array in arrays} == {2} else ()
     every = np.concatenate([array.ravel() for array in arrays])
     relations += [one for one in ROUNDED if len(np.unique(one[1](every))) >= LEAST_ROUNDED]
     for sentence, change in relations:
@@ -317,12 +330,15 @@ def _array_relations(
 
 def _changed(change: Callable[[Array], Array], right: Array) -> Array | None:
     """Return what a relation makes of a right value; None where that is not finite."""
+    integers = right.dtype.kind in "iu"
     with np.errstate(all="ignore"):
-        value = np.asarray(change(right.astype(float) if right.dtype.kind in "iu" else right))
-    if not np.isfinite(value).all():
+        value = np.asarray(change(right.astype(float) if integers else right))
+    if not np.isfinite(value).all() or (integers and (abs(value) >= EXACT).any()):
         return None
-    if right.dtype.kind in "iu" and ((value == np.round(value)) & (abs(value) < EXACT)).all():
-        return value.astype(right.dtype)
+    if integers and (value == np.round(value)).all():
+        limits = np.iinfo(right.dtype)
+        fits = ((value >= limits.min) & (value <= limits.max)).all()
+        return value.astype(right.dtype if fits else np.int64)
     return value
 
 
@@ -334,7 +350,11 @@ def _numbers(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[fl
     """Yield the numbers that are given and differ from case to case, with their words."""
     for name in inputs[0]:
         values = [one.get(name) for one in inputs]
-        numbers = [float(one) for one in values if type(one) in (int, float) and one]
+        numbers = [
+            float(one)
+            for one in values
+            if isinstance(one, (int, float)) and one is not True and 0 < abs(one) < EXACT
+        ]
         if len(numbers) == len(inputs) and len(set(numbers)) > 1:
             yield f"`{name}`", numbers
 
