@@ -90,9 +90,9 @@ def test_a_sentence_names_what_the_task_names_and_nothing_else(of):
 
 
 def places(values):
-    """Return the sum of each number times its place."""
+    """Return the sum of each number times the square of its place."""
     return sum(
-        secret_place * secret_value for secret_place, secret_value in enumerate(values, start=1)
+        secret_place**2 * secret_value for secret_place, secret_value in enumerate(values, start=1)
     )
 
 
@@ -109,7 +109,11 @@ def spectrum(matrix):
 @pytest.mark.parametrize(
     ("reference", "answer", "cases"),
     [
-        (places, lambda values: sum(a**2 for a in values), [([2.0, 3.5, 1.5],), ([4.0, 1.0],)]),
+        (
+            places,
+            lambda values: sum(value**2 * place for place, value in enumerate(values, start=1)),
+            [([2.0, 3.5, 1.5],), ([4.0, 1.0],)],
+        ),
         (scaled, lambda x: np.sum(x**2) * 0.73205, [(np.arange(3.0),), (np.arange(5.0),)]),
         (scaled, lambda x: np.sum(x**2) + 17.25, [(np.arange(3.0),), (np.arange(5.0),)]),
         (spectrum, lambda m: np.linalg.svd(m)[0], [(np.array([[2.0, 1], [0, 3]]),)]),
@@ -259,7 +263,7 @@ MASK = np.array([True, True, False])
             [(X, MASK), (X + 1, MASK)],
             "n − 1",
         ),
-        (normed, lambda x: abs(x).max(), [(X,), (X[:2],)], "norm"),
+        (normed, lambda x: abs(x).max(), [(X + 0.3,), (X[:2] + 0.7,)], "norm"),
         (logarithm, lambda x: np.log(1 + x), [(X,), (X + 1.5,)], "counted"),
     ],
 )

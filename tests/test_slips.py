@@ -25,13 +25,15 @@ def _(rng):
         yield rng.normal(size=size), rng.normal(size=size), rounds
 
 
-def changed(line, by):
-    """Return `averages` with one piece of its text in place of another."""
-    source = inspect.getsource(averages.reference).split("\n", 1)[1]
+def verdict_with(of, line, by):
+    """Return the verdict on the reference with one piece of its text in place of another."""
+    source = inspect.getsource(of.reference).split("\n", 1)[1]
     assert line in source
     names = {"np": np}
     exec(source.replace(line, by), names)
-    return names["averages"]
+    verdict = of.check(names[of.name]).verdict
+    assert verdict.status == "fail"
+    return verdict
 
 
 @pytest.mark.parametrize(
@@ -65,9 +67,8 @@ def changed(line, by):
     ],
 )
 def test_a_slip_in_a_formula_or_a_loop_is_told(line, by, message):
-    verdict = averages.check(changed(line, by)).verdict
-    assert verdict.status == "fail"
-    assert (message in verdict.mistake) if message else verdict.mistake is None
+    mistake = verdict_with(averages, line, by).mistake
+    assert (message in mistake) if message else mistake is None
 
 
 @exercise()
@@ -122,13 +123,7 @@ def _(rng):
     ],
 )
 def test_a_slip_in_a_layer_is_told(line, by, message):
-    source = inspect.getsource(layered.reference).split("\n", 1)[1]
-    assert line in source
-    names = {"np": np}
-    exec(source.replace(line, by), names)
-    verdict = layered.check(names["layered"]).verdict
-    assert verdict.status == "fail"
-    assert message in verdict.mistake
+    assert message in verdict_with(layered, line, by).mistake
 
 
 @exercise()
@@ -155,13 +150,7 @@ def _(rng):
     ],
 )
 def test_a_slip_in_a_loss_is_told(line, by, message):
-    source = inspect.getsource(losses.reference).split("\n", 1)[1]
-    assert line in source
-    names = {"np": np}
-    exec(source.replace(line, by), names)
-    verdict = losses.check(names["losses"]).verdict
-    assert verdict.status == "fail"
-    assert message in verdict.mistake
+    assert message in verdict_with(losses, line, by).mistake
 
 
 @exercise()
