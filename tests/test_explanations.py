@@ -140,8 +140,9 @@ def layers(x):
 
 def both(x):
     """Return mean and variance."""
-    result = {"mean": x.mean(), "variance": x.var()}
-    return [result["mean"], result["variance"]]
+    moments = {"mean": x.mean(), "variance": x.var()}
+    result = [moments["mean"], moments["variance"]]
+    return result
 
 
 MODES = ("sum", "mean")
@@ -278,7 +279,7 @@ def test_what_would_not_be_true_is_not_said(reference, answer, cases, untrue):
         (lambda x: (1, 2).append(3), "is for arrays"),
         (lambda x: x.tolist().lenght, "is for arrays"),
         (lambda x: {1, 2}.remove(3), "dict"),
-        (lambda x: set().pop(), "no entry"),
+        (lambda x: set().pop(), "empty set"),
         (lambda x: x[x > 10][0], "0 to -1"),
         (lambda x: x.reshape(2, 4), "cut off"),
         (lambda x: x.reshape(2, -1), "(2,)"),
