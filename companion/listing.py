@@ -1,6 +1,7 @@
 """Listings: the source of a function, class or constant, read off its file and never imported."""
 
 import ast
+import functools
 import importlib.util
 import re
 import textwrap
@@ -40,6 +41,7 @@ class Listing:
     imports: str
 
 
+@functools.cache
 def listing(name: str) -> Listing:
     """Return the source of an object.
 

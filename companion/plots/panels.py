@@ -56,7 +56,7 @@ def panels(figure: Figure, name: str) -> tuple[str, list[Panel]]:
         figure.set_size_inches(WIDTH, height)
     _ink(figure)
     if len(groups) == 1:
-        return finding, [Panel(next(iter(groups)), svg(figure, name))]
+        return finding, [Panel(next(iter(groups)), svg(figure, name, figure.get_tightbbox()))]
     parts = []
     for number, (title, members) in enumerate(groups.items()):
         for axes in figure.axes:
