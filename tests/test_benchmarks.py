@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import graders, growth, hand_ins
+from benchmarks import graders, growth, hand_ins, mutation
 from benchmarks.checking import EXERCISES
 from chapters import benchmarks as page
 from companion import catalogue, data_files
@@ -41,6 +41,17 @@ def test_a_hand_in_is_judged_rightly_only_with_every_mark_as_deserved():
     assert not hand_ins.is_right(given, hand_ins.HandIn().deserved)
     assert not hand_ins.is_right(given, {**given.deserved, "norm": False})
     assert not hand_ins.is_right(hand_ins.mistaken(*EXERCISES), None)
+
+
+@pytest.mark.parametrize("room", mutation.ROOMS)
+def test_a_room_of_mutants_has_its_modules_and_its_tests(room):
+    patterns, _ = mutation.ROOMS[room]
+    modules = [one for pattern in patterns for one in ROOT.glob(pattern)]
+    assert modules
+    for module in modules:
+        files = mutation.files_of_tests(room, str(module.relative_to(ROOT)))
+        assert sorted(files) == sorted(mutation.files_of_tests(room, ""))
+        assert all((ROOT / one).is_file() for one in files)
 
 
 @pytest.mark.parametrize("exponent", [1.0, 1.7, -1.0])
