@@ -4,9 +4,9 @@
 
 A mutant is one change of one line by an operator of cosmic-ray (`pip install cosmic-ray`): another
 comparison, a number more or less, a loop that does not run. They are drawn from all that there are
-in the room, each line once. Each gets a copy of the clone and the room's tests, those that speak of
-its module first, until one fails. Told is each that passes them all; one that takes three times as
-long as the unchanged is killed.
+in the room, each line once. Each gets a copy of the clone, the examples in its docstrings, and the
+room's tests, those that speak of its module first, until one fails. Told is each that passes them
+all; one that takes three times as long as the unchanged is killed.
 """
 
 import argparse
@@ -203,15 +203,21 @@ class Bench:
 
 
 def files_of_tests(room: str, mutated: str) -> list[str]:
-    """Return a room's files of tests, those first that speak of a module most."""
+    """Return what is tested of a module: its examples, then the room's tests.
+
+    Tests that speak of it most come first; of a chapter, only those that speak of it.
+    """
     module = mutated.removesuffix(".py").replace("/", ".")
-    files = [f"tests/test_{name}.py" for name in ROOMS[room][1]]
     package, _, name = module.rpartition(".")
     words = re.compile(rf"{re.escape(module)}\b|{re.escape(package)} import .*\b{name}\b")
-    if room == "scratch" and mutated:
-        words = re.compile(rf"chapters\.{module.split('.')[1]}\b")
-    spoken = {one: len(words.findall((ROOT / one).read_text(encoding="utf-8"))) for one in files}
-    return sorted(files, key=lambda one: -spoken[one]) if mutated else files
+    if room == "scratch":
+        words = re.compile(rf"{re.escape(package)}\b")
+    spoken = {
+        file: len(words.findall((ROOT / file).read_text(encoding="utf-8")))
+        for file in (f"tests/test_{one}.py" for one in ROOMS[room][1])
+    }
+    files = sorted(spoken, key=lambda file: -spoken[file])
+    return [mutated, *(file for file in files if spoken[file] or room != "scratch")]
 
 
 def main() -> None:
@@ -236,7 +242,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         benches = [Bench(Path(folder, str(i))) for i in range(options.benches)]
         with ThreadPoolExecutor(len(benches)) as pool:
-            files = files_of_tests(options.room, "")
+            files = [f"tests/test_{name}.py" for name in ROOMS[options.room][1]]
             for result, seconds in pool.map(lambda one: one.test(files, 3600), benches):
                 print(f"unchanged: {result} after {seconds:.0f} s", flush=True)
                 if result != "passed":

@@ -49,9 +49,10 @@ def test_a_room_of_mutants_has_its_modules_and_its_tests(room):
     modules = [one for pattern in patterns for one in ROOT.glob(pattern)]
     assert modules
     for module in modules:
-        files = mutation.files_of_tests(room, str(module.relative_to(ROOT)))
-        assert sorted(files) == sorted(mutation.files_of_tests(room, ""))
-        assert all((ROOT / one).is_file() for one in files)
+        own, *tests = mutation.files_of_tests(room, str(module.relative_to(ROOT)))
+        assert ROOT / own == module
+        assert tests
+        assert all((ROOT / one).is_file() for one in tests)
 
 
 @pytest.mark.parametrize("exponent", [1.0, 1.7, -1.0])
