@@ -243,10 +243,11 @@ def main() -> None:
         benches = [Bench(Path(folder, str(i))) for i in range(options.benches)]
         with ThreadPoolExecutor(len(benches)) as pool:
             files = [f"tests/test_{name}.py" for name in ROOMS[options.room][1]]
-            for result, seconds in pool.map(lambda one: one.test(files, 3600), benches):
+            unchanged = pool.map(lambda one: one.test(files, 3600), benches)
+            for bench, (result, seconds) in zip(benches, unchanged, strict=True):
                 print(f"unchanged: {result} after {seconds:.0f} s", flush=True)
                 if result != "passed":
-                    sys.exit((benches[0].tree / "tests.log").read_text(encoding="utf-8")[-3000:])
+                    sys.exit((bench.tree / "tests.log").read_text(encoding="utf-8")[-3000:])
             free: Queue[Bench] = Queue()
             for bench in benches:
                 free.put(bench)
