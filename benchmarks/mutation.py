@@ -89,7 +89,7 @@ def mutants(room: str) -> list[tuple[str, int, str, int]]:
         for file in sorted(ROOT.glob(pattern)):
             source = file.read_text(encoding="utf-8")
             nodes = list(ast_nodes(get_ast(source)))
-            hidden = _prose(source)
+            hidden = _annotated(source)
             for name, operator in operators.items():
                 try:
                     places = [
@@ -105,8 +105,8 @@ def mutants(room: str) -> list[tuple[str, int, str, int]]:
     return all_mutants
 
 
-def _prose(source: str) -> set[int]:
-    """Return the lines that say nothing when they run: type aliases, imports for types."""
+def _annotated(source: str) -> set[int]:
+    """Return the lines that say nothing when they run: annotations, imports for them."""
     hidden: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -226,7 +226,7 @@ def main() -> None:
     parser.add_argument("room", choices=ROOMS)
     parser.add_argument("--mutants", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--benches", type=int, default=os.cpu_count(), help="tried at once")
+    parser.add_argument("--benches", type=int, default=1, help="copies that are tried at once")
     parser.add_argument("--patience", type=float, default=3, help="times what the unchanged takes")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
