@@ -18,6 +18,12 @@ needs_browser = pytest.mark.skipif(
 )
 
 
+class Listener(http.server.ThreadingHTTPServer):
+    """A server that lets a browser open as many connections at once as it likes."""
+
+    request_queue_size = 128
+
+
 class Server(http.server.SimpleHTTPRequestHandler):
     """A file server that keeps a list of what it served, in bytes, and its log to itself."""
 

@@ -1,7 +1,6 @@
 """What several test files need: an instructor's exercises, a figure, and the built site."""
 
 import functools
-import http.server
 import importlib.util
 import os
 import random
@@ -14,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from browsing import CHROMIUM, FLAGS, Server
+from browsing import CHROMIUM, FLAGS, Listener, Server
 from figure_page import shown
 from filelock import FileLock
 
@@ -161,9 +160,7 @@ def site(tmp_path_factory, worker_id):
 
 @pytest.fixture(scope="session")
 def address(site):
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Server, directory=site)
-    )
+    server = Listener(("127.0.0.1", 0), functools.partial(Server, directory=site))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
