@@ -76,7 +76,7 @@ chapter = Chapter(
                 SIMONYAN_2015,
                 builder="vgg",
                 arguments={"config": config},
-                recipe=DEEP if config in "CDE" else {},
+                recipe=DEEP,
                 small={"input_shape": (32, 32, 3), "classes": 10, "filters": 8, "units": 64},
             )
             for config, parameters in (
