@@ -12,10 +12,9 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
-needs_browser = pytest.mark.skipif(
-    not (CHROMIUM and importlib.util.find_spec("playwright")),
-    reason="no browser here (pip install '.[test]'; Debian: apt install chromium)",
-)
+NO_BROWSER = "no browser here (pip install '.[test]'; Debian: apt install chromium)"
+has_browser = CHROMIUM is not None and importlib.util.find_spec("playwright") is not None
+needs_browser = pytest.mark.skipif(not has_browser, reason=NO_BROWSER)
 
 
 class Listener(http.server.ThreadingHTTPServer):

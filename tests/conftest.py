@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from browsing import CHROMIUM, FLAGS, Listener, Server
+from browsing import CHROMIUM, FLAGS, NO_BROWSER, Listener, Server, has_browser
 from figure_page import shown
 from filelock import FileLock
 
@@ -169,6 +169,8 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def chromium():
+    if not has_browser:
+        pytest.skip(NO_BROWSER)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

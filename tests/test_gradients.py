@@ -1,26 +1,21 @@
 """Gradients: NumPy, TensorFlow, Keras and the page's figure find the same sizes and slopes."""
 
-import importlib.util
-import json
-import shutil
-import subprocess
 from itertools import product
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from figure_page import CHAPTERS, PHONE, news, shown
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from javascript import in_javascript, needs_node
 from numpy.testing import assert_allclose
 
 from chapters.gradients import figures, scratch, studies
 from companion.errors import UserError
 
-CHAPTERS = Path(__file__).parents[1] / "chapters"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 WAYS = list(product(scratch.ACTIVATIONS, ("none", "batch", "layer"), (False, True)))
 numbers = st.floats(-100, 100, allow_subnormal=False)
 seeds = st.integers(0, 2**32 - 1)
@@ -243,22 +238,7 @@ def test_a_normalized_stack_of_relus_multiplies_gradients_as_derived():
 
 # ---- the figure in the page ---------------------------------------------------------------------
 
-needs_node = pytest.mark.skipif(
-    not shutil.which("node"), reason="no Node.js here (Debian: apt install nodejs)"
-)
-
-
-def in_javascript(program, given):
-    """What `program`, a function of `stack` and `given`, returns in Node."""
-    script = f"""
-    const stack = require({json.dumps(str(CHAPTERS / "gradients" / "stack.js"))});
-    const given = JSON.parse(require("fs").readFileSync(0, "utf-8"));
-    console.log(JSON.stringify(({program})(stack, given)));
-    """
-    answer = subprocess.run(
-        ["node", "-e", script], input=json.dumps(given), capture_output=True, text=True, check=True
-    )
-    return json.loads(answer.stdout)
+STACK = CHAPTERS / "gradients" / "stack.js"
 
 
 @needs_node
@@ -274,6 +254,7 @@ def test_the_stack_of_the_page_has_the_numbers_of_the_chapter():
         for activation, over, shortcuts in WAYS
     ]
     received = in_javascript(
+        STACK,
         """(s, asked) => asked.map(({ x, upstream, weights, how }) => {
             const matrix = (rows) =>
                 s.matrix(rows.length, rows[0].length, Float64Array.from(rows.flat()));
@@ -298,6 +279,7 @@ def test_the_stack_of_the_page_has_the_numbers_of_the_chapter():
 @needs_node
 def test_the_page_draws_weights_of_the_chapters_variance_and_counts_what_it_draws():
     variances, moments, counts, zeros = in_javascript(
+        STACK,
         """(s) => {
             const next = s.normal(1);
             const values = Array.from({ length: 20000 }, next);
@@ -317,49 +299,11 @@ def test_the_page_draws_weights_of_the_chapters_variance_and_counts_what_it_draw
     assert zeros == pytest.approx(2 / 6)
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    if not (CHROMIUM and importlib.util.find_spec("playwright")):
-        pytest.skip("no browser here (pip install '.[test]'; Debian: apt install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    flags = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def figure(chromium, tmp_path):
-    """The figure alone, from disk, on a phone that asks for stillness; nothing may be amiss."""
-    folder, assets = CHAPTERS / "gradients", CHAPTERS / "assets"
-    scripts = " ".join((folder / name).as_uri() for name in ("stack.js", "widget.js"))
-    page_file = tmp_path / "index.html"
-    page_file.write_text(
-        f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Gradients</title>
-        <meta name="viewport" content="width=device-width">
-        <link rel="stylesheet" href="{(assets / "site.css").as_uri()}">
-        <body class="md-typeset"><div data-figure="gradients" data-scripts="{scripts}"></div>
-        <script src="{(assets / "book.js").as_uri()}"></script></body></html>""",
-        encoding="utf-8",
-    )
-    context = chromium.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce"
-    )
-    page, output = context.new_page(), []
-    page.on("console", lambda message: output.append(message.text))
-    page.on("pageerror", lambda error: output.append(str(error)))
-    page.goto(page_file.as_uri())
-    page.wait_for_selector(".figure-news")
-    yield page
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert output == []
-    context.close()
-
-
-def news(page):
-    return page.locator(".figure-news").inner_text()
+    """The figure alone, from disk, on a phone that asks for stillness."""
+    with shown(chromium, tmp_path, "gradients", **PHONE, reduced_motion="reduce") as page:
+        yield page
 
 
 @pytest.mark.slow

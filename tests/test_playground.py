@@ -1,13 +1,11 @@
 """The neuron playground's numbers: computed in JavaScript, held step by step against Python."""
 
-import importlib.util
 import json
-import shutil
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
+from figure_page import CHAPTERS, PHONE, news, shown
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from javascript import in_javascript, needs_node
@@ -15,10 +13,8 @@ from javascript import in_javascript, needs_node
 from chapters.neurons import scratch
 from chapters.neurons.scratch import ACTIVATIONS, LOSSES
 
-CHAPTERS = Path(__file__).parents[1] / "chapters"
 PLAYGROUND = CHAPTERS / "neurons" / "playground.js"
 RUN_AWAY = 1e3  # weights this large come of steps that are too long
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [pytest.mark.slow, needs_node]
 
 
@@ -220,57 +216,11 @@ def test_the_zero_lines_of_a_grid_lie_where_it_changes_its_sign():
 # ---- the figure itself, from disk ---------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    if not (CHROMIUM and importlib.util.find_spec("playwright")):
-        pytest.skip("no browser here (pip install '.[test]'; Debian: apt install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    flags = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def bare_page(tmp_path_factory):
-    """A page with nothing but the figure, beside none of the site."""
-    scripts = " ".join(
-        (CHAPTERS / "neurons" / name).as_uri() for name in ("playground.js", "widget.js")
-    )
-    page = tmp_path_factory.mktemp("figure") / "index.html"
-    page.write_text(
-        f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Neurons</title>
-        <meta name="viewport" content="width=device-width">
-        <link rel="stylesheet" href="{(CHAPTERS / "assets" / "site.css").as_uri()}">
-        <body class="md-typeset"><div data-figure="neurons" data-scripts="{scripts}"></div>
-        <script src="{(CHAPTERS / "assets" / "book.js").as_uri()}"></script></body></html>""",
-        encoding="utf-8",
-    )
-    return page.as_uri()
-
-
 @pytest.fixture
-def figure(chromium, bare_page):
-    """Open the figure on a phone that asks for stillness; nothing may be amiss at the end."""
-    context = chromium.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce"
-    )
-    page = context.new_page()
-    output = []
-    page.on("console", lambda message: output.append(message.text))
-    page.on("pageerror", lambda error: output.append(str(error)))
-    page.goto(bare_page)
-    page.wait_for_selector(".neurons-map")
-    yield page
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert output == []
-    context.close()
-
-
-def news(page):
-    return page.locator(".figure-news").inner_text()
+def figure(chromium, tmp_path):
+    """The figure alone, from disk, on a phone that asks for stillness."""
+    with shown(chromium, tmp_path, "neurons", **PHONE, reduced_motion="reduce") as page:
+        yield page
 
 
 def press(page, name):

@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from figure_page import CHAPTERS, PHONE, news, shown
 from javascript import in_javascript, needs_node
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import Ridge
@@ -32,8 +32,6 @@ from chapters.transfer.sources import of_classes
 from companion.data_files import data_folder
 from companion.errors import UserError
 
-CHAPTERS = Path(__file__).parents[1] / "chapters"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TINY = {"steps": 2, "epochs": 1, "batch_size": 16, "keep": "last", "show_progress": False}
 
 
@@ -358,49 +356,11 @@ def test_the_tower_of_the_page_moves_what_the_chapter_moves():
     ]
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    if not (CHROMIUM and importlib.util.find_spec("playwright")):
-        pytest.skip("no browser here (pip install '.[test]'; Debian: apt install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    flags = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def figure(chromium, tmp_path):
-    """The figure alone, from disk, on a phone that asks for stillness; nothing may be amiss."""
-    folder, assets = CHAPTERS / "transfer", CHAPTERS / "assets"
-    scripts = " ".join((folder / name).as_uri() for name in ("floors.js", "widget.js"))
-    page_file = tmp_path / "index.html"
-    page_file.write_text(
-        f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Transfer</title>
-        <meta name="viewport" content="width=device-width">
-        <link rel="stylesheet" href="{(assets / "site.css").as_uri()}">
-        <body class="md-typeset"><div data-figure="transfer" data-scripts="{scripts}"></div>
-        <script src="{(assets / "book.js").as_uri()}"></script></body></html>""",
-        encoding="utf-8",
-    )
-    context = chromium.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce"
-    )
-    page, output = context.new_page(), []
-    page.on("console", lambda message: output.append(message.text))
-    page.on("pageerror", lambda error: output.append(str(error)))
-    page.goto(page_file.as_uri())
-    page.wait_for_selector(".figure-news")
-    yield page
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert output == []
-    context.close()
-
-
-def news(page):
-    return page.locator(".figure-news").inner_text()
+    """The figure alone, from disk, on a phone that asks for stillness."""
+    with shown(chromium, tmp_path, "transfer", **PHONE, reduced_motion="reduce") as page:
+        yield page
 
 
 @pytest.mark.slow

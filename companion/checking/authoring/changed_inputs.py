@@ -15,26 +15,15 @@ import numpy as np
 
 from companion.checking.authoring.codec import copied
 from companion.checking.authoring.comparison import size
+from companion.checking.authoring.relations import ALL, LAST, Array, zeroed
 from companion.checking.authoring.variants import may_run_on, variants
 
 Given = Mapping[str, Any]
-Array = np.ndarray[Any, Any]
 # A value is named by the parameter, and within a dict by its key, too.
 InputPath = tuple[str, ...]
 Change = Callable[[Any], Any]
 MAX_NUMBERS = 1_000_000  # of one result that is looked at
-ALL, LAST, FROM_1 = slice(None), slice(-1, None), slice(1, None)
-
-
-def _zeroed(*index: slice) -> Change:
-    """Return what puts zeros into a part of an array."""
-
-    def change(array: Array) -> Array:
-        changed = array.copy()
-        changed[index] = 0
-        return changed
-
-    return change
+FROM_1 = slice(1, None)
 
 
 def _only_the_last(array: Array) -> Array:
@@ -54,16 +43,16 @@ ARRAYS: tuple[tuple[str, Change, int], ...] = (
     ("{} without its last.", lambda a: a[:-1], 1),
     ("{} without its first.", lambda a: a[1:], 1),
     ("{} shifted by one.", lambda a: np.roll(a, 1, axis=0), 1),
-    ("{} with zeros but for its last: is each round written over?", _zeroed(slice(-1)), 1),
-    ("{} with zeros but for its first: does a loop end in its first round?", _zeroed(FROM_1), 1),
-    ("{} with zeros for its last: does a loop end one round early?", _zeroed(LAST), 1),
-    ("{} with zeros for its first: does a loop begin one round late?", _zeroed(slice(1)), 1),
-    ("{} with zeros in its last column: does a loop end one round early?", _zeroed(ALL, LAST), 2),
+    ("{} with zeros but for its last: is each round written over?", zeroed(slice(-1)), 1),
+    ("{} with zeros but for its first: does a loop end in its first round?", zeroed(FROM_1), 1),
+    ("{} with zeros for its last: does a loop end one round early?", zeroed(LAST), 1),
+    ("{} with zeros for its first: does a loop begin one round late?", zeroed(slice(1)), 1),
+    ("{} with zeros in its last column: does a loop end one round early?", zeroed(ALL, LAST), 2),
     ("{} with zeros but for its last number: is each round written over?", _only_the_last, 2),
     ("{} turned by 90°.", np.rot90, 2),
     (
         "{} with zeros in its last row and column: do the loops end one round early?",
-        lambda a: _zeroed(LAST)(_zeroed(ALL, LAST)(a)),
+        lambda a: zeroed(LAST)(zeroed(ALL, LAST)(a)),
         2,
     ),
 )
@@ -145,10 +134,7 @@ def changed_references(
 ) -> Iterator[tuple[str, list[Any]]]:
     """Yield sentences, each with what the reference with one thing changed returns in every case.
 
-    Args:
-        reference: The trusted function.
-        inputs: The values of every case, by parameter.
-        by_name: The parameters that are passed by name.
+    The arguments are those of `changed_inputs`.
     """
     for words, variant in variants(reference, inputs):
         values = results(variant, inputs, by_name)

@@ -19,6 +19,7 @@ Array = np.ndarray[Any, Any]
 MAX_PERMUTED = 4
 EXACT = 2.0**53  # the whole numbers below it are exact as floats
 WHAT = "the part"
+ALL, LAST = slice(None), slice(-1, None)
 Relation = tuple[str, Callable[[Array], Array]]
 
 
@@ -32,11 +33,11 @@ def _last_axis_reversed(right: Array) -> Array:
     return right[..., ::-1]
 
 
-def _zeroed(*index: slice) -> Callable[[Array], Array]:
-    """Return what sets a part of an array to 0."""
+def zeroed(*index: slice) -> Callable[[Array], Array]:
+    """Return what puts zeros into a part of an array."""
 
-    def change(right: Array) -> Array:
-        changed = right.copy()
+    def change(array: Array) -> Array:
+        changed = array.copy()
         changed[index] = 0
         return changed
 
@@ -104,8 +105,8 @@ ORDERS: tuple[Relation, ...] = (
         "The values of {what} are added up from the first to each: begin every one anew.",
         lambda right: np.cumsum(right, axis=0),
     ),
-    ("The last of {what} stays 0: does a loop end one round too early?", _zeroed(slice(-1, None))),
-    ("The first of {what} stays 0: does a loop begin one round too late?", _zeroed(slice(0, 1))),
+    ("The last of {what} stays 0: does a loop end one round too early?", zeroed(LAST)),
+    ("The first of {what} stays 0: does a loop begin one round too late?", zeroed(slice(0, 1))),
     (
         "Every part of {what} is the last one: keep a copy of each, not one array that changes.",
         lambda right: np.repeat(right[-1:], len(right), axis=0),
@@ -142,11 +143,11 @@ PLANES: tuple[Relation, ...] = (
     ("The values of {what} are right, but the last of each row is missing.", lambda a: a[:, :-1]),
     (
         "The last column of {what} stays 0: does a loop end one round too early?",
-        _zeroed(slice(None), slice(-1, None)),
+        zeroed(ALL, LAST),
     ),
     (
         "The last row and the last column of {what} stay 0: do the loops end one round too early?",
-        lambda a: _zeroed(slice(-1, None))(_zeroed(slice(None), slice(-1, None))(a)),
+        lambda a: zeroed(LAST)(zeroed(ALL, LAST)(a)),
     ),
     (
         "The values of {what} are right, but the last row and the last column are missing.",
