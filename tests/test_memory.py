@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from chapters.memory import adding, figures, models, scratch
+from chapters.memory import adding, figures, models, scratch, studies
 from companion.errors import UserError
 
 FORWARD = {keras.layers.LSTM: scratch.lstm_forward, keras.layers.GRU: scratch.gru_forward}
@@ -315,3 +315,24 @@ def test_the_recorded_pyramid_hears_nineteen_digits_in_twenty_and_is_quicker():
     seconds = figures.record["seconds_per_epoch"]
     assert seconds["pairs"] < seconds["BLSTM"]
     assert seconds["pairs, from the input on"] < seconds["BLSTM"] / 2
+
+
+def test_a_voice_that_is_left_out_is_heard_in_the_test_alone():
+    data = studies.recordings("tones")
+    parts = [data.train, data.validation, data.test]
+    for voice in range(studies.VOICES):
+        without = studies.without_voice(data, voice)
+        heard = [
+            set(zip(voices_of(data, part), part.names, strict=True))
+            for part in (without.train, without.validation, without.test)
+        ]
+        assert {one for one, _ in heard[2]} == {voice}
+        assert {one for one, _ in heard[0] | heard[1]} == {*range(studies.VOICES)} - {voice}
+        assert sum(map(len, heard)) == len(set.union(*heard)) == sum(map(len, parts))
+
+
+def voices_of(data, part):
+    """The voice of each recording of a part, by its place among all keys."""
+    names = [name for one in (data.train, data.validation, data.test) for name in one.names]
+    voice = dict(zip(names, studies.voices(tuple(names)), strict=True))
+    return [int(voice[name]) for name in part.names]

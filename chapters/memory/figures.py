@@ -204,6 +204,21 @@ def pyramid_table() -> str:
     return markdown_table(head, rows)
 
 
+def voices_table() -> str:
+    """Return a Markdown table: what is misheard of voices that were heard, and of another one."""
+    by_seed = recorded_results(studies.voice).frame.pivot(
+        index="seed", columns=studies.voice.factors[-1], values="test_error"
+    )
+    head = ("never heard", "test error on other takes of all six", "on the one never heard")
+    columns = by_seed[[studies.HEARD, studies.UNHEARD]]
+    rows = [
+        (speaker.capitalize(), *(f"{100 * error:.1f} %" for error in errors))
+        for speaker, errors in zip(studies.SPEAKERS, columns.to_numpy(), strict=True)
+    ]
+    mean = (f"**{100 * error:.1f} %**" for error in columns.mean())
+    return markdown_table(head, [*rows, ("**mean**", *mean)])
+
+
 def pyramid_work(
     reduction: int,
     join_input: bool = False,

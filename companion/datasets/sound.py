@@ -84,14 +84,15 @@ def tones(each: int = 120) -> Split:
 
     Key, tempo, loudness and pauses differ between recordings and there is noise in all of them, so
     what tells the classes apart is the order alone: a network must remember what came before.
+    A recording is named by its order, its key in Hz and its number.
 
     Args:
         each: Recordings of each order.
     """
     rng = np.random.default_rng(0)
     orders = list(permutations(range(3))) * each
-    recordings = []
-    for order in orders:
+    recordings, names = [], []
+    for number, order in enumerate(orders):
         key = rng.uniform(300, 600)  # Hz; the others are a fifth and two fifths above
         parts = [np.zeros(int(rng.uniform(0, 0.1) * RATE))]
         for pitch in order:
@@ -101,4 +102,5 @@ def tones(each: int = 120) -> Split:
             parts += [np.sin(2 * np.pi * turns) * fade, np.zeros(int(rng.uniform(0, 0.06) * RATE))]
         sound = np.concatenate(parts) * rng.uniform(0.1, 0.6)
         recordings.append((sound + rng.normal(0, 0.02, len(sound))).astype("float32"))
-    return Split(ragged(recordings), np.tile(np.arange(6), each))
+        names.append(f"{MELODIES[number % 6]}_{key:.0f}_{number}")
+    return Split(ragged(recordings), np.tile(np.arange(6), each), tuple(names))
