@@ -211,12 +211,11 @@ def voices_table() -> str:
     )
     head = ("never heard", "test error on other takes of all six", "on the one never heard")
     columns = by_seed[[studies.HEARD, studies.UNHEARD]]
-    rows = [
-        (speaker.capitalize(), *(f"{100 * error:.1f} %" for error in errors))
-        for speaker, errors in zip(studies.SPEAKERS, columns.to_numpy(), strict=True)
-    ]
-    mean = (f"**{100 * error:.1f} %**" for error in columns.mean())
-    return markdown_table(head, [*rows, ("**mean**", *mean)])
+    names = [*(speaker.capitalize() for speaker in studies.SPEAKERS), "mean"]
+    rows = np.vstack([columns, columns.mean()])
+    return markdown_table(
+        head, [(name, *map("{:.1%}".format, row)) for name, row in zip(names, rows, strict=True)]
+    )
 
 
 def pyramid_work(
