@@ -13,6 +13,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import companion
+from chapters.memory.studies import SPEAKERS
 from companion.datasets import (
     Card,
     Dataset,
@@ -99,6 +100,7 @@ def test_spoken_digits_keep_takes_0_to_4_for_test():
     spoken = companion.load("spoken_digit")
     assert len(spoken.test) == 10 * 6 * 5  # digits × speakers × takes
     assert np.bincount(spoken.test.y).tolist() == [30] * 10
+    assert {name.split("_")[1] for name in spoken.test.names} == {*SPEAKERS}
     assert np.abs(spoken.test.x[0]).max() <= 1
 
 

@@ -317,6 +317,11 @@ def test_the_recorded_pyramid_hears_nineteen_digits_in_twenty_and_is_quicker():
     assert seconds["pairs, from the input on"] < seconds["BLSTM"] / 2
 
 
+def test_the_speakers_of_the_table_are_those_of_the_numbers():
+    names = [f"{digit}_{speaker}_0" for digit in range(10) for speaker in studies.SPEAKERS]
+    assert studies.voices(tuple(names)).tolist() == 10 * [*range(studies.VOICES)]
+
+
 def test_a_voice_that_is_left_out_is_heard_in_the_test_alone():
     data = studies.recordings("tones")
     parts = [data.train, data.validation, data.test]

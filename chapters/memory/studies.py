@@ -110,7 +110,7 @@ HEARD, UNHEARD = "other takes", "another voice"
 
 
 def voices(names: tuple[str, ...]) -> Any:
-    """Return the number of each recording's voice, from 0.
+    """Return the number of each recording's voice, from 0, in the order of their names: ``(n,)``.
 
     >>> voices(("7_theo_3", "7_jackson_3", "0_theo_4"))
     array([3, 0, 3])
