@@ -79,22 +79,21 @@ def interruptible(program, *arguments):
 
 
 def pytest_collection_modifyitems(config, items):
-    """With ``COMPANION_DRAW=SEED``, run a third of the cases of long lists.
+    """With ``COMPANION_DRAW=SEED``, run one in four of the cases marked `drawn`, on average.
 
-    These are those that train large networks, and those marked `drawn`.
+    ``drawn(10)`` is one in ten.
     """
     if not DRAW:
         return
     cases = defaultdict(list)
     for item in items:
-        marks = {mark.name for mark in item.iter_markers()}
-        if {"slow", "no_cover", "parametrize"} <= marks or {"drawn", "parametrize"} <= marks:
-            cases[item.nodeid.partition("[")[0]].append(item)
-    left_out = {
-        item
-        for name, several in cases.items()
-        for item in random.Random(DRAW + name).sample(several, 2 * len(several) // 3)
-    }
+        if mark := item.get_closest_marker("drawn"):
+            cases[item.nodeid.partition("[")[0], *mark.args].append(item)
+    left_out = set()
+    for (name, *share), several in cases.items():
+        rng = random.Random(DRAW + name)
+        kept = int(len(several) / (share or [4])[0] + rng.random())
+        left_out |= {*rng.sample(several, len(several) - kept)}
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 

@@ -21,7 +21,7 @@ from chapters.convnets import (
 from chapters.convnets.imagenet import LocalResponseNormalization
 from companion.errors import UserError
 
-pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # large networks
+pytestmark = [pytest.mark.slow, pytest.mark.drawn, pytest.mark.no_cover]  # large networks
 
 
 @pytest.fixture(autouse=True)

@@ -105,6 +105,7 @@ MNIST = {
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 def test_a_small_run_is_recorded_and_shown(tmp_path, monkeypatch):
     pytest.importorskip("torch")

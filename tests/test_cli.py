@@ -163,6 +163,7 @@ def test_a_wrong_call_ends_with_2_and_says_why(call, arguments, message):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_train_keeps_a_run_and_prints_it(tmp_path):
     first = companion("train", "lenet5", "--epochs", "1", "--json", folder=tmp_path)
     assert first.returncode == 0, first.stderr
@@ -193,6 +194,7 @@ def test_doctor_says_what_there_is_and_what_to_do(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 def test_doctor_measures_and_draws_the_roofline(tmp_path):
     done = companion("doctor", "--measure", "--output", "roof.svg", "--json", folder=tmp_path)

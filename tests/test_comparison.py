@@ -90,6 +90,7 @@ HUGE = {
 }
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("received", HUGE.values(), ids=HUGE)
 @pytest.mark.parametrize(
     "expected", [1.0, 3, np.ones((2, 3)), (1.0, np.ones(2)), {"a": 1}, "same", [1, 2]], ids=repr

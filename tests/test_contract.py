@@ -23,8 +23,9 @@ from companion.datasets import Dataset, find
 from companion.training import hardware
 from companion.training.task import task_for
 
+LARGE = [pytest.mark.slow, pytest.mark.drawn, pytest.mark.no_cover]
 MODELS = [
-    pytest.param(name, marks=[pytest.mark.slow, pytest.mark.no_cover] if card.small else [])
+    pytest.param(name, marks=LARGE if card.small else [])
     for name, (_, card) in sorted(catalogue.models().items())
 ]
 CHAPTERS = catalogue.discover()

@@ -72,6 +72,7 @@ def tree(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 @needs_node
 @pytest.mark.skipif(not shutil.which("perl"), reason="renames with Perl")

@@ -93,6 +93,7 @@ def test_the_lessons_worked_numbers():
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["small_kernels", "pooling_shifts", "weight_sharing"])
 def test_a_row_of_a_study_holds_what_it_promises(name):
@@ -103,6 +104,7 @@ def test_a_row_of_a_study_holds_what_it_promises(name):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 def test_the_studies_compare_what_they_say_they_compare():
     small, large = (

@@ -128,6 +128,7 @@ def test_recordings_are_fitted_as_windows_and_as_beats_each_within_its_split(syn
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 def test_the_recipe_is_adamw_on_drawn_batches_and_the_mean_of_its_weights(synthetic):
     def draw(recordings, batch_size, seed):

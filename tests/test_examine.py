@@ -149,6 +149,7 @@ def test_rules_whose_numbers_were_not_kept_are_left_out(watched):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_named_among_the_first_two_findings(name):
     report = trained(FAULTS[name].drawn(SEED)).report()
@@ -156,6 +157,7 @@ def test_a_fault_is_named_among_the_first_two_findings(name):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.parametrize("seed", range(SEED, SEED + len(NETWORKS)))
 def test_a_training_that_nobody_broke_is_healthy(seed):
     report = trained(healthy(seed)).report()
@@ -250,6 +252,7 @@ def findings_after_200_steps(name, folder, seed=0):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn(10)
 @pytest.mark.no_cover  # large networks
 @pytest.mark.parametrize("name", sorted({*catalogue.models()} - {"conv3d_classifier"}))  # no data
 def test_a_model_of_the_catalogue_is_healthy_after_200_steps(name, tmp_path):
@@ -257,6 +260,7 @@ def test_a_model_of_the_catalogue_is_healthy_after_200_steps(name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 @pytest.mark.parametrize(("name", "seed"), [("vgg_a", 1), ("vgg_a", 2), ("vgg_b", 3)])
 def test_no_seed_kills_a_stack_that_is_not_normalized(name, seed, tmp_path):
@@ -340,6 +344,7 @@ def test_the_judgement_has_ten_runs_a_fault_and_160_healthy_ones():
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_a_row_of_the_judgement_holds_what_was_found():
     row = judged_row("leak", 100_000, quick=True)
     assert row["named"] == 1

@@ -20,6 +20,7 @@ WITHOUT_SLIDERS = {"convnets", "convolution", "kernels"}
 pytestmark = [pytest.mark.slow, needs_node]
 
 
+@pytest.mark.drawn
 @needs_browser
 @pytest.mark.parametrize("scheme", ["default", "slate"])
 @pytest.mark.parametrize("name", FIGURES)

@@ -270,12 +270,14 @@ def run_on_two_devices(what, *arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_two_devices_give_the_losses_of_one_and_take_over_each_others_runs(tmp_path):
     output = run_on_two_devices(TAKE_OVER, tmp_path / "run")
     assert "tensorflow sees 2 devices here (the CPU). Received: devices=3" in output
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_two_devices_differ_from_one_by_rounding_alone():
     run_on_two_devices(ALIKE_BUT_FOR_ROUNDING)
 
@@ -318,6 +320,7 @@ RESUMED = """
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_stopped_run_ends_alike_on_another_backend(tmp_path, backend):
     if importlib.util.find_spec(backend) is None:

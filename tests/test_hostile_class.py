@@ -128,6 +128,7 @@ def test_a_class_with_every_hand_in_that_stopped_one_is_graded_whole(
 
 @linux
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_killed_at_any_moment_and_continued_the_gradebook_is_the_same(
     tmp_path, arithmetic, monkeypatch
 ):

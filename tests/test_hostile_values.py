@@ -20,6 +20,7 @@ from companion.checking.judging import isolation, judge
 from companion.checking.verdict import Report, Status
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize(
     "exercise",
     [one for one in all_exercises() if not one.builds_model],
@@ -67,6 +68,7 @@ STRANGE = {
 }
 
 
+@pytest.mark.drawn
 @pytest.mark.no_cover
 @pytest.mark.parametrize("value_id", STRANGE)
 def test_whatever_comes_is_compared_in_bounded_time_and_text_and_fails(value_id):

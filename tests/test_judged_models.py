@@ -134,6 +134,7 @@ OF_TINY = {  # an answer, and what is said of it
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_models_are_compared_and_their_difference_is_explained(judge, monkeypatch):
     started = count_workers(monkeypatch)
     exercises, source = [], "import keras\nimport tensorflow as tf\n"
@@ -162,6 +163,7 @@ def renamed(exercise, number):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 def test_every_kind_of_difference_is_named_as_a_person_would(judge):
     source, asked = HEAD, []

@@ -246,6 +246,7 @@ def results(said):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_two_processes_give_the_losses_of_one_and_equal_weights(processes):
     folder, _, output = processes
     alone, first, second = map(results, output)
@@ -358,6 +359,7 @@ STEPS = """
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.parametrize(
     ("count", "lost", "how"),
     [

@@ -239,6 +239,7 @@ with np.load(sys.argv[1]) as kept:
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 def test_the_pyramid_says_the_same_on_another_backend(readers, tmp_path):
     pytest.importorskip("jax")

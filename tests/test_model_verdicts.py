@@ -160,6 +160,7 @@ def is_another(model, other):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 @each_model
 def test_no_model_with_one_field_changed_passes(exercise):
@@ -182,6 +183,7 @@ def test_no_model_with_one_field_changed_passes(exercise):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 @each_model
 def test_every_way_of_writing_the_same_network_passes(exercise):
@@ -200,6 +202,7 @@ def test_every_way_of_writing_the_same_network_passes(exercise):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 @each_model
 def test_wrong_models_are_grouped_by_their_mistake_and_not_by_how_they_are_written(exercise):

@@ -18,6 +18,7 @@ def test_the_gate_reads_numbers_and_formulas_as_its_examples_say():
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_each_number_of_a_lesson_comes_from_somewhere(chapter):

@@ -191,7 +191,7 @@ def python_page(address, chromium):
 
 
 @in_the_browser
-@pytest.mark.drawn
+@pytest.mark.drawn(6)
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_page_gives_the_verdicts_of_the_terminal(chapter, address, python_page):
     """On every reference, every stub and every known mistake of a chapter."""

@@ -290,6 +290,7 @@ def test_every_data_set_of_images_has_a_way_from_a_picture():
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.skipif(not MNIST.exists(), reason="needs mnist under TFDS_DATA_DIR")
 def test_lenet_reads_pictures_of_digits_that_nobody_tuned_on(tmp_path):
     """The rules were set on MNIST's training digits; these are test digits.

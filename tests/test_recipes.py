@@ -17,6 +17,7 @@ ORDER = passes(120, 3, seed=5, batch_size=16)
 LOGITS = {"from_logits": True, "reduction": "mean_with_sample_weight"}
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize(
     ("recipe", "optimizer", "loss"),
     [
@@ -218,6 +219,7 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize(
     "options",
     [

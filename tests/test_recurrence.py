@@ -238,6 +238,7 @@ def test_an_unknown_cell_is_named_with_the_nearest(build):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.no_cover
 def test_the_builders_run_on_another_backend():
     backend = next(filter(find_spec, ("jax", "torch")), None)

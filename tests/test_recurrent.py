@@ -21,6 +21,7 @@ KINDS = {"tensorflow": 2, "jax": 1, "torch": 3}
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.parametrize("backend", KINDS)
 def test_a_fused_kernel_reads_any_mask_as_the_loop_does(backend):
     if importlib.util.find_spec(backend) is None:
@@ -128,6 +129,7 @@ def test_compiled_programs_are_kept_in_the_users_cache_folder(tmp_path, monkeypa
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_the_script_for_a_card_runs_on_a_cpu_without_tensorflow(tmp_path):
     pytest.importorskip("jax")
     pytest.importorskip("torch")

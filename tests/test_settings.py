@@ -78,6 +78,7 @@ def homeless(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_models_and_runs_are_the_same_whatever_keras_json_says(tmp_path):
     usual = companion("-c", ANSWERS, "first", keras_json={}, folder=tmp_path)
     # Keras is loaded before the companion, as many a notebook does.
@@ -220,6 +221,7 @@ def test_names_are_whole_at_every_width(width, verb, call, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_optimised_python_trains_and_lists(tmp_path):
     for arguments in (["models"], ["train", "mlp", "--epochs", "1", "--json"]):
         done = companion(*arguments, folder=tmp_path, PYTHONOPTIMIZE="2")

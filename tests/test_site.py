@@ -106,6 +106,7 @@ def public_names():
 
 @pytest.mark.slow
 @pytest.mark.site
+@pytest.mark.drawn
 @pytest.mark.skipif(not importlib.util.find_spec("zensical"), reason="pip install zensical")
 def test_the_same_settings_build_on_zensical(tmp_path, site):
     """MkDocs' theme has a successor: nothing here may stand in the way of a move."""
@@ -301,6 +302,7 @@ quiet_kernel = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::De
 @quiet_kernel
 @pytest.mark.slow
 @pytest.mark.site
+@pytest.mark.drawn
 @pytest.mark.parametrize("result", catalogue.discover(), ids=lambda found: found.name)
 def test_a_lesson_runs_as_a_notebook(result, tmp_path):
     run = run_notebook(notebook(result.name), tmp_path)

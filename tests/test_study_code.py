@@ -92,6 +92,7 @@ def test_a_study_reaches_the_models_and_the_data_that_it_names_and_no_other_chap
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_whatever_a_row_loads_is_in_its_fingerprint():
     script = (
         "import sys\n"

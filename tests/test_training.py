@@ -159,6 +159,7 @@ class StopAfter(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize(
     "when",
     [
@@ -203,6 +204,7 @@ def whole_folder(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_of_the_command_line_survives_a_signal(tmp_path, whole_folder, blow):
     whole, part = whole_folder, tmp_path / "part"

@@ -76,6 +76,7 @@ class Snapshots(keras.callbacks.Callback):
 # ---- fine-tuning --------------------------------------------------------------------------------
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_each_stage_moves_the_arrays_of_the_strategy_and_no_other(strategy, base, digits):
     snapshots = Snapshots()
@@ -162,6 +163,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_the_same_arrays_move_on_every_backend(backend):
     if not importlib.util.find_spec(backend):

@@ -56,6 +56,7 @@ def weights_of(model):
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 def test_covering_the_digit_hurts_and_covering_the_margin_does_not(trained, right):
     inside, outside = [], []
     for image, label in zip(*right, strict=True):
@@ -141,6 +142,7 @@ SMALL = {
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.parametrize("name", SMALL)
 def test_every_picture_can_be_drawn_of_any_convnet_of_the_chapter(name):
     keras.utils.set_random_seed(0)

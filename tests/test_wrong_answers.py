@@ -65,6 +65,7 @@ def judged(which):
     return found
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize(
     "which", ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"]
 )
