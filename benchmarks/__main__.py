@@ -1,4 +1,4 @@
-"""Everything that is measured on a CPU: grading, training, MNIST to 0.990, and how cost grows.
+"""Everything that is measured on a CPU: grading, training, recordings, and how cost grows.
 
     python -m benchmarks [--full | --small] [--only PART …] [--json FILE]
 
@@ -20,9 +20,9 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import graders, growth, mnist, training
+from benchmarks import graders, growth, mnist, predicting, training
 
-PARTS = ("graders", "training", "mnist", "growth")
+PARTS = ("graders", "training", "mnist", "predicting", "growth")
 PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "mkdocs")
 QUESTION = "How fast is this book's code beside others' on one processor, and how does it grow?"
 
@@ -62,6 +62,7 @@ def main() -> None:
         part = {"graders": lambda: graders.measure(options.size, options.environments),
                 "training": lambda: training.measure(options.size),
                 "mnist": lambda: mnist.measure(options.size),
+                "predicting": lambda: predicting.measure(options.size),
                 "growth": lambda: growth.measure(options.size)}[name]()  # fmt: skip
         part["date"] = datetime.date.today().isoformat()
         part["took"] = round(time.perf_counter() - began, 1)

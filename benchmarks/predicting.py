@@ -1,36 +1,72 @@
 """Reading recordings: `companion predict ecg` on as many as the challenge's test set had kept back.
 
-    python benchmarks/predicting.py [FOLDER] [--files 1189] [--json FILE]
+    python -m benchmarks --only predicting
 
-FOLDER holds recordings (the challenge's ``training2017``, say); without one, recordings of 9 to
-61 s are made up. The command runs as from a shell, start and imports included: on 100 files, to see
-that memory does not grow with their number, on all of them, and on all with a drawing each. Printed
-are seconds, also for 1,189 files, and until the first answer; processor time of all threads; and
-the most memory taken at once. The targets are for a quiet machine of two cores.
+The recordings are the challenge's, every so many-th, where its archive lies
+(`companion datasets cinc2017`); elsewhere recordings of 9 to 61 s are made up. The command runs as
+from a shell, start and imports included: on 100 files, to see that memory does not grow with their
+number, on 1,189, and on as many with a drawing each. Measured are seconds, also until the first
+answer; processor time of all threads; and the most memory taken at once.
 """
 
-import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from chapters.ecg.synthetic import electrocardiogram
+AS_MANY, FEW = 1189, 100
+FILES = {"small": (2, 3), "quick": (20, 100), "full": (FEW, AS_MANY)}
+TARGETS = {"drawn": 120.0, "not drawn": 35.0}  # seconds for 1,189 on two quiet cores
 
-FEW = 100
-TARGETS = {"drawn": 120.0, "not drawn": 35.0}  # seconds for 1,189 recordings on two cores
-AS_MANY = 1189
+
+def measure(size: str) -> dict:
+    """What the command takes for few files, for many, and for many with drawings."""
+    few, count = FILES[size]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = challenge(folder, count) if size == "full" else []
+        record: dict = {"recordings": "the challenge's" if files else "made up", "rows": {}}
+        files = files or made_up(folder, count)
+        runs = {
+            "few": (files[:few], None),
+            "not drawn": (files, None),
+            "drawn": (files, folder / "drawings"),
+        }
+        for what, (some, drawings) in runs.items():
+            row = record["rows"][what] = answered(some, drawings)
+            aim = f" (aim {TARGETS[what]:g})" if what in TARGETS else ""
+            print(
+                f"{what:9} {row['files']:5,} files {row['seconds']:6.1f} s, for {AS_MANY:,} "
+                f"{row['seconds_per_1189']:6.1f} s{aim}, first after {row['first_answer_seconds']} "
+                f"s, {row['processor_ms_per_file']} ms a file, {row['peak_megabytes']} MB",
+                flush=True,
+            )
+    return record
+
+
+def challenge(folder: Path, count: int) -> list[Path]:
+    """Unpack every so many-th of the challenge's recordings; none where they are not at hand."""
+    from chapters.ecg.sources import FILES as ARCHIVES
+    from companion.datasets.source import files_root
+
+    archive = files_root() / "cinc2017" / ARCHIVES[0]
+    if not archive.exists():
+        return []
+    with zipfile.ZipFile(archive) as packed:
+        names = sorted(one for one in packed.namelist() if one.endswith(".mat"))
+        names = names[:: max(1, len(names) // count)][:count]
+        return [Path(packed.extract(one, folder)) for one in names]
 
 
 def made_up(folder: Path, count: int) -> list[Path]:
     """Write recordings in mV at 300 Hz, as long as the challenge's, and return their files."""
+    from chapters.ecg.synthetic import electrocardiogram
+
     files = []
     for number in range(count):
         rng = np.random.default_rng(number)
@@ -40,7 +76,7 @@ def made_up(folder: Path, count: int) -> list[Path]:
     return files
 
 
-def measured(files: list[Path], drawings: Path | None) -> dict[str, float]:
+def answered(files: list[Path], drawings: Path | None) -> dict[str, float]:
     """Return what `companion predict ecg` takes for some files."""
     command = [sys.executable, "-m", "companion", "predict", "ecg", *map(str, files)]
     if drawings:
@@ -63,41 +99,3 @@ def measured(files: list[Path], drawings: Path | None) -> dict[str, float]:
         "processor_ms_per_file": round(1e3 * (used.ru_utime + used.ru_stime) / len(files), 1),
         "peak_megabytes": round(used.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)),
     }
-
-
-def main() -> None:
-    """Measure, print a table, and write JSON where it is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, nargs="?")
-    parser.add_argument("--files", type=int, default=AS_MANY)
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    columns = ("files", "s", "s/1,189", "target", "first, s", "CPU, ms/file", "peak, MB")
-    table = Table("", *columns, title="companion predict ecg")
-    rows = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        files = sorted(asked.folder.glob("*.mat")) if asked.folder else []
-        if asked.folder and not files:
-            parser.error(f"{asked.folder} holds no .mat")
-        files = files or made_up(folder, asked.files)
-        files = files[:: max(1, len(files) // asked.files)][: asked.files]
-        runs = {
-            "few": (files[:FEW], None, ""),
-            "not drawn": (files, None, f"{TARGETS['not drawn']:g}"),
-            "drawn": (files, folder / "drawings", f"{TARGETS['drawn']:g}"),
-        }
-        for what, (some, drawings, target) in runs.items():
-            one = rows[what] = measured(some, drawings)
-            table.add_row(
-                what, str(one["files"]), f"{one['seconds']:.1f}", f"{one['seconds_per_1189']:.1f}",
-                target, f"{one['first_answer_seconds']:.1f}", f"{one['processor_ms_per_file']:.0f}",
-                f"{one['peak_megabytes']:.0f}",
-            )  # fmt: skip
-    Console().print(table)
-    if asked.json:
-        asked.json.write_text(json.dumps(rows, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -13,6 +13,7 @@ from companion.studies.tables import markdown_table
 RECORD, COMMAND = "benchmarks", "python -m benchmarks --full"
 NETWORKS = {"lenet5": "LeNet-5", "vgg_small": "a small VGG", "lstm": "LSTM", "cnn": "ECG network"}
 ON_CARD = {"vgg_d": ("VGG-16", "vgg16"), "resnet50 (Keras)": ("ResNet-50", "resnet50")}
+READ = {"few": "not drawn", "not drawn": "not drawn", "drawn": "each drawn"}
 POLICIES = {"float32": ("TF32", "tf32"), "mixed_bfloat16": ("bfloat16", "bf16")}
 
 
@@ -161,6 +162,29 @@ def _mnist(part: dict[str, Any]) -> str:
         )
     head = ("", "s, median", "s of each seed", "epochs", "the companion's ÷ this")
     return f"To a test accuracy of {part['target']:.3f}:\n\n{markdown_table(head, rows)}"
+
+
+# ---- reading recordings -------------------------------------------------------------------------
+
+
+def predicting() -> str:
+    """Return what `companion predict ecg` takes for few and for many recordings, as a table."""
+    return shown("predicting", _predicting)
+
+
+def _predicting(part: dict[str, Any]) -> str:
+    rows = [
+        (
+            f"{row['files']:,}, {READ[what]}",
+            f"{row['seconds']:.1f}",
+            f"{row['first_answer_seconds']:.1f}",
+            f"{row['processor_ms_per_file']:.0f}",
+            f"{row['peak_megabytes']:,}",
+        )
+        for what, row in part["rows"].items()
+    ]
+    head = ("recordings", "s", "s to the first answer", "processor, ms each", "memory, MB")
+    return f"The recordings are {part['recordings']}.\n\n{markdown_table(head, rows)}"
 
 
 # ---- growth -------------------------------------------------------------------------------------
