@@ -39,7 +39,11 @@ def measure(size: str) -> dict:
         for who, backend in BACKENDS.items():
             command = [sys.executable, "-m", "benchmarks.mnist", who, str(seed), size]
             done = subprocess.run(
-                command, cwd=ROOT, env=variables(backend), capture_output=True, text=True
+                command,
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                env=variables(backend, keeps_memory=who == "companion"),
             )
             if done.returncode:
                 raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")

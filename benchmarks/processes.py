@@ -133,10 +133,17 @@ def _outlived(session: int) -> bool:
     return there
 
 
-def variables(backend: str) -> dict[str, str]:
-    """The environment of a process that trains on the CPU with a backend of Keras's."""
+def variables(backend: str, *, keeps_memory: bool = True) -> dict[str, str]:
+    """The environment of a process that trains on the CPU with a backend of Keras's.
+
+    Args:
+        backend: Which.
+        keeps_memory: Whether the companion may have the C library keep what a step frees; a process
+            that measures others has the library as it is.
+    """
     inherited = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
-    return {**inherited, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    as_it_is = {} if keeps_memory else {"GLIBC_TUNABLES": ""}
+    return {**inherited, **as_it_is, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def environment(folder: Path, name: str, packages: tuple[str, ...]) -> tuple[Path, dict[str, str]]:

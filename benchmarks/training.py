@@ -6,7 +6,8 @@ Each contestant is a process of its own that holds the same network and the same
 trains on as many in each round: theirs and ours take turns, so that what else the machine does
 falls on all alike. Printed are medians over the rounds of examples per second, and of the ratio
 within a round. All take Adam and the same batches; the companion runs whole, with what it keeps at
-the end of an epoch, and with the execution (`jit_compile`) that the model's card asks for.
+the end of an epoch, and with the execution (`jit_compile`) that the model's card asks for. It has the C
+library keep the memory that a step frees (`companion.allocator`); once more it runs without.
 
 Beside them stands what the machine allows: the operations per second of a large product of
 matrices, and the bytes per second read from memory (`companion doctor --measure`); whatever of the
@@ -33,7 +34,7 @@ class Setting:
 
     Attributes:
         batch: Examples of a batch.
-        steps: Batches of a round, by size of the run: about two seconds in a full one.
+        steps: Batches of a round, by size of the run: some seconds in a full one.
         classes: How many there are.
     """
 
@@ -43,15 +44,16 @@ class Setting:
 
 
 SETTINGS = {
-    "lenet5": Setting(128, {"small": 3, "quick": 50, "full": 200}),
-    "vgg_small": Setting(128, {"small": 3, "quick": 25, "full": 100}),
-    "lstm": Setting(128, {"small": 3, "quick": 50, "full": 200}),
-    "cnn": Setting(32, {"small": 2, "quick": 8, "full": 32}, 4),
+    "lenet5": Setting(128, {"small": 3, "quick": 50, "full": 80}),
+    "vgg_small": Setting(128, {"small": 3, "quick": 25, "full": 40}),
+    "lstm": Setting(128, {"small": 3, "quick": 50, "full": 150}),
+    "cnn": Setting(32, {"small": 2, "quick": 8, "full": 12}, 4),
 }
 ROUNDS = {"small": 1, "quick": 3, "full": 10}
 # What a contestant is called, and Keras's backend.
 BACKENDS = {
     "companion": "tensorflow",
+    "companion, memory given back": "tensorflow",
     "Keras": "tensorflow",
     "PyTorch, DataLoader": "torch",
     "PyTorch, tensors": "torch",
@@ -108,7 +110,7 @@ def in_turn(name: str, size: str) -> dict[str, dict]:
         for who in CONTESTANTS[size]:
             processes[who] = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.training", who, size, name],
-                cwd=ROOT, env=variables(BACKENDS[who]), text=True, start_new_session=True,
+                cwd=ROOT, env=environment(who), text=True, start_new_session=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             seconds[who] = []
@@ -133,6 +135,12 @@ def in_turn(name: str, size: str) -> dict[str, dict]:
             ratios = [theirs / own for own, theirs in zip(ours, taken, strict=True)]
             results[who]["ratio"] = statistics.median(ratios)
     return {who: results[who] for who in CONTESTANTS[size]}
+
+
+def environment(who: str) -> dict[str, str]:
+    """Where a contestant runs: ours alone sets how memory is kept, and one of ours does not."""
+    ours = who.startswith("companion") and "given back" not in who
+    return variables(BACKENDS[who], keeps_memory=ours)
 
 
 def turn(process: subprocess.Popen) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from companion.allocator import keep_memory
 from companion.errors import UserError
 
 # Keras's own defaults: lessons, models, exercises and recorded results stand on them.
@@ -91,6 +92,7 @@ def settle() -> None:
 
 class _Loader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
+        keep_memory()  # a thread that starts later has a heap that stays
         try:
             super().exec_module(module)
         except ValueError as error:
@@ -121,6 +123,7 @@ def install() -> None:
     if "KERAS_HOME" not in os.environ and os.path.expanduser("~") == "~":
         os.environ["KERAS_HOME"] = str(path().parent)  # else TensorFlow makes a folder named ~ here
     if "keras" in sys.modules:
+        keep_memory()
         settle()
     elif KerasFinder not in sys.meta_path:
         sys.meta_path.insert(0, KerasFinder)
