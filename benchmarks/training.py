@@ -3,8 +3,8 @@
     python -m benchmarks --only training
 
 Each contestant is a process of its own that holds the same network and the same examples, and
-trains on as many in each round: theirs and ours take turns, so that what else the machine does
-falls on all alike. Printed are medians over the rounds of examples per second, and of the ratio
+trains on as many in each round: theirs and ours take turns in an order drawn anew each time, so
+that what else the machine does falls on all alike. Printed are medians over the rounds of examples per second, and of the ratio
 within a round. All take Adam and the same batches; the companion runs whole, with what it keeps at
 the end of an epoch, and with the execution (`jit_compile`) that the model's card asks for. It has the
 C library keep the memory that a step frees (`companion.allocator`); once more it runs without.
@@ -15,6 +15,7 @@ two a step needs longer for is its limit, and the share of it that each reaches 
 """
 
 import json
+import random
 import statistics
 import subprocess
 import sys
@@ -49,6 +50,7 @@ SETTINGS = {
     "lstm": Setting(128, {"small": 3, "quick": 50, "full": 150}),
     "cnn": Setting(32, {"small": 2, "quick": 8, "full": 12}, 4),
 }
+PAUSE = 0.5  # seconds before a turn: the threads of the last one wait busily for a while
 ROUNDS = {"small": 1, "quick": 3, "full": 10}
 # What a contestant is called, and Keras's backend.
 BACKENDS = {
@@ -114,8 +116,10 @@ def in_turn(name: str, size: str) -> dict[str, dict]:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             seconds[who] = []
+        order = random.Random(0)
         for number in range(ROUNDS[size] + 1):
-            for who in list(seconds):
+            for who in order.sample(list(seconds), len(seconds)):
+                time.sleep(PAUSE)
                 taken = turn(processes[who])
                 if taken is None:
                     results[who] = {"error": f"it ended in round {number}"}
