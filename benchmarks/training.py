@@ -4,10 +4,11 @@
 
 Each contestant is a process of its own that holds the same network and the same examples, and
 trains on as many in each round: theirs and ours take turns in an order drawn anew each time, so
-that what else the machine does falls on all alike. Printed are medians over the rounds of examples per second, and of the ratio
-within a round. All take Adam and the same batches; the companion runs whole, with what it keeps at
-the end of an epoch, and with the execution (`jit_compile`) that the model's card asks for. It has the
-C library keep the memory that a step frees (`companion.allocator`); once more it runs without.
+that what else the machine does falls on all alike. Printed are medians over the rounds of examples
+per second, and of the ratio within a round. All take Adam and the same batches; the companion runs
+whole, with what it keeps at the end of an epoch, and with the execution (`jit_compile`) that the
+model's card asks for. It has the C library keep the memory that a step frees
+(`companion.allocator`); once more it runs without.
 
 Beside them stands what the machine allows: the operations per second of a large product of
 matrices, and the bytes per second read from memory (`companion doctor --measure`); whatever of the
