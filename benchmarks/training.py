@@ -113,7 +113,7 @@ def in_turn(name: str, size: str) -> dict[str, dict]:
         for who in CONTESTANTS[size]:
             processes[who] = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.training", who, size, name],
-                cwd=ROOT, env=environment(who), text=True, start_new_session=True,
+                cwd=ROOT, env=variables_of(who), text=True, start_new_session=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             seconds[who] = []
@@ -142,8 +142,8 @@ def in_turn(name: str, size: str) -> dict[str, dict]:
     return {who: results[who] for who in CONTESTANTS[size]}
 
 
-def environment(who: str) -> dict[str, str]:
-    """Where a contestant runs: ours alone sets how memory is kept, and one of ours does not."""
+def variables_of(who: str) -> dict[str, str]:
+    """A contestant's environment: ours alone sets how memory is kept, and one of ours does not."""
     ours = who.startswith("companion") and "given back" not in who
     return variables(BACKENDS[who], keeps_memory=ours)
 

@@ -126,7 +126,7 @@ def kept() -> str:
         for name, network in part["networks"].items()
         if GIVEN_BACK in network["contestants"]
     ]
-    return f"As fast as without, so many times: {', '.join(gains)}."
+    return f"How many times as fast as without: {', '.join(gains)}."
 
 
 def limits() -> str:
