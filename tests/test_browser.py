@@ -31,6 +31,15 @@ WORDS = """[...document.querySelectorAll(":is(.panel, [data-figure]) text")].fla
             Math.min(here.right, frame.right), here.bottom + scrollY];
   });
 })"""
+# Of signs and letters of formulas that look alike, one each bears a mark.
+MARK_SIGNS = """[...document.querySelectorAll("math :is(mi, mo, mn, mtext:not(:has(code)))")]
+  .reduce((known, sign) => {
+    const style = getComputedStyle(sign);
+    const look = [sign.textContent, sign.tagName, style.fontFamily, style.fontStyle,
+                  style.fontWeight, style.mathDepth].join();
+    known.has(look) || sign.setAttribute("data-sign", "");
+    return known.add(look);
+  }, new Set()).size"""
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "chapters"
 
@@ -67,7 +76,8 @@ def fonts_of_formulas(page):
     for domain in ("DOM", "CSS"):
         tools.send(f"{domain}.enable")
     root = tools.send("DOM.getDocument")["root"]["nodeId"]
-    signs = {"nodeId": root, "selector": "math :is(mi, mo, mn, mtext:not(:has(code)))"}
+    page.evaluate(MARK_SIGNS)
+    signs = {"nodeId": root, "selector": "[data-sign]"}
     return {
         font["familyName"]
         for sign in tools.send("DOM.querySelectorAll", signs)["nodeIds"]

@@ -13,6 +13,7 @@ from scipy import linalg, optimize, signal
 
 from chapters.convolution import exercises
 from chapters.convolution.scratch import (
+    KERNELS,
     convolution,
     convolution_backward,
     convolution_loops,
@@ -169,6 +170,7 @@ def test_same_padding_leaves_one_output_for_each_stride(size, kernel, stride):
     ("call", "says"),
     [
         (lambda: output_size(3, 5), "reaches over 5 places, but the padded input has only 3"),
+        (lambda: output_size(3, 9, padding=(1, 2)), "reaches over 9 places, .* has only 6. Take"),
         (lambda: output_size(3, 1, stride=0), "count from 1.*stride=0"),
         (lambda: output_size(3, 1, padding=-1), "padding from 0.*padding=-1"),
         (lambda: output_size(3, 1, padding="full"), "'valid', 'same' or a number.*'full'"),
@@ -290,7 +292,7 @@ def test_the_matrix_of_a_signal_is_that_of_scipy(width, more, seed):
 @settings(max_examples=40, deadline=None)
 def test_pooling_and_its_gradients_are_those_of_keras(axes, size, stride, summary, seed):
     rng = np.random.default_rng(seed)
-    images = rng.normal(size=(2, *rng.integers(size, size + 4, axes), 2)).astype("float32")
+    images = rng.normal(size=(2, *rng.integers(size, size + 4, axes), 3)).astype("float32")
     variable = tf.Variable(images)
     with tf.GradientTape() as tape:
         pooled = getattr(keras.ops, f"{summary}_pool")(variable, size, stride)
@@ -301,9 +303,15 @@ def test_pooling_and_its_gradients_are_those_of_keras(axes, size, stride, summar
     assert_allclose(gradient, tape.gradient(loss, variable), atol=1e-5)
 
 
+def test_kernels_that_find_edges_sum_to_0_the_others_to_1_and_all_look_alike_turned_round():
+    for name, kernel in KERNELS.items():
+        assert_allclose(kernel.sum(), 0 if name.startswith("edges") else 1, err_msg=name)
+        assert_array_equal(kernel, kernel[::-1, ::-1], name)
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_min_pooling_is_max_pooling_of_the_negative(seed):
-    images = np.random.default_rng(seed).normal(size=(2, 5, 6, 2))
+    images = np.random.default_rng(seed).normal(size=(2, 5, 6, 3))
     smallest = pool(images, 2, summary="min")
     assert_array_equal(smallest, -pool(-images, 2))
     weights = upstream(smallest)

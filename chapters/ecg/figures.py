@@ -266,7 +266,7 @@ def costs():
     share = max(row["input_share"] for row in rows.values())
     return (
         f"To train all rows took {seconds / 60:.0f} minutes of one core; the networks waited for "
-        f"their batches during at most {share:.1%} of it."
+        f"their batches during at most {share:.1%} of their own training."
     )
 
 

@@ -37,7 +37,7 @@ def _early_take(name: str) -> bool:
 
 ENGINE: tuple[Source, ...] = (
     Generated(
-        Card("digits", "1,797 handwritten digits, 8×8 grey, by 43 people", "image", (8, 8, 1),
+        Card("digits", "1,797 handwritten digits, 8×8 grey, by 13 people", "image", (8, 8, 1),
              DIGITS, "CC BY 4.0",
              "Alpaydin and Kaynak (1998), UCI, doi 10.24432/C50P49; shipped in scikit-learn"),
         _digits, picture=pictures.uci_digit,
