@@ -166,7 +166,9 @@ def weight_sharing_study() -> Figure:
     axes.set_xscale("log")
     axes.set_xticks([50, 100, 300, 1000], ["50", "100", "300", "1,000"])
     axes.minorticks_off()
-    axes.set_title("With as many weights, the convnet misreads fewer digits")
+    effects = recorded_results(studies.weight_sharing).table["effect"].value_counts()
+    sizes = f"shown at {effects['lower']} of {effects['baseline']} sizes"
+    axes.set_title(f"With as many weights, the convnet misreads fewer digits: {sizes}")
     return figure
 
 

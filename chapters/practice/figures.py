@@ -172,7 +172,8 @@ def label_losses() -> Figure:
     panels[0].legend(frameon=False, fontsize="small", loc="upper right")
     figure.suptitle("A network that has learned the wrong labels finds fewer of them odd")
     figure.set_label(
-        f"Losses of {len(given):,} labels, {wrong.mean():.0%} of them wrong. {'; '.join(descriptions)}."
+        f"Losses of {len(given):,} labels, {wrong.mean():.0%} of them wrong. "
+        f"{'; '.join(descriptions)}."
     )
     return figure
 
