@@ -157,7 +157,7 @@ perceptron_update.mistakes(
         error_of(weights, bias, x, target),
         rate,
     ),
-    "You answered 0 in place of −1: target − output is then 1 or 2, and never 0 for −1.",
+    "You answered 0 in place of −1: target − output is then −1 or −2 for −1, never 0.",
     lambda weights, bias, x, target, rate: updated(
         weights, bias, x, target - float(weights @ x + bias > 0), rate
     ),

@@ -179,8 +179,8 @@ def losses_of_a_score() -> Figure:
 
     The mistake is 1 up to z = 0 and 0 beyond. The hinge falls in a straight line to 0 at z = 1.
     Cross-entropy falls like it on the left and fades on the right without reaching 0. L2 and L1 of
-    the sigmoid are level on the far left, at 1: there, where the answer is most wrong, they have no
-    slope.
+    the sigmoid are level on the far left, at 1: there, where the answer is most wrong, they have
+    hardly any slope.
     """
     z, t = np.linspace(-5, 4, 901), np.ones(901)
     figure, axes = subplots((6, 4))
@@ -196,10 +196,10 @@ def losses_of_a_score() -> Figure:
 
 
 def outlier() -> Figure:
-    """One outlier among eleven points: the line of least squares turns to it, that of L1 does not.
+    """One outlier among eleven points: the line of least squares turns to it, that of L1 hardly.
 
     Eleven points near a rising line, of which the last lies far below it. The line that minimizes
-    the squared error is pulled down by it; the line that minimizes the absolute error goes through
+    the squared error is pulled down by it; the line that minimizes the absolute error keeps along
     the other ten. A second panel shows the two losses over the error: L2 grows with its square.
     """
     x = np.linspace(0, 1, 11)
