@@ -236,8 +236,8 @@ def step_size() -> Figure:
     """Relative error of a difference over its step, both axes logarithmic: central wins, at 10⁻⁵.
 
     The one-sided difference falls straight from about 0.3 at a step of 1 to about 10⁻⁸ near 5·10⁻⁸
-    and rises again; the central one falls twice as steeply, to about 10⁻¹¹ near 10⁻⁵, and rises again.
-    Left of their lowest points both are rounding, and jump about.
+    and rises again; the central one falls twice as steeply, to about 10⁻¹¹ near 10⁻⁵, and rises
+    again. Left of their lowest points both are rounding, and jump about.
     """
     steps = np.logspace(-13, 0, 40)
     one_sided, central = zip(*differences(steps), strict=True)

@@ -68,8 +68,8 @@ def through_lenet5() -> Figure:
     """A handwritten digit on its way through LeNet-5: 6 maps, 16 smaller maps, 10 probabilities.
 
     Top: the digit and the six kernels of C1, 5×5 each. Middle: C1's six maps, in which the strokes
-    are still to be seen, each map bright along other edges. Below: C3's sixteen maps, 10×10, blots
-    at a few places. Right: the ten probabilities, one bar near 1.
+    are still to be seen, whole in four of them, as edges in two. Below: C3's sixteen maps, 10×10,
+    blots at a few places. Right: the ten probabilities, one bar near 1.
     """
     inside = record["lenet5"]
     label = int(np.argmax(inside["probabilities"]))
@@ -99,12 +99,13 @@ def through_lenet5() -> Figure:
 
 
 def where_it_looks() -> Figure:
-    """Three digits under three methods, each bright where it finds the evidence: they disagree.
+    """Three digits under three methods on two networks, each bright where it finds the evidence.
 
     Each row is one test digit: a 3, a 4 and a 7. The class activation map of a network with global
     average pooling and Grad-CAM of LeNet-5 are coarse and light up on parts of the strokes and
-    beside them, not the same parts. Occlusion lights up at one small spot each: the right bow of
-    the 3, where the bar of the 4 meets its stem, below the hook of the 7.
+    beside them, for the 3 on nearly the same part, for the 4 on others. Occlusion lights up at one
+    small spot each: the right bow of the 3, where the bar of the 4 meets its stem, below the hook
+    of the 7.
     """
     rows = record["looks"]
     methods = {
@@ -113,7 +114,7 @@ def where_it_looks() -> Figure:
         "occlusion": "occlusion\n(LeNet-5)",
     }
     figure, cells = subplots((8.4, 6.6), len(rows), 4)
-    figure.suptitle("Where is the evidence? Three methods, three answers")
+    figure.suptitle("Where is the evidence? Three methods on two networks differ")
     for (first, *others), row in zip(cells, rows, strict=True):
         top = row is rows[0]
         picture(first, row["image"], "image" * top)
@@ -125,13 +126,13 @@ def where_it_looks() -> Figure:
 
 
 def what_excites_it() -> Figure:
-    """Ten images that excite LeNet-5's classes most: ragged strokes, some of them nearly digits.
+    """Ten images found to excite LeNet-5's classes: ragged strokes, some of them nearly digits.
 
     White strokes on black with frayed edges, 28×28 pixels, one image for each class. The 0, the 3
     and the 5 can be guessed; the 1, the 4 and the 7 cannot.
     """
     figure, cells = subplots((8.4, 3.9), 2, 5)
-    figure.suptitle("What LeNet-5 is surest of is not what a human would write")
+    figure.suptitle("What excites LeNet-5's classes is not what a human would write")
     for label, (axes, image) in enumerate(zip(cells.flat, record["exciting"], strict=True)):
         picture(axes, image, f"class {label}", vmin=0, vmax=255)
     return figure
@@ -153,7 +154,7 @@ def pooling_study() -> Figure:
             "global max": (GREEN, "d:"),
         },
     )
-    axes.set_title("Local pooling forgives little; global pooling forgives shifts")
+    axes.set_title("Local pooling forgives little; a global maximum forgives two pixels")
     axes.set_xticks(studies.SHIFTS)
     return figure
 
@@ -261,7 +262,7 @@ def weights_by_kind() -> dict[str, dict[str, int]]:
 
     counts = {}
     for name, build in (
-        ("LeNet-5\n1998", lenet5),
+        ("LeNet-5\ntoday", lenet5),
         ("AlexNet\n2012", alexnet),
         ("ZFNet\n2013", zfnet),
         ("VGG-D\n2014", vgg),

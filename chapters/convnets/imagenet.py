@@ -1,4 +1,4 @@
-"""The convnets of the ImageNet years: 2012 to 2014, from eight layers with weights to twenty-two.
+"""The convnets of the ImageNet years, 2012 to 2014: from eight layers deep to twenty-two.
 
 Each builder makes the network of its paper, with Keras's default initializer, at the published
 size by default. Inputs are images as their pipeline gives them: AlexNet and ZFNet subtracted the
@@ -198,7 +198,7 @@ def inception(x: keras.KerasTensor, name: str):
 def googlenet(
     input_shape: tuple[int, ...] = (224, 224, 3), classes: int = 1000, *, auxiliary: bool = False
 ):
-    """Build GoogLeNet (Szegedy et al., 2015): 22 layers with weights, nine inception modules.
+    """Build GoogLeNet (Szegedy et al., 2015): 22 layers deep, nine inception modules.
 
     6,998,552 parameters by default, and 13,378,280 with its two auxiliary classifiers, those of
     the reference implementation in Caffe. The auxiliary losses count 0.3 each:

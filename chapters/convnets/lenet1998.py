@@ -1,7 +1,7 @@
 """LeNet-5's three lost layers: trainable subsampling, the C3 table, outputs that compare drawings.
 
 Source: LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document
-recognition, sections II.B and III.C.
+recognition, sections II.B and II.C.
 """
 
 from typing import Any

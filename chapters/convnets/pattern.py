@@ -54,7 +54,7 @@ class Token:
 
 
 class Parser:
-    """Reads a pattern from left to right: one method for each rule of the grammar.
+    """Reads a pattern from left to right, as the rules of the grammar say.
 
     Args:
         pattern: The pattern.

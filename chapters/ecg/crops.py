@@ -10,8 +10,8 @@ from chapters.ecg.beats import AROUND, Line
 from chapters.ecg.recordings import LENGTH, RATE
 from companion.datasets.dataset import Split
 
-# How often a batch holds each class: normal, AF, other, noisy. One recording in eleven is AF; an
-# equal share of batches is the resampling remedy for imbalance.
+# How often a batch holds each class: normal, AF, other, noisy. One recording in eleven is AF;
+# a larger share of the batches is the resampling remedy for imbalance.
 SHARES = (0.25, 0.33, 0.34, 0.08)
 
 

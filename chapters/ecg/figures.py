@@ -56,8 +56,8 @@ def trace(axes, signal, colour="k"):
 def a_beat() -> Figure:
     """One heartbeat is a small P wave, a steep QRS complex and a broad T wave, in this order.
 
-    The waves are drawn from the table of McSharry et al. (2003) and labelled: P where the atria
-    contract, QRS where the chambers do, T where they recover.
+    The waves are drawn after the table of McSharry et al. (2003) and labelled: P where the atria
+    contract, QRS where the ventricles do, T where they recover.
     """
     from chapters.ecg.synthetic import WAVES, bumps
 
@@ -70,7 +70,7 @@ def a_beat() -> Figure:
     axes.plot(time, beat, color="k")
     for names, start, end, colour, says in (
         ("P", -0.28, -0.12, SKY, "the atria\ncontract"),
-        ("QRS", -0.07, 0.07, ORANGE, "the chambers\ncontract"),
+        ("QRS", -0.07, 0.07, ORANGE, "the ventricles\ncontract"),
         ("T", 0.14, 0.42, GREEN, "they recover"),
     ):
         axes.axvspan(start, end, color=colour, alpha=0.25, linewidth=0)

@@ -84,7 +84,7 @@ def electrocardiogram(rhythm: int, seconds: float, rng: np.random.Generator) -> 
     peaks = np.cumsum(rr) - rr[0] - rng.uniform(0, 1)
     inside = peaks < seconds + 1
     peaks, rr = peaks[inside], rr[inside]
-    # an early beat starts in a chamber: wide, tall, and without a P wave
+    # an early beat starts in a ventricle: wide, tall, and without a P wave
     early = (rr < 0.75 * np.median(rr)) & (rhythm == OTHER)
     time = np.arange(samples) / RATE
     x = np.zeros(samples)

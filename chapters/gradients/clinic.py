@@ -119,7 +119,7 @@ def confusion() -> Figure:
     judged = judgement()
     axes.set_title(
         f"{judged['named']} of {judged['faults']} faults are among the first two findings in "
-        f"90 % of their runs;\n"
+        f"at least 90 % of their runs;\n"
         f"{judged['alarms']} of {judged['healthy']} healthy runs are called sick"
     )
     figure.set_label(
@@ -290,7 +290,8 @@ def facts(number: int) -> str:
         f"{seen['classes']} classes; guessing costs log {seen['classes']} = "
         f"{math.log(seen['classes']):.2f}, the first loss is {seen['first_loss']}.",
         f"The first batch: {batch['dtype']}, from {batch['min']:g} to {batch['max']:g}, mean "
-        f"{batch['mean']:g}, deviation {batch['sd']:g}. Its first 48 classes: "
+        f"{batch['mean']:g}, deviation {batch['sd']:g}. Classes of 48 training examples in the "
+        f"order in which they are drawn: "
         f"{' '.join(map(str, seen['labels']))}.",
         f"At the end: accuracy {last.get('accuracy')} in training, {val_accuracy} in validation. "
         f"The layers' weights have moved by {moved} of their size.",

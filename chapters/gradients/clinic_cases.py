@@ -21,15 +21,15 @@ class Case:
 CASES = (
     Case("rate too high", 200_003, {
         "exploding gradients": "Before the first step the gradients are of a usual size: it is the "
-        "steps that make them grow.",
-        "wrong labels": "Then the loss would stay at log of the classes; it does not rise far "
-        "above.",
+        "steps that throw the loss up to 114; at the end the gradients are 0.",
+        "wrong labels": "Then the loss would stay at log of the classes and not rise far above it.",
         "first loss off": "The first loss is what guessing costs. What comes after is not.",
     }),
     Case("softmax twice", 200_004, {
-        "rate too low": "The weights have moved by more than a half of their size.",
+        "rate too low": "The weights have moved by about a third of their size.",
         "wrong labels": "The accuracy rises, on validation examples, too: labels do follow inputs.",
-        "vanishing gradients": "The gradient of the first layer is as large as that of the last.",
+        "vanishing gradients": "The gradient of the first layer is more than a third of the last "
+        "one's.",
     }),
     Case("vanishing gradients", 200_008, {
         "rate too low": "The last layer moves as it should; the first ones do not, because what "
@@ -46,10 +46,10 @@ CASES = (
         "sorted batches": "Each batch holds all classes.",
     }),
     Case("inputs out of range", 200_001, {
-        "exploding gradients": "The gradients are large in every layer, not more from layer to "
-        "layer: what comes in is large.",
-        "rate too high": "The first loss is far off before a step is taken.",
-        "penalty too strong": "The loss falls far below where it began, and no penalty is there.",
+        "exploding gradients": "There are two layers, and the first one's gradient is smaller than "
+        "the last one's: nothing grows on the way back. What comes in is large.",
+        "rate too high": "The training loss falls from 0.21 to 0.04: no step throws it up.",
+        "penalty too strong": "The loss falls far below where it began: no penalty holds it up.",
     }),
     Case("frozen layers", 200_014, {
         "vanishing gradients": "A layer that gets a small gradient moves a little. These have not "
@@ -60,12 +60,13 @@ CASES = (
     Case("overfitting", 200_011, {
         "leak": "A leak makes validation look good. Here it looks bad.",
         "rate too high": "The training loss falls to nothing.",
-        "classes missing": "Training and validation hold the classes in the same shares.",
+        "classes missing": "Training holds all ten classes.",
     }),
     Case("dead units", 200_013, {
-        "vanishing gradients": "Behind the dead layer the gradient is not small, but 0.",
-        "frozen layers": "The layers are trainable. Nothing comes back to them, for each unit of "
-        "the layer above is 0.",
+        "vanishing gradients": "No example sends a gradient back: every hidden unit is 0. The "
+        "small one that is left is the penalty's on the weights.",
+        "frozen layers": "The layers are trainable and move. But only the penalty moves them, "
+        "towards 0: nothing comes back from the loss.",
         "weights alike": "The first weights differ. It is the biases that are far below zero.",
     }),
     Case("sorted batches", 200_016, {
@@ -82,20 +83,23 @@ CASES = (
     }),
     Case("rate too low", 200_024, {
         "frozen layers": "Every layer moves: a little.",
-        "vanishing gradients": "The gradient of the first layer is as large as that of the last.",
-        "wrong labels": "The accuracy creeps up, and the loss falls in a straight line: longer "
-        "steps would go on.",
+        "vanishing gradients": "The gradient of the first layer is two thirds of the last one's.",
+        "wrong labels": "The accuracy creeps up, and the loss falls a little in every epoch: "
+        "longer steps would go on.",
     }),
     Case("classes missing", 200_028, {
-        "overfitting": "The validation loss is high from the first epoch on.",
+        "overfitting": "The validation loss begins high and falls below that of training. With "
+        "overfitting it would rise.",
         "wrong labels": "Training examples are learned within few epochs, by rule, not by heart.",
         "sorted batches": "Each batch holds all classes that training has: fit shuffles what is "
         "left after the split.",
     }),
     Case("saturated units", 200_029, {
-        "dead units": "These units answer, with 1, −1 or 0 and little between. Dead ones are 0.",
+        "dead units": "These units answer, with 0 or 1 and little between. A dead ReLU is 0 for "
+        "every example.",
         "vanishing gradients": "Nothing here is deep. The slopes are 0 because the sums are large.",
-        "rate too low": "Everything moves. But units that are flat learn nothing from it.",
+        "rate too low": "The last layer moves by two thirds of its size. The hidden ones hardly "
+        "move, for flat units pass next to no gradient.",
     }),
     Case("batch statistics at inference", 200_034, {
         "moving averages behind": "Then training examples would be answered badly. They are "
@@ -109,8 +113,10 @@ CASES = (
         "vanishing gradients": "The gradients are there, and equal for all units of a layer.",
     }),
     Case("probabilities taken for logits", 200_041, {
-        "rate too low": "The weights have moved by more than a half of their size.",
-        "wrong loss": "The loss is a cross-entropy: it begins near log of the classes.",
-        "saturated units": "Before the first step no hidden unit is flat.",
+        "rate too low": "The last layer's weights have moved by three quarters of their size.",
+        "wrong loss": "The loss is a cross-entropy, and the model gives one number for each "
+        "class.",
+        "saturated units": "The hidden units are ReLUs, at 0 for half of what they answer, as they "
+        "should be; none is dead.",
     }),
 )  # fmt: skip

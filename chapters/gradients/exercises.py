@@ -775,7 +775,7 @@ name_the_fault.hints(
 name_the_fault.mistakes(
     "You counted the cases from 0: the first of the page is case 1.",
     lambda case: name_the_fault((case + 1) % 17),
-    "You took the loss alone: most of these losses do not fall, each for a reason of its own.",
+    "You took the loss alone: most of these losses fall, whatever is wrong.",
     lambda case: "rate too low" if case else "nothing",
     "You called every run overfitted: that is a validation loss that rises while training's falls.",
     lambda case: "overfitting" if case else "nothing",

@@ -15,7 +15,7 @@ from companion.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, interva
 from companion.studies.records import recorded_results
 from companion.studies.tables import markdown_table
 
-# Each rule's look, and the rate with which it needs the fewest steps on the bowl.
+# Each rule's look, and a rate near the one with which it needs the fewest steps on the bowl.
 WALKERS: dict[str, tuple[str, str, Callable[..., scratch.Rule]]] = {
     "gradient descent": (BLUE, "o-", partial(partial, scratch.gradient_descent, rate=0.087)),
     "momentum, α = 0.5": (
@@ -46,7 +46,7 @@ def steps_needed(path: NDArray[np.float64], surface: str = "bowl") -> int:
 
 
 def walkers() -> Figure:
-    """Four walkers on the bowl that is steep across: each with the rate that suits it best."""
+    """Four walkers on the bowl that is steep across, each with about its best rate."""
     figure, (plane, chart) = subplots((9.6, 3.8), 1, 2, width_ratios=(1.35, 1))
     contours(plane, "bowl", [0.1, 0.5, 1.5, 4, 9, 18, 32])
     needed = {}
@@ -86,7 +86,7 @@ def learning_rates() -> Figure:
     0.09 it zigzags across the bowl and comes nearer; at 0.102 each zigzag is wider than the last.
     """
     figure, row = subplots((9.6, 2.6), 1, 3)
-    titles = ("η = 0.02: creeps", "η = 0.09: zigzags, and arrives", "η = 0.102: runs away")
+    titles = ("η = 0.02: creeps", "η = 0.09: zigzags, and comes nearer", "η = 0.102: runs away")
     for axes, rate, title in zip(row, (0.02, 0.09, 0.102), titles, strict=True):
         contours(axes, "bowl", [0.1, 0.5, 1.5, 4, 9, 18, 32])
         path = walk("bowl", partial(scratch.gradient_descent, rate=rate), 20)
@@ -129,7 +129,7 @@ def flat_places() -> Figure:
         plane.plot(*path.T, style, color=colour, markersize=3, linewidth=1, label=label)
     plane.legend(frameon=False, fontsize="small", loc="lower left")
     plane.set_title("A saddle between two valleys")
-    figure.suptitle("The slope is zero in four kinds of place, and one of them is the goal")
+    figure.suptitle("The slope is zero at minima, on summits and at saddles")
     return figure
 
 
@@ -138,7 +138,7 @@ def sgd_against_gd() -> Figure:
 
     Left, the loss of softmax regression over ten passes. Gradient descent, one step a pass, has
     hardly begun when batches of 32 have nearly arrived. Right, the last pass of the two kinds of
-    batches, close up: with single examples the loss jumps about, with 32 it does not.
+    batches, close up: with single examples the loss jumps about, with 32 less.
     """
     train = companion.load("digits").train
     x, y = train.x.reshape(len(train.x), -1).astype(float), train.y
@@ -277,7 +277,7 @@ def moving_averages() -> Figure:
     left.set_title("From 0 to a mean of 5")
     right.set_title("From 1 to a variance of 9")
     left.legend(frameon=False, fontsize="small", loc="lower right")
-    figure.suptitle("Moving averages need hundreds of batches before they can answer")
+    figure.suptitle("With Keras's momentum of 0.99, moving averages need hundreds of batches")
     return figure
 
 

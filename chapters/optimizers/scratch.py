@@ -226,7 +226,7 @@ def keras_adam_epsilon(epsilon: float, rho: float, t: int) -> float:
     """Return what Keras's `epsilon` is, at step t, in the rule as written: ε / √(1 − ρᵗ).
 
     Keras adds ε to √r, before the correction; the rule adds it to √r̃, after it. At the first step
-    of ρ = 0.999 Keras's counts 32 times as much, after some thousand steps the two are one.
+    of ρ = 0.999 Keras's counts 32 times as much, after some thousands of steps the two are one.
 
     >>> [round(keras_adam_epsilon(1e-7, 0.999, t) / 1e-7, 2) for t in (1, 10, 100, 1000, 5000)]
     [31.62, 10.02, 3.24, 1.26, 1.0]

@@ -271,13 +271,13 @@ wrong_labels = Study(
 
 # ---- too little variation -----------------------------------------------------------------------
 
-# So many digits stand in the file one behind the other; about two people wrote them.
+# So many digits stand in the file one behind the other; three or four people wrote them.
 STRETCH = 300
 COLLECTIONS = ("few writers", "few writers, augmented", "many writers", "many writers, augmented")
 
 
 def writers_row(level: str, seed: int, *, quick: bool):
-    """Train on 200 digits by few or by many, and judge on their own kind and on others'."""
+    """Train on 200 digits by few or by many, and judge on their own and on the rest of the file."""
     rng, everything = np.random.default_rng(seed), in_file_order()
     first = int(rng.integers(len(everything) - STRETCH))
     near = np.arange(first, first + STRETCH)
@@ -302,7 +302,7 @@ def augmented(split: Split, seed: int, copies: int = 20) -> Split:
 few_writers = Study(
     name="few_writers",
     question="A network learns from 200 digits that few people wrote, or many: what is its error "
-    "on digits by other people, and does augmentation make up for the missing writers?",
+    "on the rest of the file, and does augmentation make up for the missing writers?",
     factor="collection",
     levels=COLLECTIONS,
     seeds=range(20),
@@ -359,8 +359,9 @@ def leak_row(level: str, seed: int, *, quick: bool):
     errors = []
     for width in (1.0, *scratch.log_uniform(rng, 0.1, 10, trials - 1)):
         columns = rng.random(x.shape[1]) < (0.5 if trials > 1 else 1.0)
+        scaled = level == "scaler fitted on all"  # a second scaler would undo the first
         model = make_pipeline(
-            StandardScaler(),
+            "passthrough" if scaled else StandardScaler(),
             SelectKBest(f_classif, k=SELECTED),
             SVC(C=10, gamma=width / SELECTED, class_weight="balanced"),
         )
@@ -371,7 +372,7 @@ def leak_row(level: str, seed: int, *, quick: bool):
 
 leaks = Study(
     name="leaks",
-    question="Labels are tossed with a coin, so that nothing can be learned and every honest error "
+    question="Labels are shuffled, so that nothing can be learned and every honest balanced error "
     "is ½: which error does an experiment report that leaks?",
     factor="leak",
     levels=LEAKS,

@@ -10,7 +10,7 @@ book.figure("number-formats", (place) => {
     ["1", 1, "The gap behind 1 is the format's precision: 2⁻²³, 2⁻⁷ or 2⁻¹⁰."],
     ["257", 257, "Under bfloat16 whole numbers end at 256: 257 becomes 256, and counting by ones stands still."],
     ["2049", 2049, "Under float16 whole numbers end at 2,048: a sum of ones stands still there."],
-    ["70,000", 70000, "Above 65,504 float16 overflows to infinity; bfloat16 goes as far as float32."],
+    ["70,000", 70000, "From 65,520 on float16 overflows to infinity; bfloat16 goes as far as float32."],
     ["10⁻⁵", 1e-5, "Below 2⁻¹⁴ float16 is subnormal: the smaller the number, the fewer digits are left."],
     ["10⁻⁸", 1e-8, "Less than half of float16's smallest number, 2⁻²⁴: it underflows to 0."],
   ];
@@ -220,7 +220,7 @@ book.figure("number-formats", (place) => {
     }))),
     bitsPlace, formula, tablePlace,
     make("p", { className: "figure-title" }, "A loss scale"),
-    make("p", {}, "The gradients of LeNet-5's weights on 128 digits, by size. Multiplying the loss by 2ⁿ moves all of them n places to the right, out of the reach of 0; too far, and some become infinite."),
+    make("p", {}, "The gradients of LeNet-5's weights on 128 digits that are not 0, by size. Multiplying the loss by 2ⁿ moves all of them n places to the right, out of the reach of 0; too far, and some become infinite."),
     make("div", { className: "figure-row" },
       make("span", {}, make("span", { "aria-hidden": "true" }, "Loss scale "), slider, " ", scaleTold),
       make("label", {}, "Gradients ", early)),

@@ -59,7 +59,7 @@ def parameter_count(features: int, units: int, outputs: int = 0) -> int:
     (4672, 5322)
 
     A fully connected layer that keeps 64 numbers for each of 8 rows, from all eight of them, would
-    need 8·64·(8·8 + 1) = 33,280, and for 80 rows a hundred times as many. This one stays:
+    need 8·64·(8·8 + 1) = 33,280, and for 80 rows nearly a hundred times as many. This one stays:
 
     >>> 8 * 64 * (8 * 8 + 1), 80 * 64 * (80 * 8 + 1)
     (33280, 3281920)

@@ -26,7 +26,7 @@ TRANSFORMS = {
 
 
 def penalties() -> Figure:
-    """L1 and L2 unit balls in the plane beside the lecture's two vectors, which tie under L1 only.
+    """Weights of equal L1 and equal L2 beside the lecture's two vectors, which tie under L1 only.
 
     Left: along the line of weights whose output is 1, the diamond of L1 lies flat against the
     line and the circle of L2 touches it in the middle. Right: bars of both penalties for w₁ and
@@ -103,7 +103,7 @@ def shrinkage() -> Figure:
         (right, below_right, "l2", BLUE),
     ):
         paths = np.array(
-            [scratch.fit_linear(features, targets, **{name: s}, steps=500) for s in strengths]
+            [scratch.fit_linear(features, targets, **{name: s}, steps=5000) for s in strengths]
         )
         axes.plot(strengths, paths, color=colour, alpha=0.75, linewidth=1.2)
         axes.axhline(0, color="0.6", linewidth=0.8)
@@ -119,16 +119,17 @@ def shrinkage() -> Figure:
     left.set_ylabel("weight (standard deviations)")
     below_left.set_ylabel("exact zeros")
     left.set_title("L1: one weight after another becomes zero")
-    right.set_title("L2: all shrink, none becomes zero")
-    figure.suptitle("L1 lets weights go one by one; L2 only makes them smaller")
+    right.set_title("L2: smaller on the whole, none becomes zero")
+    figure.suptitle("L1 makes one weight after another exactly zero; L2 makes none")
     return figure
 
 
 def dropout_masks() -> Figure:
     """Four feature maps under dropout and under spatial dropout: single pixels, or whole maps.
 
-    Top row: half of all pixels are black, scattered. Bottom row: two of the four maps are black
-    from edge to edge and the other two are whole. What stays is twice as bright.
+    Top row: the four maps as they are. Middle row: about half of all pixels are black, scattered.
+    Bottom row: two of the four maps are black from edge to edge and the other two are whole. What
+    stays is twice as bright.
     """
     rng = np.random.default_rng(3)
     image = companion.load("digits").train.x[:1]
@@ -288,7 +289,10 @@ def weights_near_zero() -> Figure:
         axes.minorticks_off()
     sgd.legend(frameon=False)
     sgd.set_ylabel(f"weights with |w| < {studies.NEAR_ZERO:g} (%)")
-    figure.suptitle("Under Adam an L2 penalty makes zeros, as L1 does; decoupled decay hardly does")
+    figure.suptitle(
+        "Under Adam even a small L2 penalty brings many weights next to zero, as L1 does;\n"
+        "decoupled decay does so only when it is strong"
+    )
     return figure
 
 

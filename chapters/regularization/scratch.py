@@ -130,7 +130,7 @@ def fit_linear(
         The weights, of shape (features,).
     """
     examples = len(targets)
-    # the steepest curvature of the smooth part; its inverse is the longest safe step
+    # the steepest curvature of the smooth part; its inverse is a safe step
     step = 1 / float(np.linalg.norm(features, 2) ** 2 / examples + 2 * l2)
     weights: Array = np.zeros(features.shape[1])
     for _ in range(steps):
@@ -245,7 +245,7 @@ def dropout_mask(uniform: ArrayLike, rate: float) -> NDArray[np.bool_]:
 def dropout(activations: ArrayLike, keep: ArrayLike, rate: float) -> Array:
     """Silence the units outside `keep` and scale the rest by 1 / (1 − rate): inverted dropout.
 
-    Every framework trains this way (Srivastava et al., 2014, section 10), and at test time
+    Keras and PyTorch train this way (Srivastava et al., 2014, section 10), and at test time
     there is nothing left to do.
 
     >>> dropout([2.0, 4.0, 6.0], [True, False, True], rate=0.5).tolist()

@@ -2,7 +2,8 @@
 
 Every network is judged on the test split of the digits, which takes no part in its training.
 Training sets are small on purpose, drawn anew for each seed from the training split; the
-validation split steers early stopping and nothing else.
+validation split steers early stopping, is asked which λ and rate it would choose, and judges the
+films.
 """
 
 from functools import cache

@@ -68,11 +68,11 @@ def tasks() -> Figure:
             picture(axis, image[..., 0], vmin=0, vmax=1)
         name = textwrap.fill(task, 12)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize="small")
-    figure.suptitle("Five tasks for a base of digits 0 to 4,\nfrom similar to different")
+    figure.suptitle("Five tasks for a base of digits 0 to 4:\none similar, four different")
     figure.set_label(
         "Ten 8×8 images of each task, two of each class: digits 5 to 9 as they are; the same under "
         "noise; turned by 90 degrees; with ink and paper exchanged; and the letters A to E, drawn "
-        "in many fonts."
+        "in many faces of DejaVu."
     )
     return figure
 
@@ -124,8 +124,8 @@ def matrix() -> Figure:
     panels[0].legend(frameon=False, fontsize="small")
     counted = [cell.holds for cell in held]
     figure.suptitle(
-        f"The lecture's advice (large marks) is best in {counted.count('best')} of {len(held)} "
-        f"cells, and worse than the best in {counted.count('worse')}"
+        f"The lecture's advice (large marks) has the lowest error in {counted.count('best')} of "
+        f"{len(held)} cells;\nin {counted.count('worse')} another is shown to be better"
     )
     figure.set_label(
         "Test errors. "

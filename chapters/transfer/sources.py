@@ -62,7 +62,7 @@ def fonts():
 
 
 def draw_letters(letters: Sequence[str] = LETTERS, each: int = EACH, seed: int = 0):
-    """Draw letters in many fonts, turned, slanted, stretched and moved at random.
+    """Draw letters in many faces of DejaVu, turned, slanted, stretched and moved at random.
 
     Args:
         letters: What to draw; the class of an image is its place here.

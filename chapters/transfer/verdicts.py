@@ -46,7 +46,10 @@ def head_start_verdict(results: Results) -> str:
     end = (
         f"; with {no_longer} that is no longer shown" if no_longer else ", the most that was tried"
     )
-    return f"A frozen base under a new head is better than nothing up to {helped} a class{end}."
+    return (
+        "A frozen base under a new head is better than training from nothing with up to "
+        f"{helped} a class{end}."
+    )
 
 
 class Cell(NamedTuple):
@@ -71,6 +74,11 @@ class Cell(NamedTuple):
     difference: float
     low: float
     high: float
+
+    @property
+    def rival(self) -> str:
+        """The strategy with the lowest error, as a reader calls it."""
+        return "training from nothing" if self.best == studies.NOTHING else self.best
 
     @property
     def holds(self) -> str:
@@ -119,7 +127,7 @@ def matrix_verdict(results: Results) -> str:
                 one for one in all_cells if one.each == each and (one.task == SIMILAR) == similar
             ]
             shares = ", ".join(
-                f"{one.task}: {one.holds}" + (f" than {one.best}" if one.holds == "worse" else "")
+                f"{one.task}: {one.holds}" + (f" than {one.rival}" if one.holds == "worse" else "")
                 for one in group
             )
             likeness = "similar" if similar else "different"
