@@ -1,6 +1,7 @@
 """The examination: what a run keeps for it, what is found, and how it is said."""
 
 import json
+import math
 import re
 
 import keras
@@ -289,6 +290,27 @@ def test_the_recorded_cases_show_their_fault_and_none_of_the_near_ones():
         assert case.fault in names[:2], case.fault
         assert not set(case.near) & set(names), case.fault
     assert data_files.recorded("gradients_clinic").stat().st_size < 300_000
+
+
+def test_a_number_that_speaks_against_a_suspect_is_one_of_the_case():
+    number = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+    for case, seen in zip(CASES, clinic.record["cases"], strict=True):
+        known = [float(one) for one in number.findall(json.dumps(seen))]
+        for name, sentence in case.near.items():
+            for said in number.findall(sentence):
+                places = len(said.partition(".")[2])
+                assert any(f"{one:.{places}f}" == said for one in known), (case.fault, name, said)
+
+
+def test_the_classes_of_a_case_are_those_it_trained_on():
+    for case, seen in zip(CASES, clinic.record["cases"], strict=True):
+        trial = FAULTS[case.fault].drawn(case.seed)
+        trained_on = trial.y[: math.floor(len(trial.y) * (1 - trial.split_in_fit))]
+        shown, there = (
+            np.bincount(seen["labels"], minlength=99),
+            np.bincount(trained_on, minlength=99),
+        )
+        assert (shown <= there).all(), case.fault
 
 
 def test_a_case_on_the_page_asks_before_it_answers():

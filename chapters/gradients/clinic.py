@@ -40,7 +40,7 @@ def sheet(case: Case) -> dict[str, Any]:
     seen = examination.kept
     steps = [loss for row in seen["steps"] for loss in row["losses"]]
     thin = -(-len(steps) // 120) or 1
-    order = np.arange(len(trial.y))
+    order = np.arange(math.floor(len(trial.y) * (1 - trial.split_in_fit)))
     if trial.fit.get("shuffle", True):
         order = np.random.default_rng(0).permutation(order)
     first = order[:SHOWN]
