@@ -178,6 +178,12 @@ def test_same_padding_leaves_one_output_for_each_stride(size, kernel, stride):
         (lambda: convolution(np.ones((1, 4, 4, 3)), np.ones((2, 2, 1, 1))), "images of 3 channels"),
         (lambda: pool(np.ones((1, 4, 4, 1)), summary="median"), "max, average, min.*'median'"),
         (lambda: pool(np.ones((1, 4, 4, 1)), 5), "reaches over 5 places"),
+        (lambda: padding_sides(5, 3, "same", stride=0), "count from 1.*stride=0"),
+        (lambda: global_pool(np.ones((1, 4, 4, 1)), summary="sum"), "max, average, min.*'sum'"),
+        (
+            lambda: pool_backward(np.ones((1, 2, 2, 1)), np.ones((1, 4, 4, 1)), summary="sum"),
+            "max, average, min.*'sum'",
+        ),
         (lambda: pool(np.ones((1, 4, 4, 1)), (2, 2, 2)), r"each of the 2.*\(2, 2, 2\)"),
     ],
 )
@@ -301,6 +307,12 @@ def test_pooling_and_its_gradients_are_those_of_keras(axes, size, stride, summar
     assert_allclose(ours, pooled, atol=1e-5)
     gradient = pool_backward(upstream(ours), images, size, stride=stride, summary=summary)
     assert_allclose(gradient, tape.gradient(loss, variable), atol=1e-5)
+
+
+def test_an_average_shares_out_whole_numbers_too():
+    images, four = np.zeros((1, 4, 4, 1)), np.array([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)
+    shared = pool_backward(four, images, 2, summary="average")
+    assert_allclose(shared[0, ..., 0], np.kron(four[0, ..., 0], np.full((2, 2), 0.25)))
 
 
 def test_kernels_that_find_edges_sum_to_0_the_others_to_1_and_all_look_alike_turned_round():

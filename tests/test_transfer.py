@@ -328,6 +328,8 @@ def test_what_cannot_be_moved_or_kept_is_refused():
             scratch.moving_arrays(scratch.TOWER, *wrong)
     with pytest.raises(ValueError, match="while the base stays"):
         scratch.passes_through(10, 2, "all", kept=True)
+    with pytest.raises(ValueError, match="Received: 'some'"):
+        scratch.passes_through(10, 2, "some")
     assert scratch.passes_through(10, 2, "all") == (20, 20)
 
 
@@ -368,11 +370,11 @@ def test_floors_lock_and_open_as_the_strategy_says(figure):
     assert "Stage 1 moves 1,285 numbers in 2 arrays: head kernel, head bias." in news(figure)
     figure.get_by_label("Data", exact=True).select_option("large")
     assert "“Finetune a few layers” (some: not what you have)" in news(figure)
-    figure.get_by_role("button", name="Do as the slide says", exact=True).click()
+    figure.get_by_role("button", name="Begin as the matrix says", exact=True).click()
     assert "some: as you have it" in news(figure)
     assert "Stage 2 moves 19,717 numbers" in news(figure)
     figure.get_by_label("They are", exact=True).select_option("different")
-    figure.get_by_role("button", name="Do as the slide says", exact=True).click()
+    figure.get_by_role("button", name="Begin as the matrix says", exact=True).click()
     assert "Stage 2 moves 24,469 numbers" in news(figure)
     label = figure.locator("svg").get_attribute("aria-label")
     assert label.startswith("A tower of 7 layers. Open: conv1, conv2, conv3, head.")

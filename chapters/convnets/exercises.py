@@ -59,7 +59,7 @@ def halves(zeros):
 same_padding.mistakes(
     "You took half the kernel on both sides: right for odd kernels at stride 1.",
     lambda size, kernel, stride: (kernel // 2, kernel // 2),
-    "You left the stride out: with larger steps fewer zeros are needed.",
+    "You left the stride out: with larger steps fewer zeros may do.",
     lambda size, kernel, stride: halves(kernel - 1),
     "You put the zero to spare before the axis: it goes after it.",
     lambda size, kernel, stride: same_padding(size, kernel, stride)[::-1],
@@ -67,7 +67,7 @@ same_padding.mistakes(
     lambda size, kernel, stride: halves((size - 1) * stride + kernel - size),
     "You rounded the number of places down: a started step counts as a place.",
     lambda size, kernel, stride: halves(max((size // stride - 1) * stride + kernel - size, 0)),
-    "You let the padding become negative: where the kernel fits, it is 0.",
+    "You let the padding become negative: where the last place ends within the image, it is 0.",
     lambda size, kernel, stride: halves((-(-size // stride) - 1) * stride + kernel - size),
     "You took (kernel − 1) // 2 on both sides: right for odd kernels at stride 1.",
     lambda size, kernel, stride: ((kernel - 1) // 2, (kernel - 1) // 2),
@@ -146,6 +146,7 @@ def counted(
     valid=False,
     last=1,
     each=False,
+    once=False,
 ):
     """Count with one thing done otherwise."""
     total, first = 0, channels
@@ -153,8 +154,11 @@ def counted(
         below = channels if deep else first
         total += filters * (kernel * kernel * below + bias * (below if each else 1))
         height, width = (n - valid * (kernel - 1) for n in (height, width))
-        height, width = ((n + up * (halve - 1)) // halve for n in (height, width))
+        if not once:
+            height, width = ((n + up * (halve - 1)) // halve for n in (height, width))
         channels = filters
+    if once:
+        height, width = height // halve, width // halve
     features = height * width * (channels if flat else 1)
     for number, units in enumerate(dense):
         total += units * (features + (last if number == len(dense) - 1 else bias))
@@ -167,13 +171,15 @@ count_parameters.mistakes(
     partial(counted, bias=0, last=0),
     "You left the pooling out: it halves the maps before they are flattened.",
     partial(counted, halve=1),
+    "You pooled once: a pooling follows every convolution.",
+    partial(counted, once=True),
     "You gave every filter the image's channels: it reads all maps of the layer below.",
     partial(counted, deep=False),
     "You flattened one map only: all channels go into the first dense layer.",
     partial(counted, flat=0),
     "You rounded up when pooling: an odd row or column is dropped.",
     partial(counted, up=True),
-    "You counted the convolutions only: the dense layers hold most weights.",
+    "You counted the convolutions only: the dense layers have weights and biases, too.",
     lambda height, width, channels, convolutions, dense: counted(
         height, width, channels, convolutions, []
     ),

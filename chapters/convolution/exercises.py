@@ -209,7 +209,7 @@ def _(rng):
 
 receptive_field.hints(
     "One layer with kernel k looks at k places: at 1, and k − 1 more.",
-    "Two neighbours in a map lie further apart on the input once a layer below has strode.",
+    "Two neighbours in a map lie further apart on the input once a layer below took larger steps.",
     "Keep two numbers on the way up: the field, and what one step in this map is on the input.",
 )
 
@@ -341,11 +341,11 @@ cross_correlate_strided.mistakes(
     lambda image, kernel, padding, stride: cross_correlate_strided(
         image, kernel[::-1, ::-1], padding, stride
     ),
-    "You strode along the rows only: the columns step as well.",
+    "You stepped downwards only: the kernel strides to the right as well.",
     lambda image, kernel, padding, stride: cross_correlate(np.pad(image, padding), kernel)[
         ::stride
     ],
-    "You strode along the columns only: the rows step as well.",
+    "You stepped to the right only: the kernel strides downwards as well.",
     lambda image, kernel, padding, stride: cross_correlate(np.pad(image, padding), kernel)[
         :, ::stride
     ],
@@ -473,7 +473,9 @@ dilated_correlate.mistakes(
 
 @exercise(points=3)
 def convolution_layer(image, kernel, bias):
-    """Return the feature maps of a convolutional layer, stride 1, no padding, no activation.
+    """Return the feature maps of a convolutional layer: stride 1, no padding, no activation.
+
+    Kernels are not flipped.
 
     Args:
         image: Shape ``(rows, columns, channels)``.
@@ -615,7 +617,7 @@ im2col.mistakes(
 
 @exercise(points=2)
 def convolution_matrix(kernel, size):
-    """Return the matrix M for which ``M @ signal`` slides the kernel over the signal.
+    """Return the matrix M for which ``M @ signal`` slides the kernel, unflipped, over the signal.
 
     Args:
         kernel: Shape ``(width,)``.
@@ -695,6 +697,10 @@ max_pool.hints(
 
 
 max_pool.mistakes(
+    "Your windows begin at (i, j): they begin at (i · size, j · size).",
+    lambda maps, size: sliding_window_view(maps, (size, size), axis=(0, 1))[
+        : len(maps) // size, : maps.shape[1] // size
+    ].max(axis=(-2, -1)),
     "You reshaped to (rows, columns, size, size), which cuts no windows: a size goes with each.",
     lambda maps, size: (
         maps[: len(maps) // size * size, : maps.shape[1] // size * size]

@@ -50,7 +50,8 @@ book.figure("kernels", (place) => {
     const flat = Math.abs(weights) < 1e-9 ? "a smooth patch becomes 0" : Math.abs(weights - 1) < 1e-9 ? "a smooth patch stays as it is" : `a smooth patch becomes ${short(weights)} times as bright`;
     const [low, high] = result.data.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity])
       .map((value) => (Math.abs(value) < 1e-12 ? 0 : value));
-    news.say(`${first}The weights add up to ${short(weights)}: ${flat}. The map's numbers lie between ${short(low)} and ${short(high)}.`);
+    const divided = state.divisor === 1 ? "" : `, divided by ${written(state.divisor)},`;
+    news.say(`${first}The weights${divided} add up to ${short(weights)}: ${flat}. The map's numbers lie between ${short(low)} and ${short(high)}.`);
   }
   const change = (changed, first) => {
     state = { ...state, ...changed };

@@ -74,11 +74,11 @@ def padding_sides(
     >>> padding_sides(28, 5, "same"), padding_sides(28, 4, "same"), padding_sides(5, 3, 1)
     ((2, 2), (1, 2), (1, 1))
     """
-    if padding == "same":
+    if padding == "same" and min(size, kernel, stride, dilation) > 0:
         reach = dilation * (kernel - 1) + 1
         zeros = max((ceil(size / stride) - 1) * stride + reach - size, 0)
         before, after = zeros // 2, zeros - zeros // 2
-    elif padding == "valid":
+    elif padding in ("same", "valid"):
         before = after = 0
     elif isinstance(padding, str):
         raise UserError(f"padding is 'valid', 'same' or a number. Received: {padding!r}.")
@@ -513,10 +513,8 @@ def pool(images: Array, size: Any = 2, *, stride: Any = None, summary: str = "ma
     array([[-1,  1],
            [ 0,  3]])
     """
-    if summary not in SUMMARIES:
-        raise UserError(f"summary is one of {', '.join(SUMMARIES)}. Received: {summary!r}.")
-    walk = pooling_walk(images, size, stride)
-    return SUMMARIES[summary](windows(images, walk), axis=window_axes(images))
+    summarize, walk = summarizer(summary), pooling_walk(images, size, stride)
+    return summarize(windows(images, walk), axis=window_axes(images))
 
 
 def pool_backward(
@@ -526,17 +524,28 @@ def pool_backward(
 
     An average shares its gradient out equally. A maximum gives all of it to the pixel that won,
     the first of them where several did; so does a minimum.
+
+    Raises:
+        UserError: If there is no such summary, or the window does not fit.
     """
+    summarizer(summary)
     walk, axes = pooling_walk(images, size, stride), window_axes(images)
     view = windows(images, walk)
     rows = view.reshape(*view.shape[: axes[0]], prod(walk.window), view.shape[-1])
     if summary == "average":
-        shares = np.full(rows.shape, 1 / prod(walk.window), gradient.dtype)
+        shares = np.full(rows.shape, 1 / prod(walk.window), np.result_type(gradient, np.float16))
     else:
         winner = (np.argmax if summary == "max" else np.argmin)(rows, axis=-2, keepdims=True)
         shares = np.zeros(rows.shape, gradient.dtype)
         np.put_along_axis(shares, winner, 1.0, axis=-2)
     return lay_back(shares.reshape(view.shape) * np.expand_dims(gradient, axes), images, walk)
+
+
+def summarizer(summary: str) -> Callable[..., Array]:
+    """Return the function that makes one number of a window."""
+    if summary not in SUMMARIES:
+        raise UserError(f"summary is one of {', '.join(SUMMARIES)}. Received: {summary!r}.")
+    return SUMMARIES[summary]
 
 
 def pooling_walk(images: Array, size: Any, stride: Any) -> Walk:
@@ -556,8 +565,11 @@ def global_pool(images: Array, *, summary: str = "average") -> Array:
 
     >>> global_pool(np.arange(8.0).reshape(1, 2, 2, 2))
     array([[3., 4.]])
+
+    Raises:
+        UserError: If the summary is not known.
     """
-    return SUMMARIES[summary](images, axis=tuple(range(1, images.ndim - 1)))
+    return summarizer(summary)(images, axis=tuple(range(1, images.ndim - 1)))
 
 
 INTRO_IMAGE = np.array(

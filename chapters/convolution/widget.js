@@ -104,7 +104,9 @@ book.figure("convolution", (place) => {
     const [rows, columns] = shape();
     const at = state.at + by;
     if (at < 0 || at >= rows * columns) {
-      news.say(by > 0 ? "That was the last place: the map is complete." : "This is the first place.");
+      news.say(by < 0 ? "This is the first place."
+        : state.known > state.at ? "That was the last place: the map is complete."
+        : "This is the last place: reveal its number, and the map is complete.");
       return;
     }
     if (by > 0) state.known = Math.max(state.known, at);

@@ -52,6 +52,12 @@ penalised_gradient.mistakes(
     lambda weights, data_gradient, l1, l2: data_gradient + l1 * np.abs(weights) + 2 * l2 * weights,
     "You returned the penalty's gradient alone: the data loss is missing.",
     lambda weights, data_gradient, l1, l2: l1 * np.sign(weights) + 2 * l2 * weights,
+    "You added l1 whatever the sign of w: below zero |w| falls, and its slope is −1.",
+    lambda weights, data_gradient, l1, l2: data_gradient + l1 + 2 * l2 * weights,
+    "At w = 0 the L1 penalty must add nothing; yours pulls zeros up. np.sign(0) is 0.",
+    lambda weights, data_gradient, l1, l2: (
+        data_gradient + l1 * np.where(weights > 0, 1.0, -1.0) + 2 * l2 * weights
+    ),
     "At w = 0 the L1 penalty must add nothing; yours pushes zeros away. np.sign(0) is 0.",
     lambda weights, data_gradient, l1, l2: (
         data_gradient + l1 * np.where(weights >= 0, 1.0, -1.0) + 2 * l2 * weights
@@ -74,7 +80,7 @@ def soft_threshold(weights, threshold):
     Returns:
         An array of the same shape.
     """
-    return np.sign(weights) * np.maximum(np.abs(weights) - threshold, 0)
+    return np.sign(weights) * np.maximum(np.abs(weights) - threshold, 0) + 0.0  # no −0
 
 
 @soft_threshold.cases
@@ -125,7 +131,7 @@ def adam_with_decay(weights, gradient, first, second, step, learning_rate, decay
     """Return the weights after one step of Adam with decoupled weight decay.
 
     The decay is λ' of Δw = … − λ'w: the share of each weight that one step takes away.
-    Use β₁ = 0.9, β₂ = 0.999 and ε = 1e-7, added outside the root.
+    Use β₁ = 0.9, β₂ = 0.999 and ε = 1e-7, added to the root of the corrected second mean.
 
     Args:
         weights: w, an array of any shape.
@@ -209,6 +215,16 @@ def _(weights, gradient, first, second, step, learning_rate, decay):
     return weights - learning_rate * first / (np.sqrt(second) + 1e-7) - decay * weights
 
 
+@adam_with_decay.mistake(
+    "You added ε to the root before its bias correction: correct the second mean first."
+)
+def _(weights, gradient, first, second, step, learning_rate, decay):
+    first = 0.9 * first + 0.1 * gradient
+    second = 0.999 * second + 0.001 * gradient**2
+    rate = learning_rate * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+    return weights - rate * first / (np.sqrt(second) + 1e-7) - decay * weights
+
+
 @adam_with_decay.mistake("You put ε inside the root: it is added outside, √(…) + ε.")
 def _(weights, gradient, first, second, step, learning_rate, decay):
     first = (0.9 * first + 0.1 * gradient) / (1 - 0.9**step)
@@ -262,6 +278,11 @@ inverted_dropout.hints(
 )
 
 inverted_dropout.mistakes(
+    "You kept the units whose draw is below 1 − rate: as many, but those of at least `rate` are to "
+    "stay.",
+    lambda activations, uniform, rate, training: (
+        np.where(uniform < 1 - rate, activations / (1 - rate), 0.0) if training else activations
+    ),
     "You divided by the rate. A unit stays with probability 1 − rate; that is what to divide by.",
     lambda activations, uniform, rate, training: (
         np.where(uniform >= rate, activations / rate, 0.0) if training else activations
@@ -368,9 +389,13 @@ early_stopping.hints(
 )
 
 
-def _stop(losses, patience, *, slack=0, equal=False, rises=False, falls=False, reset=True):
+def _stop(
+    losses, patience, *, slack=0, equal=False, rises=False, falls=False, reset=True, waited=0
+):
     """Return where a rule that is wrong in one way stops, and its best epoch."""
-    best, waited = 1, 0
+    best = 1
+    if waited >= patience + slack:
+        return [1, 1]
     for epoch, loss in enumerate(losses[1:], start=2):
         lowest = losses[epoch - 2 if falls else best - 1]
         if loss < lowest or (equal and loss == lowest):
@@ -387,8 +412,15 @@ def _stop(losses, patience, *, slack=0, equal=False, rises=False, falls=False, r
 early_stopping.mistakes(
     "You never set the count back: `patience` epochs in a row have to bring nothing new.",
     partial(_stop, reset=False),
-    "Your lowest loss begins at 0, which no loss falls below: let it begin at infinity.",
+    "You find no improvement, not even in the first epoch: let the lowest loss begin at infinity, "
+    "and ask for less (<).",
     lambda losses, patience: [min(patience, len(losses)), 1],
+    "You find no best epoch: let the lowest loss begin at infinity, and ask for less (<).",
+    lambda losses, patience: [min(patience, len(losses)), 0],
+    "You count the first epoch as one without improvement: it is the lowest so far.",
+    partial(_stop, waited=1),
+    "You stop one epoch too early: the best epoch itself is none without improvement.",
+    partial(_stop, slack=-1),
     "You stop one epoch too late: with a patience of 1, the first epoch without improvement is the "
     "last.",
     partial(_stop, slack=1),

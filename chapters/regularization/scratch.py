@@ -201,7 +201,7 @@ def adam_step(
     Args:
         weights: w, of any shape.
         gradient: ∂E/∂w of the data loss alone, of the same shape.
-        moments: What the step before returned.
+        moments: The moments that the step before returned.
         learning_rate: η.
         penalty: λ of the L2 penalty λ Σ w².
         decay: λ', the share of each weight that is lost in one step.
@@ -379,7 +379,7 @@ def color_jitter(images: Array, brightness: float = 0.0, contrast: float = 1.0) 
     Args:
         images: Of shape (..., height, width, channels), in [0, 1].
         brightness: What is added; 0 changes nothing.
-        contrast: Factor about the mean; 1 changes nothing, 0 leaves flat grey.
+        contrast: Factor about the mean; 1 changes nothing, 0 leaves each channel at its mean.
 
     >>> color_jitter(np.array([[[0.25], [0.75]]]), brightness=0.1, contrast=0.5)[0, :, 0].tolist()
     [0.475, 0.725]

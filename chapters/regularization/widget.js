@@ -61,7 +61,7 @@ book.figure("training", (place) => {
     const until = (values) => values.slice(0, to + 1).map((value, i) => [i, value]);
     losses.draw({
       lines: [until(loss), until(val_loss)], x: [0, LAST], y: [0, 2.4], at: epoch,
-      marks: state.stopping ? [[best, `keeps ${best}`], [to, `stops after ${to}`]] : [],
+      marks: state.stopping ? [[best, `keeps ${best}`], [to, `${to === LAST && LAST - best < state.patience ? "ends" : "stops"} after ${to}`]] : [],
       values: [short(loss[epoch]), short(val_loss[epoch])],
     });
     weights.draw({

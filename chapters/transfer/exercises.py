@@ -16,8 +16,8 @@ def new_classes(y, seen):
         seen: The classes that the base was trained on.
 
     Returns:
-        The rows of those examples, in order, and their new classes: 0 for the smallest class that
-        is left, then 1, and so on without gaps.
+        The row numbers of those examples, from 0 and in order, and their new classes: 0 for the
+        smallest class that is left, then 1, and so on without gaps.
     """
     rows = np.flatnonzero(~np.isin(y, seen))
     return rows, np.unique(y[rows], return_inverse=True)[1]
@@ -50,9 +50,9 @@ def _in_order_of_appearance(labels):
 new_classes.mistakes(
     "You kept the old numbers: a softmax of as many units as there are new classes counts from 0.",
     lambda y, seen: (_kept(y, seen), y[_kept(y, seen)]),
-    "You took the smallest class off: gaps stay wherever a class was seen in between.",
+    "You took the smallest class off: gaps stay where a class in between was seen or is missing.",
     lambda y, seen: (_kept(y, seen), y[_kept(y, seen)] - y[_kept(y, seen)].min()),
-    "You took as many off as were seen: that holds only if those came first.",
+    "You took as many off as were seen: that holds only if those came first and none is missing.",
     lambda y, seen: (_kept(y, seen), y[_kept(y, seen)] - len(seen)),
     "You numbered classes as they came: sort them first, or each split gets numbers of its own.",
     lambda y, seen: (_kept(y, seen), _in_order_of_appearance(y[_kept(y, seen)])),
@@ -61,14 +61,14 @@ new_classes.mistakes(
         np.flatnonzero(np.isin(y, seen)),
         np.unique(y[np.isin(y, seen)], return_inverse=True)[1],
     ),
-    "You numbered all classes together: the seen ones leave gaps among the new.",
+    "You numbered all classes together: the seen ones take numbers that belong to the new.",
     lambda y, seen: (
         _kept(y, seen),
         np.unique(np.concatenate([y, seen]), return_inverse=True)[1][_kept(y, seen)],
     ),
     "You returned a mask: the numbers of the rows are asked for.",
     lambda y, seen: (~np.isin(y, seen), new_classes(y, seen)[1]),
-    "You numbered all classes of `y` together: the seen ones leave gaps among the new.",
+    "You numbered all classes of `y` together: the seen ones take numbers that belong to the new.",
     lambda y, seen: (_kept(y, seen), np.unique(y, return_inverse=True)[1][_kept(y, seen)]),
     "You numbered from the largest down: 0 is for the smallest class.",
     lambda y, seen: (
@@ -138,7 +138,8 @@ prepared.mistakes(
     lambda x, mode, means: _prepared(x, mode, means, tf=lambda x: x - 0.5),
     "You left the colours in the order red, green, blue: VGG's weights want blue first.",
     lambda x, mode, means: _prepared(x, mode, means, caffe=lambda x, m: 255 * x - m),
-    "You turned the colours round after the means were taken off: red lost blue's mean.",
+    "Red lost blue's mean, and blue lost red's: the means are blue first, as the colours are once "
+    "they are turned round.",
     lambda x, mode, means: _prepared(x, mode, means, caffe=lambda x, m: (255 * x - m)[..., ::-1]),
     "You took means of 0 to 255 off images in [0, 1]: stretch them first.",
     lambda x, mode, means: _prepared(x, mode, means, caffe=lambda x, m: x[..., ::-1] - m),
@@ -225,12 +226,15 @@ trainable_parameters.mistakes(
     lambda kernels, locked, classes: _trainable(
         kernels, locked, classes, opened=lambda k, n: k[: len(k) - n]
     ),
-    "You counted what is frozen.",
+    "You counted what is frozen, and no head: what is trained is asked for.",
     lambda kernels, locked, classes: _trainable(
         kernels, locked, classes, opened=lambda k, n: k[:n], head=0
     ),
-    "You gave all parameters, as `summary` totals them: locked layers do not train.",
+    "You counted every convolution: the locked ones do not train.",
     lambda kernels, locked, classes: _trainable(kernels, 0, classes),
+    "You gave all parameters, as `summary` totals them: neither locked layers nor normalization "
+    "train.",
+    lambda kernels, locked, classes: _trainable(kernels, 0, classes, norm=4),
     "You locked one layer too many.",
     lambda kernels, locked, classes: _trainable(kernels, locked + 1, classes),
     "You counted the convolutions that are frozen: those above them are trained.",
@@ -257,8 +261,9 @@ def frozen_batch_norm(x, gamma, beta, mean, variance, training, trainable):
     """Return what batch normalization answers, and its moving averages afterwards.
 
     As in Keras it looks at the batch only if it is called with ``training=True`` and its own
-    ``trainable`` is True. Then 0.9 of each moving average is kept, and 0.1 of the batch's comes in.
-    Otherwise it keeps to the moving averages and leaves them as they are. ε is 0.001.
+    ``trainable`` is True. Then 0.9 of each moving average is kept, and 0.1 of the batch's comes in
+    (its variance is divided by the number of examples). Otherwise it keeps to the moving averages
+    and leaves them as they are. ε is 0.001.
 
     Args:
         x: Of shape ``(examples, features)``.
@@ -290,7 +295,8 @@ def _(rng):
 frozen_batch_norm.hints(
     "There are two switches. When does the layer look at the batch?",
     "Both must be on. In a frozen base, `trainable` is off whatever `training` is.",
-    "What is normalized by, and what is kept for later, are two things; both depend on `looks`.",
+    "What is normalized by, and what is kept for later, are two things; both depend on "
+    "whether the layer looks at the batch.",
 )
 
 
@@ -319,7 +325,7 @@ frozen_batch_norm.mistakes(
     lambda x, g, b, m, v, training, trainable: _norm(
         x, g, b, m, v, training, training and trainable
     ),
-    "Your averages never move: while it is trained, the layer learns them.",
+    "Your averages never move: while the layer is trained, 0.1 of the batch's comes in.",
     lambda x, g, b, m, v, training, trainable: _norm(x, g, b, m, v, training and trainable, False),
     "You kept 0.1 of the averages and took 0.9 of the batch: Keras's momentum is what is kept.",
     lambda x, g, b, m, v, training, trainable: _norm(
@@ -329,9 +335,9 @@ frozen_batch_norm.mistakes(
     lambda x, g, b, m, v, training, trainable: _norm(
         x, g, b, m, v, training or trainable, training or trainable
     ),
-    "You normalized by the moving averages while training: the batch's own come first.",
+    "You normalized by the moving averages while training: there the batch's own are used.",
     lambda x, g, b, m, v, training, trainable: _norm(x, g, b, m, v, False, training and trainable),
-    "You normalized by the averages after they had moved: the batch's own come first.",
+    "You normalized by the averages after they had moved: the batch's own are used.",
     lambda x, g, b, m, v, training, trainable: (
         _norm(x, g, b, *_norm(x, g, b, m, v, True, training and trainable)[1:], False, False)[0],
         *_norm(x, g, b, m, v, True, training and trainable)[1:],
@@ -378,7 +384,7 @@ def _(rng):
 
 linear_probe.hints(
     "`np.eye(classes)[y]` makes one-hot rows of classes.",
-    "Take the means off first; without them the bias would be penalized, or missing.",
+    "Take the means off first: otherwise the bias would be penalized, or missing.",
     "The bias is mean target − mean features · W.",
 )
 
@@ -403,6 +409,10 @@ def _penalized_bias(features, y, classes, penalty):
 
 
 linear_probe.mistakes(
+    "You took no means off, and gave no bias: the kernel alone cannot do both.",
+    lambda f, y, k, p: _probe(
+        f, y, k, p, center=False, bias=lambda shares, centre, kernel: 0 * shares
+    ),
     "You divided the features by their deviations: the kernel is for the features as they are.",
     lambda f, y, k, p: _probe(
         (f - f.mean(axis=0)) / f.std(axis=0),
@@ -526,7 +536,7 @@ two_stages.mistakes(
     lambda *given: _two_stages(*given, head_rate=1),
     "You left the momentum out.",
     lambda *given: _two_stages(*given, momentum=0.0),
-    "You thawed the base one step late: the first stage has `first` steps.",
+    "You began the second stage one step late: the first has `first` steps.",
     lambda base, head, base_gradients, head_gradients, first, rates: _two_stages(
         base, head, base_gradients, head_gradients, first + 1, rates
     ),
@@ -545,8 +555,8 @@ def training_work(examples, epochs, base, head, strategy):
     """Count the multiply-adds of a training.
 
     Forward, a layer costs what it is given as; backward twice as much, once for its weights' and
-    once for its inputs' gradient. Nothing goes back through a base that is frozen. Features that
-    are kept are computed once, before the first epoch.
+    once for its inputs' gradient (the head's, too, whatever lies below it). Nothing goes back
+    through a base that is frozen. Features that are kept are computed once, before the first epoch.
 
     Args:
         examples: Training examples.

@@ -154,8 +154,10 @@ def passes_through(
         kept: Whether features are extracted once.
 
     Raises:
-        ValueError: If features are kept though the base moves.
+        ValueError: If the strategy is another, or features are kept though the base moves.
     """
+    if strategy not in ("head", "all"):
+        raise ValueError(f'strategy is "head" or "all". Received: {strategy!r}.')
     if kept and strategy != "head":
         raise ValueError(
             "Features can be kept only while the base stays as it is: strategy 'head'. "

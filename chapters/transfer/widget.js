@@ -91,8 +91,10 @@ book.figure("transfer", (place) => {
     const always = Object.keys(counted).length ? ", as normalization always is" : "";
     const [advised, cell] = floors.recommend(state.data, state.similarity);
     const agreed = advised === state.strategy ? "as you have it" : "not what you have";
+    // there the slide names no strategy; the matrix of the book begins with the head
+    const none = state.data === "little" && state.similarity === "different" ? "no strategy; the book begins with " : "";
     news.say(
-      `The slide, for ${state.data} data that are ${state.similarity}: “${cell}” (${advised}: ${agreed}). ` +
+      `The slide, for ${state.data} data that are ${state.similarity}: “${cell}” (${none}${advised}: ${agreed}). ` +
       `Stage ${state.stage} moves ${count(numbers)} numbers in ${Object.keys(moving).length} arrays: ${Object.keys(moving).join(", ")}. ` +
       `${name} is ${isOpen(floor) ? `open: ${words} move${plural}` : `locked${always}: ${words} stay${plural} as ${plural ? "it is" : "they are"}`}.`);
   }
@@ -132,7 +134,7 @@ book.figure("transfer", (place) => {
     make("p", { className: "figure-title" }, "Lock and open the floors"),
     make("p", {}, "The chapter's base under a new head. An open floor moves, a locked one does not. Touch a floor to read it."),
     make("div", { className: "figure-row" }, amount.element, likeness.element,
-      frame.button("Do as the slide says", () => {
+      frame.button("Begin as the matrix says", () => {
         state = { ...state, strategy: floors.recommend(state.data, state.similarity)[0], stage: 2 };
         changed();
       })),
