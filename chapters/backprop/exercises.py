@@ -127,8 +127,8 @@ def squash(z):
 sigmoid_backward.mistakes(
     "You took the sigmoid once more: `a` is already σ(z).",
     lambda upstream, a: upstream * squash(a) * (1 - squash(a)),
-    "You computed the derivative from z, as e^−z, where you have the value a: a(1 − a).",
-    lambda upstream, a: upstream * np.exp(-a) * a,
+    "You put a into e^−z, which wants z: with a at hand the slope is a(1 − a).",
+    lambda upstream, a: upstream * np.exp(-a) * a**2,
     "You left out the factor 1 − a: the slope is a(1 − a).",
     lambda upstream, a: upstream * a,
     "You left out the factor a: the slope is a(1 − a).",
@@ -222,7 +222,7 @@ def walked(rows, values, output, order, *, add=True, own=False, chain=True, twic
     for node, block, left, right in order(rows):
         factors = (values[left], values[right]) if own else (values[right], values[left])
         slopes = {"+": (1, 1), "-": (1, -1), "*": factors}[block]
-        arrives = gradients[node] if chain else float(gradients[node] != 0)
+        arrives = gradients[node] if chain else 1.0
         for name, slope in list(zip((left, right), slopes, strict=True))[
             : 1 + (twice or left != right)
         ]:
@@ -263,7 +263,7 @@ graph_gradients.mistakes(
     ),
     "You left the output's own gradient at 0: it is 1, everything begins there.",
     lambda rows, values, output: dict.fromkeys(values, 0.0),
-    "You kept the gradients of a pass before: each pass begins with zeros.",
+    "Every gradient is twice what it should be: the output's own is 1, each part is added once.",
     lambda rows, values, output: {
         name: 2 * gradient for name, gradient in graph_gradients(rows, values, output).items()
     },
@@ -776,7 +776,8 @@ central_difference.mistakes(
     ),
     "You took a step of your own, too small: the difference drowns in rounding.",
     lambda coefficients, x, step: differences(coefficients, x, 1e-14, -1e-14, 2e-14),
-    "You gave the derivative on paper, 3 (c · x)² c: here it is to be measured, with h.",
+    "You gave the slope itself, 3 (c · x)² c, from the formula or with a small step of your own: "
+    "measure it with the h that is given, `step`.",
     lambda coefficients, x, step: 3 * np.dot(coefficients, x) ** 2 * coefficients,
     "You exchanged the two sides: the slope has the other sign.",
     lambda coefficients, x, step: differences(coefficients, x, -step, step, 2 * step),

@@ -120,8 +120,8 @@ def initial_layers(
 ) -> list[Layer]:
     """Return layers with random weights and biases of 0.
 
-    The weights are normal with variance 2 / inputs behind a ReLU (He et al., 2015) and 1 / inputs
-    otherwise: small enough to keep every layer awake, and no two alike.
+    The weights are normal with variance 2 / inputs in a network of ReLUs (He et al., 2015) and
+    1 / inputs in others: small enough to keep every layer awake, and no two alike.
 
     Args:
         sizes: Numbers in and out: of the input, of each hidden layer, of the output.
@@ -378,7 +378,7 @@ def check_gradient(
         )
     right, left = sided_differences(f, x, step), sided_differences(f, x, -step)
     # Where f is smooth the two differ by h·f″; at a kink by what the slope jumps.
-    kinked = np.abs(right - left) > 1e-2 * np.maximum(1e-6, np.abs(right) + np.abs(left))
+    kinked = np.abs(right - left) > 1e-2 * np.maximum(1e3 * step, np.abs(right) + np.abs(left))
     measured = np.where(kinked, gradient, (right + left) / 2)
     worst = np.unravel_index(np.argmax(np.abs(gradient - measured)), np.shape(x))
     return GradientCheck(

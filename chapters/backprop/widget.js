@@ -355,7 +355,7 @@ book.figure("backprop", (place) => {
     buildFields();
     known = at = forwardSteps();
     show();
-    news.say(`${names.join(", ")} moved against their gradients: ${graph.output} goes from ${written(before, 5)} to ${written(values[graph.output], 5)}.`);
+    news.say(`${names.join(", ")} moved, each against its gradient: ${graph.output} goes from ${written(before, 5)} to ${written(values[graph.output], 5)}.`);
   });
   const revealButton = frame.button("Reveal", reveal);
 

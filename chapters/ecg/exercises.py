@@ -47,8 +47,8 @@ def rarities(labels, classes):
 class_weights.mistakes(
     "You gave the frequent class the large weight: divide by how often it comes.",
     lambda labels, classes: classes * np.bincount(labels, minlength=classes) / len(labels),
-    "You left out the scale: with weights of 1 / count the whole loss, and with it every step, "
-    "becomes tiny. The mean weight over the examples is 1.",
+    "You left out the scale: with weights of 1 / count the whole loss becomes tiny, and under "
+    "plain gradient descent every step. The mean weight over the examples is to be 1.",
     rarities,
     "You forgot to share among the classes: the mean weight would be `classes`.",
     lambda labels, classes: len(labels) * rarities(labels, classes),
@@ -62,6 +62,9 @@ class_weights.mistakes(
     lambda labels, classes: (
         np.bincount(labels, minlength=classes).max() / np.bincount(labels, minlength=classes)
     ),
+    "You divided the number of all others by the count: then the rare class counts more in all "
+    "than the frequent one.",
+    lambda labels, classes: len(labels) / np.bincount(labels, minlength=classes) - 1,
     "You took 1 − the share: the weights are in proportion to 1 / count.",
     lambda labels, classes: 1 - np.bincount(labels, minlength=classes) / len(labels),
 )
@@ -77,7 +80,7 @@ def windows_of_two_splits(lengths, in_test, length, stride):
     Args:
         lengths: Samples in each recording.
         in_test: Whether each recording belongs to the test split.
-        length: Samples in a window; a shorter recording gives none.
+        length: Samples in a window, which lies wholly in its recording; a shorter one gives none.
         stride: Samples from the start of one window to the next.
 
     Returns:
@@ -165,7 +168,14 @@ windows_of_two_splits.mistakes(
     ],
     "You numbered the recordings of each split anew: keep the numbers that they have.",
     lambda lengths, in_test, length, stride: [
-        np.stack([np.unique(rows[:, 0], return_inverse=True)[1], rows[:, 1]], axis=1)
+        np.array(
+            _all_windows(np.asarray(lengths)[np.asarray(in_test) == test], length, stride), int
+        ).reshape(-1, 2)
+        for test in (False, True)
+    ],
+    "You numbered the windows: the sample at which each starts is asked for.",
+    lambda lengths, in_test, length, stride: [
+        rows // np.array([1, stride])
         for rows in windows_of_two_splits(lengths, in_test, length, stride)
     ],
     "You kept the first window of each recording only: go on by the stride.",
@@ -231,7 +241,7 @@ steps_left.mistakes(
     lambda samples, layers: _shrunk(
         samples, layers, lambda n, k, s, same: n // s if same else (n - k) // s + 1
     ),
-    "You counted steps where there is no padding: there is one place more.",
+    "You counted the kernel's moves where there is no padding: it stands in one place more.",
     lambda samples, layers: _shrunk(
         samples, layers, lambda n, k, s, same: -(-n // s) if same else (n - k) // s
     ),
@@ -305,6 +315,8 @@ def _pooled(x, weights):
 
 
 attention_pooling.mistakes(
+    "You did not divide by the sum: the weights of all steps sum to 1.",
+    lambda x, w, v: _pooled(x, np.exp(np.tanh(x @ w) @ v)),
     "You left out the tanh: the energy is tanh(x w) v.",
     lambda x, w, v: _pooled(x, _softmax(x @ w @ v)),
     "You took the mean of the weighted steps: the weights sum to 1 already, so add them up.",
@@ -386,7 +398,7 @@ precision_at_prevalence.hints(
 )
 
 precision_at_prevalence.mistakes(
-    "You left the prevalence out: that is the precision where half are ill.",
+    "The prevalence plays no part in your result: that is the precision where half are ill.",
     lambda sensitivity, specificity, prevalence: sensitivity / (sensitivity + 1 - specificity),
     "You took the specificity for the share of false alarms: it is 1 minus that.",
     lambda sensitivity, specificity, prevalence: precision_at_prevalence(
@@ -408,10 +420,12 @@ precision_at_prevalence.mistakes(
     lambda sensitivity, specificity, prevalence: (
         sensitivity * prevalence + specificity * (1 - prevalence)
     ),
-    "You divided by all the ill: among the alarms are those who were found, and no others.",
+    "You counted all the ill among the alarms: of the ill, only those who are found raise one.",
     lambda sensitivity, specificity, prevalence: (
         sensitivity * prevalence / (prevalence + (1 - specificity) * (1 - prevalence))
     ),
+    "You gave the sensitivity, a share of the ill: a share of the alarms is asked for.",
+    lambda sensitivity, specificity, prevalence: sensitivity,
     "You gave the share of all who are ill and found: divide by the share of alarms.",
     lambda sensitivity, specificity, prevalence: sensitivity * prevalence,
     "You gave the share of alarms that are false: 1 minus that is asked for.",

@@ -47,7 +47,7 @@ book.figure("ecg-bench", (place) => {
     if (marks.length === before) marks = [...marks, place].sort((a, b) => a - b);
     compared = null;
     drawStrip();
-    marked.say(`${marks.length} marks; the ${marks.length < before ? "one taken away was" : "last"} at ${written(place)} s.`);
+    marked.say(`${marks.length} ${marks.length === 1 ? "mark" : "marks"}; the ${marks.length < before ? "one taken away was" : "last"} at ${written(place)} s.`);
   }
   drawing.addEventListener("click", (event) => {
     const box = drawing.getBoundingClientRect();
@@ -122,7 +122,7 @@ book.figure("ecg-bench", (place) => {
     area.roc = bench.curves(probabilities, ill, state.prevalence);
     const { sensitivity, specificity, precision, f1, prevalence = state.prevalence } = found;
     const of = (share) => written(Number((1000 * share).toFixed(1)));
-    rates.replaceChildren(table(`The ${ill.length.toLocaleString("en")} test recordings`, [
+    rates.replaceChildren(table(`The ${ill.length.toLocaleString("en")} test recordings of ten seconds or more`, [
       ["AF", String(found.found), String(found.missed)], ["no AF", String(found.falseAlarms), String(found.spared)]]));
     thousand.replaceChildren(table(`Of 1,000 people, ${percent(prevalence)} of them ill`, [
       ["AF", of(prevalence * sensitivity), of(prevalence * (1 - sensitivity))],
@@ -160,7 +160,7 @@ book.figure("ecg-bench", (place) => {
         marked.say("No marks.");
       })),
     holder, marked.element,
-    make("p", {}, "Now the book's detector. It gave each test recording a probability of fibrillation. Choose the threshold, and where it is used; in both drawings you can drag, too."),
+    make("p", {}, "Now the book's detector. It gave each test recording a score for fibrillation, from 0 to 1. Choose the threshold, and where it is used; in both drawings you can drag, too."),
     make("div", { className: "figure-row" },
       frame.button("As in the data", () => set({ threshold, prevalence: shareOfData })),
       frame.button("Everybody's wrist", () => set({ prevalence: 0.01 })),

@@ -123,7 +123,7 @@ initial_variance.mistakes(
     lambda shape, activation: _variance(shape, activation, he=lambda i, o: np.sqrt(2 / i)),
     "You gave standard deviations: variances are asked for, so take no root.",
     lambda shape, activation: np.sqrt(initial_variance(shape, activation)),
-    "You took fan out for fan in in He's: what a unit adds up is what grows with its inputs.",
+    "You took fan out for fan in in He's: a unit adds up fan in products.",
     lambda shape, activation: _variance(shape, activation, he=lambda i, o: 2 / o),
     "You took Glorot's for ReLU: it does not make up for the half that ReLU sets to 0.",
     lambda shape, activation: _variance(shape, activation, he=lambda i, o: 2 / (i + o)),
@@ -384,7 +384,9 @@ def _(upstream, x, first, second):
 )
 def _(upstream, x, first, second):
     to_x, _, to_second = residual_block_backward(upstream, x, first, second)
-    return to_x, to_second.T, to_second
+    hidden = np.maximum(x @ first, 0)
+    delta = upstream * (x + hidden @ second > 0) @ second.T * (hidden > 0)
+    return to_x, hidden.T @ delta, to_second
 
 
 @residual_block_backward.mistake(

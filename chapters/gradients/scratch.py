@@ -146,7 +146,7 @@ def initial_weights(shape: Sequence[int], initialization: str, rng: np.random.Ge
     Args:
         shape: Of the kernel, inputs before units.
         initialization: ``"Glorot"``, ``"He"``, ``"small"`` (a standard deviation of 0.01, whatever
-            the layer), or ``"large"`` (twice that of He's variance).
+            the layer), or ``"large"`` (twice He's variance).
         rng: Decides the draws.
 
     Raises:

@@ -84,6 +84,14 @@ def lstm_step_with(
 
 
 lstm_step.mistakes(
+    "You took f for what is forgotten: it says how much is kept.",
+    lambda x, h, C, weights: lstm_step(
+        x, h, C, weights | {"W_f": -weights["W_f"], "b_f": -weights["b_f"]}
+    ),
+    "You kept the old memory whole: the keep gate f scales it first.",
+    lambda x, h, C, weights: lstm_step(
+        x, h, C, weights | {"W_f": 0 * weights["W_f"], "b_f": np.full_like(C, 1e3)}
+    ),
     "You swapped the gates f and i: f scales the old memory, i what is written.",
     partial(lstm_step_with, order="ifCo"),
     "You swapped the gates f and o: f keeps the memory, o reads it out.",
@@ -364,7 +372,7 @@ pyramid_steps.mistakes(
     lambda steps, layers, reduction: steps // reduction ** (layers - 1),
     "You joined frames below the first layer, too: it reads them one by one.",
     lambda steps, layers, reduction: pyramid_steps(steps, layers + 1, reduction),
-    "You divided by the sum: each joining divides what the last one left.",
+    "You divided by `reduction` · (layers − 1): each joining divides what the last one left.",
     lambda steps, layers, reduction: -(-steps // max(1, reduction * (layers - 1))),
     "You joined once: frames are joined between every two layers.",
     lambda steps, layers, reduction: -(-steps // reduction) if layers > 1 else steps,
@@ -405,7 +413,7 @@ def _(rng):
 
 
 join_frames.hints(
-    "How many zeros' frames are missing for the steps to come out even?",
+    "How many frames of zeros are missing for the steps to come out even?",
     "NumPy stores a frame after the other, so once they come out even, `reshape` is enough.",
 )
 
@@ -543,6 +551,8 @@ def lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o):
         C_new = σ(a_f) * C + σ(a_i) * tanh(a_C)
         h = σ(a_o) * tanh(C_new)
 
+    The loss reads h alone.
+
     Args:
         upstream: ∂L/∂h, of the shape of all the others.
         C: The old memory.
@@ -647,7 +657,9 @@ lstm_step_gradient.mistakes(
 )
 
 
-@lstm_step_gradient.mistake("You gave the keep gate what it writes: f is multiplied by the old C.")
+@lstm_step_gradient.mistake(
+    "You multiplied the keep gate's gradient by C̃: f is multiplied by the old C."
+)
 def _(upstream, C, a_f, a_i, a_C, a_o):
     dC, df, di, da, do = lstm_step_gradient(upstream, C, a_f, a_i, a_C, a_o)
     return dC, df / C * np.tanh(a_C), di, da, do
@@ -773,6 +785,8 @@ through_time.mistakes(
     lambda upstream, keep, write, xs: tuple(
         part / len(xs) for part in walked_back(upstream, keep, write, xs)
     ),
+    "You multiplied by σ(keep) before the last step, too: the loss reads the last C itself.",
+    lambda upstream, keep, write, xs: walked_back(sigmoid(keep) * upstream, keep, write, xs),
     "You multiplied by `keep` itself on the way back: the memory is scaled by σ(keep).",
     partial(walked_back, raw=True),
 )

@@ -3,7 +3,8 @@
 Both cells take sequences of shape ``(batch, steps, features)``, start from zeros, and leave their
 state alone wherever the mask is False. U leads from the input, W from the state before. The
 equations of the LSTM are those of CS826, slides "Long Short Term Memory", which has W and U side by
-side in one matrix; its stories name the gates after Hochreiter and Schmidhuber (1997).
+side in one matrix; its story of a write, a keep and a read gate credits Hochreiter and Schmidhuber
+(1997), who had no keep gate.
 """
 
 from collections.abc import Mapping, Sequence

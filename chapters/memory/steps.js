@@ -6,9 +6,9 @@ book.figure("memory-steps", (place) => {
   // What there is to try at once; what is not named is as at the beginning.
   const TRIES = [
     ["Keep 0.9", {}, "Nine tenths at each step: after thirty steps hardly anything is left in the LSTM's cell. The GRU holds more than half, as it writes back what it reads of its own state."],
-    ["Keep 0.99", { keep: 0.99, weight: 0.99 }, "Nearly open gates keep nearly all; tanh shrinks the plain network's state even so."],
-    ["Keep 1, a hundred steps", { keep: 1, weight: 1, steps: 100, at: 100 }, "Fully open: nothing of the gradient is lost on the way, however long it takes; what reaches the input is what the first step lets through."],
-    ["Noise at open doors", { keep: 0.95, write: 0.2, hears: "noise", steps: 60, at: 60 }, "What is written later covers what was there: the state follows the noise, and the bit is lost in it."],
+    ["Keep 0.99", { keep: 0.99, weight: 0.99 }, "Nearly open gates: after thirty steps the LSTM's cell holds three quarters, the GRU nearly all; tanh shrinks the plain network's state even so."],
+    ["Keep 1, a hundred steps", { keep: 1, weight: 1, steps: 100, at: 100 }, "Fully open: in the LSTM and the GRU nothing of the gradient is lost on the way, however long it takes; what reaches the input is what the first step lets through."],
+    ["Noise at open doors", { keep: 0.95, write: 0.2, weight: 0, hears: "noise", steps: 60, at: 60 }, "What is written later covers what was there: the state follows the noise, and the bit is lost in it."],
     ["A plain network that shouts", { weight: 1.5, steps: 50, at: 50 }, "A weight of 1.5 holds the state at its end, where tanh is flat: the state stays, its gradient does not."],
   ];
   let state = { ...OPEN };

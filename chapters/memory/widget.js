@@ -35,6 +35,7 @@ book.figure("memory", (place) => {
       take: (number) => {
         inputs[t] = number;
         show();
+        tell();
       },
     }),
   );

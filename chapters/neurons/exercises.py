@@ -41,6 +41,10 @@ neuron.hints(
 )
 
 neuron.mistakes(
+    "You added the bias once for every input: it is added once, to the weighted sum.",
+    lambda x, weights, bias: neuron(x, weights, len(x) * bias),
+    "You answered True or False: a perceptron answers +1 or −1.",
+    lambda x, weights, bias: bool(weights @ x + bias > 0),
     "You left the bias out: without it every line goes through the origin.",
     lambda x, weights, bias: neuron(x, weights, 0.0),
     "You moved the threshold the wrong way: the bias is added, a threshold taken off.",
@@ -118,6 +122,8 @@ def error_of(weights, bias, x, target):
 
 
 perceptron_update.mistakes(
+    "You moved by the target at every example: target − output is 0 where the answer is right.",
+    lambda weights, bias, x, target, rate: updated(weights, bias, x, target, rate),
     "You never updated the bias: it is a weight, too, whose input is 1.",
     lambda weights, bias, x, target, rate: updated(
         weights, bias, x, error_of(weights, bias, x, target), rate, 0.0
@@ -211,8 +217,8 @@ perceptron_update.mistakes(
 def perceptron_sweep(weights, bias, X, y):
     """Show a perceptron every example once, in order, and count its mistakes (λ = 1).
 
-    Each example is answered with the weights as they are by then. Do not change the arrays you
-    are given.
+    Each example is answered with the weights as they are by then, which then move by the rule of
+    perceptron_update; sign(0) is −1. Do not change the arrays you are given.
 
     Args:
         weights: Shape ``(features,)``.
@@ -364,6 +370,9 @@ def strip(X, low, high):
 
 
 xor_network.mistakes(
+    "You answered −1 to every point: are the biases −½ and −1½, and are the hidden answers +1 and "
+    "−1?",
+    lambda X: np.full(len(X), -1.0),
     "You gave OR: the second neuron has to veto the first.",
     lambda X: strip(X, 0.5, np.inf),
     "You gave AND: the strip lies between the lines, not beyond both.",
@@ -428,7 +437,7 @@ sigmoid_slope.mistakes(
     lambda z: sigmoid_slope(squashed(z)),
     "You left the factor 1 − a out: the derivative is a(1 − a).",
     squashed,
-    "You gave 1 − a² : that is the derivative of tanh, in its own value.",
+    "You gave 1 − a²: that is the derivative of tanh, in its own value.",
     lambda z: 1 - squashed(z) ** 2,
     "You left the factor a out: the derivative is a(1 − a).",
     lambda z: 1 - squashed(z),
@@ -732,7 +741,7 @@ cross_entropy.mistakes(
     quietly(lambda logits, labels: float(-np.mean(np.log(picked(softmax(logits), labels))))),
     "You applied softmax twice: what came in are scores, and one softmax is enough.",
     lambda logits, labels: cross_entropy(softmax(logits), labels),
-    "You took the scores for probabilities: the softmax is missing.",
+    "You took the scores for log p: the logarithm of the sum of powers is still to be taken off.",
     lambda logits, labels: float(-np.mean(picked(logits, labels))),
     "You summed over the examples: the loss is their mean.",
     lambda logits, labels: len(labels) * cross_entropy(logits, labels),
@@ -799,7 +808,7 @@ cross_entropy_gradient.mistakes(
     lambda logits, labels: softmax(logits) / len(labels),
     "You gave the label's entry only: the other scores push, too, each by its probability.",
     lambda logits, labels: cross_entropy_gradient(logits, labels) * np.eye(logits.shape[1])[labels],
-    "You gave −1/p at the label: that is the slope for p, the softmax comes after it.",
+    "You gave −1/p at the label: that is the slope for p, and the softmax has one of its own.",
     lambda logits, labels: -np.eye(logits.shape[1])[labels] / softmax(logits) / len(labels),
     "You multiplied by p(1 − p): with cross-entropy that factor cancels.",
     lambda logits, labels: (
@@ -846,7 +855,9 @@ hinge.mistakes(
     lambda scores, targets: float(np.mean(np.maximum(0, -targets * scores))),
     "You summed over the examples: the loss is their mean.",
     lambda scores, targets: len(scores) * hinge(scores, targets),
-    "You counted the mistakes: the hinge also says by how much.",
+    "You counted the mistakes: the hinge says by how much the margin is short of 1.",
+    lambda scores, targets: float(np.mean(targets * scores <= 0)),
+    "You counted the margins below 1: the hinge also says by how much.",
     lambda scores, targets: float(np.mean(targets * scores < 1)),
     "You added the margin: 1 − y z falls as the answer gets better.",
     lambda scores, targets: float(np.mean(np.maximum(0, 1 + targets * scores))),
@@ -891,7 +902,7 @@ kl_divergence.hints(
 
 kl_divergence.mistakes(
     "You exchanged the arguments: the true distribution weighs, and stands on top.",
-    quietly(lambda p, q: kl_divergence(q, np.maximum(p, 1e-12))),
+    quietly(lambda p, q: float(np.sum(q * np.log(q / p)))),
     "You gave the cross-entropy −Σ p log q: the entropy of p is taken off.",
     lambda p, q: float(-np.sum(p * np.log(q))),
     "You let 0 · log 0 stand: where p is 0, the term is 0.",

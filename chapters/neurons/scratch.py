@@ -184,7 +184,7 @@ def mistake_bound(X: Array, y: ArrayLike, weights: ArrayLike, bias: float) -> fl
     longer = np.column_stack([X, np.ones(len(X))])
     line = np.append(np.asarray(weights, float), bias)
     margin = float(np.min(np.asarray(y) * (longer @ line)) / np.linalg.norm(line))
-    if margin <= 0:
+    if not margin > 0:  # nor a number, if all weights are 0
         raise UserError(
             "The bound speaks of a line with every example on its right side. Received one with "
             f"an example {-margin:g} on the wrong side, or on the line."
@@ -195,8 +195,8 @@ def mistake_bound(X: Array, y: ArrayLike, weights: ArrayLike, bias: float) -> fl
 def widest_margin(X: Array, y: ArrayLike, steps: int = 2000) -> tuple[Array, float]:
     """Return weights and bias of the line that keeps the farthest off, nearly   (Gilbert, 1966).
 
-    The classes are separable if the points y·(x, 1) leave the origin outside of what they span; the
-    widest margin is its distance from there. Each step moves the nearest point known towards the
+    The classes are separable if the points y·(x, 1) leave the origin outside of their convex hull;
+    the widest margin is its distance from there. Each step moves the nearest point known towards the
     example that stands worst with it.
 
     >>> w, b = widest_margin(XOR_X, [-1, 1, 1, 1])  # OR

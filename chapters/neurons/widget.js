@@ -322,7 +322,7 @@ book.figure("neurons", (place) => {
     const [x, y] = [points.X[at], points.y[at]];
     const step = playground.perceptronStep(one, x, y, perceptronSettings.rate);
     const wrong = step.error !== 0;
-    one.last = { at, x, y, z: step.z, from: { weights: one.weights, bias: one.bias }, wrong };
+    one.last = { at, x, y, z: step.z, rate: perceptronSettings.rate, from: { weights: one.weights, bias: one.bias }, wrong };
     one.before = wrong ? { weights: one.weights, bias: one.bias } : null;
     Object.assign(one, { weights: step.weights, bias: step.bias, shown: one.shown + 1,
       mistakes: one.mistakes + wrong, right: wrong ? 0 : one.right + 1,
@@ -357,7 +357,7 @@ book.figure("neurons", (place) => {
     }
     const { weights, bias } = playground.widestMargin(points.X, points.y);
     const bound = playground.mistakeBound(points.X, points.y, weights, bias);
-    const promise = bound === null ? "" : ` For these points (R/γ)² is ${Math.floor(bound)}: in no order are there more.`;
+    const promise = bound === null ? "" : ` For these points (R/γ)² is ${Math.floor(bound)}: begun at 0, in no order are there more.`;
     news.say(`No mistake left: ${plural(one.mistakes, "mistake")} in ${plural(one.shown, "example")}.${one.mistakes ? promise : ""}`);
   }
 
@@ -371,7 +371,7 @@ book.figure("neurons", (place) => {
           + `so it answers ${written(playground.sign(last.z))}; the target is ${written(last.y)}.`,
       ];
       if (last.wrong) {
-        const push = 2 * last.y * perceptronSettings.rate;
+        const push = 2 * last.y * last.rate;
         lines.push(make("br"), `Wrong: w + ${factor(push)}·x = (${short(one.weights[0])}, ${short(one.weights[1])}), b${signed(push)} = ${short(one.bias)}.`);
       }
       sum.replaceChildren(...lines);
@@ -455,7 +455,7 @@ book.figure("neurons", (place) => {
 
   const handed = make("textarea", { rows: 6, readOnly: true, className: "neurons-json", "aria-label": "The figure's numbers as JSON" });
   const handOver = make("details", {}, make("summary", {}, "These numbers as JSON"),
-    make("p", {}, "The state as it is, the next twenty steps' order, and what this page makes of them. Keep it in a file, and take the same steps in Python:"),
+    make("p", {}, "The state as it is, an order of twenty steps from here (a perceptron's goes on after a mistake), and what this page makes of them. Keep it in a file, and take the same steps in Python:"),
     make("pre", {}, make("code", {}, 'import json\nfrom chapters.neurons.scratch import replay\n\ngiven = json.load(open("playground.json"))\nprint(replay(given)[-1])  # given["after"], number by number')),
     handed);
   function state() {

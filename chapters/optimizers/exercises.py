@@ -53,13 +53,17 @@ def _(start, curvatures, rate, steps):
 
 
 gradient_descent.mistakes(
+    "Every place is the last one: w -= … changes the array that is in your list. Write w = w - …",
+    lambda start, curvatures, rate, steps: np.repeat(
+        gradient_descent(start, curvatures, rate, steps)[-1:], steps + 1, axis=0
+    ),
     "You left the start out: it is the first of the places.",
     lambda start, curvatures, rate, steps: gradient_descent(start, curvatures, rate, steps)[1:],
     "You stopped a step early: a walk of `steps` steps has `steps + 1` places.",
     lambda start, curvatures, rate, steps: gradient_descent(start, curvatures, rate, steps)[:-1],
     "You left the curvatures out: the gradient of ½ c w² is c · w.",
     lambda start, curvatures, rate, steps: gradient_descent(start, 0 * curvatures + 1, rate, steps),
-    "You stepped by the square: the gradient of ½ c w² is c · w.",
+    "You squared the curvature: the gradient of ½ c w² is c · w.",
     lambda start, curvatures, rate, steps: gradient_descent(start, curvatures**2, rate, steps),
     "You forgot the ½: the gradient of ½ c w² is c · w, not 2 c w.",
     lambda start, curvatures, rate, steps: gradient_descent(start, 2 * curvatures, rate, steps),
@@ -241,7 +245,7 @@ def _(weights, gradients, rates, alpha):
 
 
 momentum.mistakes(
-    "You left the factor 1 − α out: that is Keras's velocity, 1 / (1 − α) times as large.",
+    "You left the factor 1 − α out: s is then 1 / (1 − α) times as large, as in PyTorch.",
     lambda weights, gradients, rates, alpha: momentum(
         weights, gradients, rates / (1 - alpha), alpha
     ),
@@ -323,7 +327,7 @@ def _velocity(weights, gradients, rates, alpha, move, keep=None):
 
 
 nesterov.mistakes(
-    "That is plain momentum, Δw = v: Nesterov's step looks ahead, α v − η ∂E/∂w.",
+    "That is plain momentum, Δw = v: Nesterov's step is α v − η ∂E/∂w with the new v.",
     lambda weights, gradients, rates, alpha: _velocity(
         weights, gradients, rates, alpha, lambda old, new, step: new
     ),
@@ -354,7 +358,7 @@ nesterov.mistakes(
     lambda weights, gradients, rates, alpha: _velocity(
         weights, gradients, rates, alpha, lambda old, new, step: alpha * new + (1 - alpha) * step
     ),
-    "You looked ahead from the velocity before: v is updated first.",
+    "You added α times the old velocity to the new one: Δw is α v − η ∂E/∂w, with the new v.",
     lambda weights, gradients, rates, alpha: _velocity(
         weights, gradients, rates, alpha, lambda old, new, step: alpha * old + new
     ),
@@ -367,8 +371,9 @@ nesterov.mistakes(
 def keras_settings(rate, alpha, epsilon, rho, step):
     """Return what to give Keras so that it takes the steps of the rules as Intro to ML has them.
 
-    The rules: Δw = −η s for momentum, and Δw = −η s̃ / (√r̃ + ε) for Adam. Keras's momentum adds up
-    v ← α v − η ∂E/∂w, and its Adam adds its `epsilon` to √r, before the correction.
+    The rules: s ← α s + (1 − α) ∂E/∂w and Δw = −η s for momentum, and Δw = −η s̃ / (√r̃ + ε) for
+    Adam. Keras's momentum adds up v ← α v − η ∂E/∂w, and its Adam adds its `epsilon` to √r, before
+    the correction.
 
     Args:
         rate: η of the momentum rule.
@@ -392,7 +397,7 @@ def _(rng):
 
 
 keras_settings.hints(
-    "Let the gradient be 1 for ever. How long do B's steps become, and how long Keras's?",
+    "Let the gradient be 1 for ever. How long do Intro to ML's steps become, and how long Keras's?",
     "√r̃ + ε is (√r + ε √(1 − ρᵗ)) / √(1 − ρᵗ). What stands beside √r?",
 )
 
@@ -407,7 +412,7 @@ keras_settings.mistakes(
     ),
     "You multiplied η by α: the factor is what the new gradient counts, 1 − α.",
     lambda rate, alpha, epsilon, rho, step: (rate * alpha, alpha, epsilon * np.sqrt(1 - rho**step)),
-    "You gave Keras 1 − α as its momentum: both call the share that is kept by this name.",
+    "You gave Keras 1 − α as its momentum: α and Keras's momentum are both the share that is kept.",
     lambda rate, alpha, epsilon, rho, step: (
         rate * (1 - alpha),
         1 - alpha,
@@ -505,7 +510,7 @@ rmsprop.mistakes(
         epsilon,
         keep=lambda r, gradient: rho * r + (1 - rho) * np.abs(gradient),
     ),
-    "You added the squares up: that is AdaGrad, whose steps only shrink. RMSprop averages.",
+    "You added the squares up: that is AdaGrad, whose rates only shrink. RMSprop averages.",
     lambda weights, gradients, rate, rho, epsilon: _scaled(
         weights, gradients, rate, rho, epsilon, keep=lambda r, gradient: r + gradient**2
     ),
@@ -726,8 +731,8 @@ batch_norm.mistakes(
 def moving_averages(batches, momentum):
     """Return the moving mean and the moving variance that a layer has after some batches.
 
-    After each batch: average ← momentum · average + (1 − momentum) · the batch's. Before the first
-    the mean is 0 and the variance is 1.
+    After each batch: average ← momentum · average + (1 − momentum) · the batch's, whose variance is
+    over n. Before the first the mean is 0 and the variance is 1.
 
     Args:
         batches: Shape ``(batches, examples, features)``.
@@ -806,7 +811,7 @@ def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, epsilon):
         beta: β, of shape ``(features,)``.
         moving_mean: Of shape ``(features,)``.
         moving_variance: Of shape ``(features,)``.
-        epsilon: ε.
+        epsilon: ε, under the root.
 
     Returns:
         y, of the shape of x.
@@ -854,6 +859,10 @@ batch_norm_inference.mistakes(
     "You divided by the variance: divide by its root.",
     lambda x, gamma, beta, mean, variance, epsilon: (
         gamma * (x - mean) / (variance + epsilon) + beta
+    ),
+    "Your ε is 1e-3, Keras's: use the one that is given.",
+    lambda x, gamma, beta, mean, variance, epsilon: batch_norm_inference(
+        x, gamma, beta, mean, variance, 1e-3
     ),
     "Your ε is 1e-5, PyTorch's: use the one that is given.",
     lambda x, gamma, beta, mean, variance, epsilon: batch_norm_inference(

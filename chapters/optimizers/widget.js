@@ -325,7 +325,7 @@ book.figure("optimizers", (place) => {
 
   place.append(
     make("p", { className: "figure-title" }, "Send walkers down"),
-    make("p", {}, "Drag the ring: it is where they start. A cross marks the lowest point, lines join places of one height."),
+    make("p", {}, "Drag the ring: it is where they start. Crosses mark the lowest points, lines join places of one height."),
     make("div", { className: "figure-row" }, ...tries,
       frame.button("From the beginning", () => {
         reset();

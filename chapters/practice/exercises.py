@@ -44,7 +44,8 @@ class_weights.mistakes(
     lambda y, classes: np.bincount(y, minlength=classes).astype(float),
     "You gave each class its share: that makes the frequent class count still more. Turn it round.",
     lambda y, classes: np.bincount(y, minlength=classes) / len(y),
-    "You left out the factor n: these weights are so small that they lower the learning rate, too.",
+    "You left out the factor n: under plain gradient descent such small weights lower the learning "
+    "rate, too.",
     lambda y, classes: 1 / (classes * np.bincount(y, minlength=classes)),
     "You left out the number of classes: the mean over all examples is not 1 but that number.",
     lambda y, classes: len(y) / np.bincount(y, minlength=classes),
@@ -60,11 +61,15 @@ class_weights.mistakes(
     lambda y, classes: (
         (1 / np.bincount(y, minlength=classes)) / (1 / np.bincount(y, minlength=classes)).mean()
     ),
-    "You took the logarithm: a class of half the examples counts twice as much.",
+    "You took the logarithm: a class with half as many examples needs twice the weight.",
     lambda y, classes: np.log(len(y) / np.bincount(y, minlength=classes)),
+    "You divided the number of all others by the count: then the rare class counts more in all "
+    "than the frequent one.",
+    lambda y, classes: len(y) / np.bincount(y, minlength=classes) - 1,
     "You gave one weight for each example: one for each class is asked for.",
     lambda y, classes: class_weights(y, classes)[y],
-    "You gave the share of all other classes: the classes' weights are n / (classes · count).",
+    "You gave the share of all other classes: a class with half as many examples needs twice the "
+    "weight.",
     lambda y, classes: 1 - np.bincount(y, minlength=classes) / len(y),
 )
 
@@ -111,7 +116,7 @@ def _(rng):
 
 
 cheapest.hints(
-    "A row of thresholds against a column of examples: `p >= thresholds[:, None]`.",
+    "A column of thresholds against a row of examples: `p >= thresholds[:, None]`.",
     "Missed: `true & ~found`. False alarm: `found & ~true`.",
 )
 cheapest.mistakes(
@@ -166,7 +171,8 @@ cheapest.mistakes(
 def standardized(train, test):
     """Return the test split as a network reads it whose training inputs were standardized.
 
-    Every feature of the training split has mean 0 and standard deviation 1 after that.
+    Every feature of the training split has mean 0 and standard deviation 1 (with n below the line)
+    after that.
 
     Args:
         train: Of shape ``(n, features)``.
@@ -335,7 +341,7 @@ def _(rng):
 
 
 rates_to_try.hints(
-    "Halfway between 0.0001 and 0.01 lies 0.001 here: the logarithms are halved.",
+    "Halfway between 0.0001 and 0.01 lies 0.001 here: its logarithm is the mean of theirs.",
     "`np.exp` of a number between `np.log(low)` and `np.log(high)`.",
 )
 rates_to_try.mistakes(
@@ -347,7 +353,7 @@ rates_to_try.mistakes(
     lambda uniform, low, high: np.exp(np.log10(low) + uniform * np.log10(high / low)),
     "You exchanged the ends: 0 becomes `low`.",
     lambda uniform, low, high: high * (low / high) ** uniform,
-    "You began at 0: multiplied by `low`, the least rate is `low` itself.",
+    "You subtracted 1: then the least rate is 0, and it is to be `low`.",
     lambda uniform, low, high: low * ((high / low) ** uniform - 1),
     "You raised e to what lies between the rates: it is to lie between their logarithms.",
     lambda uniform, low, high: np.exp(low + uniform * (high - low)),
@@ -357,9 +363,9 @@ rates_to_try.mistakes(
     lambda uniform, low, high: low + (high / low) ** uniform,
     "You returned the logarithms to the base 10: raise 10 to their power.",
     lambda uniform, low, high: np.log10(low) + uniform * np.log10(high / low),
-    "You squared the random numbers: that draws more of the small rates, and not as many a decade.",
+    "You squared the random numbers: that draws more of the small rates, not as many in each decade.",
     lambda uniform, low, high: low + (high - low) * uniform**2,
-    "You raised `high` itself to the power: it is high / low that is to be raised.",
+    "You took `high` itself, where high / low is to be raised to the power.",
     lambda uniform, low, high: low * high**uniform,
 )
 
@@ -391,7 +397,7 @@ def _(uniform, low, high):
 
 @exercise(points=2)
 def best_of(errors, n):
-    """Return the lowest error that n of these trials would have on average, drawn without return.
+    """Return the lowest error that n of these trials, drawn without replacement, have on average.
 
     Of N errors in ascending order, number i (from 1) is the lowest of n with the probability
     C(N − i, n − 1) / C(N, n).
@@ -434,7 +440,7 @@ best_of.mistakes(
     ),
     "You sorted the largest first: that is the worst of n.",
     lambda errors, n: -best_of(-errors, n),
-    "You drew with return: no trial can be drawn twice here.",
+    "You drew with replacement: no trial can be drawn twice here.",
     lambda errors, n: (
         np.sort(errors) @ -np.diff((1 - np.arange(len(errors) + 1) / len(errors)) ** n)
     ),
@@ -565,17 +571,25 @@ def _short_mean(values):
         return values.astype(np.float32).sum().astype(np.float16) / _short_count(values)
 
 
+def _short_sum(values):
+    with np.errstate(over="ignore"):
+        return np.float16(np.float32(values.sum()) / len(values))
+
+
 half_mean.hints(
     "Above 2048, float16 has no odd numbers left: what becomes of 2048 + 1?",
     "The numbers may be short; their sum must not be. In which type do you add them up?",
 )
 half_mean.mistakes(
+    "You let NumPy add up in float16, and the sum overflows: ask for float32.",
+    _short_sum,
     "You added up in float16: soon the sum is so large that what is added is lost in rounding, or "
     "it overflows. Add in float32.",
     lambda values: np.float16(_added_one_by_one(values) / _short_count(values)),
     "You returned the sum: divide by how many there are.",
     lambda values: values.astype(np.float32).sum(),
-    "You turned the sum into float16 before you divided: it ends at 65,504.",
+    "Your sum was float16 when you divided it, and float16 ends at 65,504: stay in float32 until "
+    "the end.",
     _short_mean,
     "You divided each number in float16 and added up: the last bits are lost one by one.",
     lambda values: _added_one_by_one(values / _short_count(values)),
@@ -643,7 +657,7 @@ def _scaled(
 
 
 loss_scaled_step.hints(
-    "Three types in three lines: scale in float32, travel in float16, step in float32.",
+    "Two types in three lines: scale in float32, travel in float16, step in float32.",
     "Undo the scale after the gradient has become float32 again; in float16 it vanishes once more.",
     "`np.isfinite(scaled).all()` says whether the step may be taken.",
 )
@@ -681,6 +695,26 @@ loss_scaled_step.mistakes(
         _scaled(weights, gradient, scale, rate).astype(np.float16).astype(np.float32)
     ),
 )
+
+
+@loss_scaled_step.mistake(
+    "You divided in float16 and took the step in it: make the gradient float32 first."
+)
+def _(weights, gradient, scale, rate):
+    with np.errstate(over="ignore"):
+        scaled = (scale * gradient).astype(np.float16)
+        if not np.isfinite(scaled).all():
+            return weights
+        return weights - np.float16(rate) * (scaled / np.float16(scale))
+
+
+@loss_scaled_step.mistake("You took the step in float16: make the gradient float32 first.")
+def _(weights, gradient, scale, rate):
+    with np.errstate(over="ignore"):
+        scaled = (scale * gradient).astype(np.float16)
+        if not np.isfinite(scaled).all():
+            return weights
+        return weights - np.float16(rate) * scaled / np.float16(scale)
 
 
 @loss_scaled_step.mistake("You returned the step: the weights after it are asked for.")

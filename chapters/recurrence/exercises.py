@@ -93,6 +93,8 @@ rnn_step.mistakes(
 def rnn(x, U, W, b):
     """Return the hidden states h⁽¹⁾ … h⁽ᵀ⁾ of a batch of sequences; h⁽⁰⁾ is zero.
 
+    h⁽ᵗ⁾ = tanh(b + W h⁽ᵗ⁻¹⁾ + U x⁽ᵗ⁾), for each sequence of the batch.
+
     Args:
         x: Sequences of shape (batch, steps, features).
         U: Input to hidden, of shape (units, features).
@@ -128,8 +130,12 @@ rnn.mistakes(
     lambda x, U, W, b: np.swapaxes(rnn(x, U, W, b), 0, 1),
     "You returned the last state alone: the task asks for the state after every step.",
     lambda x, U, W, b: rnn(x, U, W, b)[:, -1],
-    "You start every step from a state of zeros: carry the last one on.",
+    "No state reaches the next step: carry h⁽ᵗ⁻¹⁾ on, and add W h⁽ᵗ⁻¹⁾.",
     lambda x, U, W, b: np.tanh(b + x @ U.T),
+    "You returned h⁽⁰⁾, too: the first state asked for is h⁽¹⁾.",
+    lambda x, U, W, b: np.pad(rnn(x, U, W, b), ((0, 0), (1, 0), (0, 0))),
+    "Every step shows the last state: keep a copy of each, not one array that changes.",
+    lambda x, U, W, b: np.repeat(rnn(x, U, W, b)[:, -1:], x.shape[1], axis=1),
     "Your list begins with h⁽⁰⁾ and ends too early: the first state is h⁽¹⁾.",
     lambda x, U, W, b: np.pad(rnn(x, U, W, b)[:, :-1], ((0, 0), (1, 0), (0, 0))),
     "You read the sequence from its end: t runs from left to right.",
@@ -147,6 +153,8 @@ rnn.mistakes(
 @gradient_exercise(of=rnn, wrt=("U", "W", "b"), points=4)
 def backpropagate_through_time(upstream, x, U, W, b):
     """Return the gradients of the loss with respect to `U`, `W` and `b`.
+
+    The states are those of `rnn`: h⁽ᵗ⁾ = tanh(b + W h⁽ᵗ⁻¹⁾ + U x⁽ᵗ⁾), and h⁽⁰⁾ is zero.
 
     Args:
         upstream: What each state owes to the loss at its own step (Vᵀ∇o in a network with
@@ -198,6 +206,8 @@ def _through_time(
     *,
     slope=True,
     twice=False,
+    before=False,
+    steep=False,
     carry=True,
     turned=False,
     late=0,
@@ -210,9 +220,9 @@ def _through_time(
     grad_U, grad_W, grad_b = np.zeros(U.shape), np.zeros(W.shape), np.zeros(b.shape)
     carried = np.zeros((len(x), len(b)))
     for t in reversed(range(x.shape[1])):
-        grad_z = upstream[:, t] + carried
+        arrives = grad_z = upstream[:, t] + carried
         if slope:
-            state = states[:, t + 1]
+            state = states[:, t if before else t + 1]
             grad_z = (1 - (np.tanh(state) if twice else state) ** 2) * grad_z
         if not last or t == x.shape[1] - 1:
             if not early:
@@ -222,7 +232,7 @@ def _through_time(
             grad_W += grad_z.T @ states[:, t + late]
             grad_b = grad_z.sum(axis=0) + (0 if overwrite else grad_b)
         if carry:
-            carried = grad_z @ (W.T if turned else W)
+            carried = (arrives if steep else grad_z) @ (W.T if turned else W)
     return grad_U, grad_W, grad_b
 
 
@@ -249,6 +259,10 @@ backpropagate_through_time.mistakes(
     ),
     "You kept the first step's share of ∇b only: b is used at every step, so add all shares up.",
     partial(_through_time, overwrite=True),
+    "You carried the gradient back without tanh's slope: multiply by 1 − (h⁽ᵗ⁾)² before Wᵀ.",
+    partial(_through_time, steep=True),
+    "You took the slope at h⁽ᵗ⁻¹⁾: step t's is 1 − (h⁽ᵗ⁾)².",
+    partial(_through_time, before=True),
     "You took tanh of the state once more: the slope at a step is 1 − (h⁽ᵗ⁾)².",
     partial(_through_time, twice=True),
     "You averaged over the steps: the loss is a sum, so the shares of all steps add up.",
@@ -299,7 +313,11 @@ count_parameters.mistakes(
     lambda steps, features, units, outputs: units * (features + 1) + outputs * (units + 1),
     "You left the biases out: b has an entry for each unit, c for each output.",
     lambda steps, features, units, outputs: units * (features + units) + outputs * units,
-    "You gave each unit two biases, one for U and one for W: it has one.",
+    "You left b out: each unit has a bias.",
+    lambda steps, features, units, outputs: units * (features + units) + outputs * (units + 1),
+    "You left c out: each output has a bias.",
+    lambda steps, features, units, outputs: units * (features + units + 1) + outputs * units,
+    "You counted `units` numbers too many: a unit has one bias, and h⁽⁰⁾ is not learned.",
     lambda steps, features, units, outputs: units * (features + units + 2) + outputs * (units + 1),
     "You left the outputs out: V and c are learned too.",
     lambda steps, features, units, outputs: units * (features + units + 1),
@@ -340,7 +358,7 @@ def last_state(h, mask):
 
 @last_state.cases
 def _(rng):
-    yield np.arange(6.0).reshape(2, 3, 1), _mask([2, 1], 3)
+    yield np.arange(6.0).reshape(2, 3, 1), _mask([2, 3], 3)
     yield rng.normal(size=(3, 6, 2)), _mask([5, 3, 6], 6)
     yield rng.normal(size=(4, 5, 3)), _mask([2, 4, 1, 3], 5)
 
@@ -404,7 +422,7 @@ masked_loss.mistakes(
     lambda losses, mask: losses.sum() / mask.sum(),
     "You counted the padding in: only real steps have a loss.",
     lambda losses, mask: losses.mean(),
-    "You divided by all steps: padding counts below the line neither.",
+    "You divided by all steps: padding does not count below the line either.",
     lambda losses, mask: (losses * mask).mean(),
     "You forgot to divide by the number of real steps.",
     lambda losses, mask: losses[mask].sum(),

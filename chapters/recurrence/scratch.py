@@ -137,7 +137,9 @@ def rnn_backward(
     mask: NDArray[np.bool_] | None = None,
     window: int | None = None,
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Return the gradients of x, U, W, b and h⁽⁰⁾   (Goodfellow et al., 2016, 10.21, 10.23–10.28).
+    """Return the gradients of x, U, W, b and h⁽⁰⁾.
+
+    Goodfellow et al. (2016), equations 10.21, 10.23, 10.26 and 10.28.
 
     Args:
         from_above: What each h⁽¹⁾ … h⁽ᵀ⁾ owes to the loss at its own step, of shape
