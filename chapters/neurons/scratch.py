@@ -196,8 +196,8 @@ def widest_margin(X: Array, y: ArrayLike, steps: int = 2000) -> tuple[Array, flo
     """Return weights and bias of the line that keeps the farthest off, nearly   (Gilbert, 1966).
 
     The classes are separable if the points y·(x, 1) leave the origin outside of their convex hull;
-    the widest margin is its distance from there. Each step moves the nearest point known towards the
-    example that stands worst with it.
+    the widest margin is its distance from there. Each step moves the nearest point known towards
+    the example that stands worst with it.
 
     >>> w, b = widest_margin(XOR_X, [-1, 1, 1, 1])  # OR
     >>> round(mistake_bound(XOR_X, [-1, 1, 1, 1], w, b), 1)

@@ -363,7 +363,7 @@ rates_to_try.mistakes(
     lambda uniform, low, high: low + (high / low) ** uniform,
     "You returned the logarithms to the base 10: raise 10 to their power.",
     lambda uniform, low, high: np.log10(low) + uniform * np.log10(high / low),
-    "You squared the random numbers: that draws more of the small rates, not as many in each decade.",
+    "You squared the random numbers: that draws more small rates, and not as many in each decade.",
     lambda uniform, low, high: low + (high - low) * uniform**2,
     "You took `high` itself, where high / low is to be raised to the power.",
     lambda uniform, low, high: low * high**uniform,
