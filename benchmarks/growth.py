@@ -57,9 +57,9 @@ TRAIN = """
 import sys
 import companion
 import numpy as np
+from companion.datasets.dataset import Split
 rng, n = np.random.default_rng(0), int(sys.argv[1])
-data = rng.random((n, 28, 28, 1), "float32"), rng.integers(0, 10, n)
-split = companion.datasets.dataset.Split(*data)
+split = Split(rng.random((n, 28, 28, 1), "float32"), rng.integers(0, 10, n))
 companion.train("lenet5", split, epochs=5, batch_size=128, show_progress=False)
 """
 

@@ -146,7 +146,7 @@ def receptive_fields() -> Figure:
 
 
 def matrix() -> Figure:
-    """The matrix of a 3×3 kernel on a 5×5 image: nine different weights, and 64 % zeros.
+    """The matrix of a 3×3 kernel on a 5×5 image: nine different weights, and zeros.
 
     Nine rows, one for each output, and 25 columns, one for each pixel. Every row holds the weights
     1 to 9, in three runs of three; each row is the row before, moved to the right by one pixel, or

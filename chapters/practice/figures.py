@@ -257,7 +257,7 @@ def few_writers_study() -> Figure:
     positions = np.arange(len(studies.COLLECTIONS))
     for shift, which, colour, hatch, name in (
         (-0.19, own, SKY, "", "on held-out digits of the same collection"),
-        (0.19, results, ORANGE, "//", "on 700 digits from the rest of the file"),
+        (0.19, results, ORANGE, "//", "on digits from the rest of the file"),
     ):
         table = which.table
         spread = [100 * (table["mean"] - table["low"]), 100 * (table["high"] - table["mean"])]
