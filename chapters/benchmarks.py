@@ -240,10 +240,14 @@ def growing() -> Figure:
         n = np.asarray(one["n"], float)
         smooth = np.geomspace(n[0], n[-1], 100)
         curve = one["start"] + one["each"] * smooth ** one["exponent"]
-        axes.loglog(smooth, curve, color=VERMILION, label=_law(one, name))
+        axes.loglog(smooth, curve, color=VERMILION, label=_law(one))
         axes.loglog(n, one["seconds"], "o", color=BLUE)
         axes.set_title(one["what"])
         axes.set(xlabel=name, ylabel="seconds")
+        for axis, values in ((axes.xaxis, one["n"]), (axes.yaxis, one["seconds"])):
+            ticks = _ticks(values)
+            axis.set_ticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+        axes.minorticks_off()
         axes.legend(frameon=False)
         ends = _ends(name, one["n"], one["seconds"])
         descriptions.append(f"{one['what']}: {ends}, power {one['exponent']:.2f}")
@@ -254,9 +258,20 @@ def growing() -> Figure:
     return figure
 
 
-def _law(one: dict[str, Any], name: str) -> str:
-    start = f"{one['start']:.2g} + " if one["start"] else ""
-    return f"{start}{one['each']:.2g} · {name}^{one['exponent']:.2f}"
+def _law(one: dict[str, Any]) -> str:
+    start = f", {one['start']:.0f} s to begin" if one["start"] else ""
+    return f"power {one['exponent']:.2f}{start}".replace("-", "−")
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Return 1, 2 and 5 of the decades of values, 1 alone if that is many, the values if few."""
+    low, high = min(values), max(values)
+    tens = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [step * 10.0**ten for ten in tens for step in (1, 2, 5)]
+    ticks = [tick for tick in ticks if low * 0.99 <= tick <= high * 1.01]
+    if len(ticks) < 2:
+        return list(values)
+    return ticks if len(ticks) < 7 else [tick for tick in ticks if f"{tick:e}".startswith("1")]
 
 
 def _ends(name: str, n: Sequence[float], seconds: Sequence[float]) -> str:

@@ -122,7 +122,7 @@ book.figure("ecg-bench", (place) => {
     area.roc = bench.curves(probabilities, ill, state.prevalence);
     const { sensitivity, specificity, precision, f1, prevalence = state.prevalence } = found;
     const of = (share) => written(Number((1000 * share).toFixed(1)));
-    rates.replaceChildren(table(`The ${ill.length.toLocaleString("en")} test recordings of ten seconds or more`, [
+    rates.replaceChildren(table(`${ill.length.toLocaleString("en")} recordings ≥ 10 s`, [
       ["AF", String(found.found), String(found.missed)], ["no AF", String(found.falseAlarms), String(found.spared)]]));
     thousand.replaceChildren(table(`Of 1,000 people, ${percent(prevalence)} of them ill`, [
       ["AF", of(prevalence * sensitivity), of(prevalence * (1 - sensitivity))],
