@@ -27,7 +27,7 @@ SIZES = {
     "workers": {"small": (), "quick": (), "full": (1, 2, 4, 8)},
     "examples": {
         "small": (64, 256),
-        "quick": (1000, 16000),
+        "quick": (1000, 8000),
         "full": (1000, 4000, 16000, 64000, 256000),
     },
     "chapters": {"small": (), "quick": (), "full": (1, 2, 4, 8, 12)},
