@@ -31,8 +31,9 @@ WORDS = """[...document.querySelectorAll(":is(.panel, [data-figure]) text")].fla
             Math.min(here.right, frame.right), here.bottom + scrollY];
   });
 })"""
-# Of signs and letters of formulas that look alike, one each bears a mark.
-MARK_SIGNS = """[...document.querySelectorAll("math :is(mi, mo, mn, mtext:not(:has(code)))")]
+# Of signs and letters of formulas that look alike, one each bears a mark; answers are open.
+MARK_SIGNS = """document.querySelectorAll("details").forEach((one) => { one.open = true; });
+[...document.querySelectorAll("math :is(mi, mo, mn, mtext:not(:has(code)))")]
   .reduce((known, sign) => {
     const style = getComputedStyle(sign);
     const look = [sign.textContent, sign.tagName, style.fontFamily, style.fontStyle,
