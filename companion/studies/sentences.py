@@ -11,10 +11,10 @@ from companion.studies.statistics import Statistics, seeds_needed, sentence_case
 def number(value: float) -> str:
     """Return a number with three significant digits and a true minus sign.
 
-    >>> number(-0.03217), number(1234.5)
-    ('−0.0322', '1,234')
+    >>> number(-0.03217), number(999.7), number(1234.5)
+    ('−0.0322', '1,000', '1,234')
     """
-    shown = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    shown = f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
     return shown.replace("-", "−")
 
 
