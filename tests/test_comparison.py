@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from processor_time import timed
 
-from companion.checking.authoring.comparison import difference, show
+from companion.checking.authoring.comparison import compact, difference, show
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,20 @@ def test_a_difference_is_said_in_its_own_words(expected, received, words):
 )
 def test_what_is_as_good_is_right(expected, received):
     assert difference(expected, received, rtol=1e-6, atol=1e-8) is None
+
+
+def test_words_are_looked_for_in_short_texts_alone():
+    for expected, received in (("x" * 300, "y" * 300), ("x" * 300, 3), ("!", "?")):
+        told = difference(expected, received, rtol=1e-6, atol=1e-8)
+        assert told.startswith("The result is ")
+
+
+def test_long_lists_within_lists_are_compared_whole():
+    layers = [(np.ones((40, 40)).tolist(), [0.0] * 40), (np.zeros((40, 2)).tolist(), [0.0] * 2)]
+    other = [(layers[0][0], [0.0] * 39 + [1.0]), layers[1]]
+    right, wrong = compact(layers), compact(other)
+    assert difference(right, compact(layers), rtol=1e-6, atol=1e-8) is None
+    assert "Part 40 of part 2 of part 1" in difference(right, wrong, rtol=1e-6, atol=1e-8)
 
 
 @given(value=st.floats(-1e6, 1e6), off=st.floats(0, 1e-3))

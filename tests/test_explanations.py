@@ -249,6 +249,15 @@ BYTES = np.array([200, 3, 100], np.uint8)
 MASK = np.array([True, True, False])
 
 
+def halved(x):
+    """Return the half."""
+    return x / 2
+
+
+def test_a_number_whose_square_overflows_ends_no_search():
+    assert said(halved, lambda x: x / 2 + 1e100, (1e200,), (3.0,)) is None
+
+
 @pytest.mark.parametrize(
     ("reference", "answer", "cases", "untrue"),
     [

@@ -152,6 +152,38 @@ def test_models_are_compared_and_their_difference_is_explained(judge, monkeypatc
     assert len(started) == 2, "Keras is imported once for a learner, and once for all models"
 
 
+@model_exercise(points=1)
+def line():
+    """Build a network of one weight and one bias."""
+    from keras import Input, Sequential, layers
+
+    return Sequential([Input((1,)), layers.Dense(1)])
+
+
+@model_exercise(points=1)
+def words():
+    """Build an embedding that starts from a normal distribution."""
+    from keras import Input, Sequential, layers
+
+    return Sequential([Input((5,)), layers.Embedding(9, 4, embeddings_initializer="random_normal")])
+
+
+@pytest.mark.slow
+def test_a_single_weight_has_no_spread_that_could_be_wrong():
+    assert line.check(line.reference).verdict.status is Status.PASS
+
+
+@pytest.mark.slow
+def test_a_start_that_the_task_asks_for_is_asked_of_every_weight():
+    def by_default():
+        from keras import Input, Sequential, layers
+
+        return Sequential([Input((5,)), layers.Embedding(9, 4)])
+
+    assert words.check(words.reference).verdict.status is Status.PASS
+    assert "embeddings starts by RandomUniform" in words.check(by_default).verdict.message
+
+
 # ---- the book's exercises -----------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """Studies: what one may be, and intervals, verdicts and figures that say no more than they show."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -141,6 +143,16 @@ def test_the_verdict_follows_from_the_interval():
     assert row["difference_low"] < 0 < row["difference_high"]
     assert "No difference in error from none that 10 seeds can show" in unclear.verdict
     assert "is not ruled out" in unclear.verdict
+
+
+@pytest.mark.parametrize(
+    ("left", "said"), [(8, "8 seeds)"), (5, "at least 6 seeds"), (0, " 0 seeds")]
+)
+def test_seeds_count_that_the_baseline_has_too(left, said):
+    whole = results_of(effect=-50.0)
+    rows = [row for row in whole.rows if row.level != "none" or 10 - row.seed <= left]
+    elsewhere = Row("none", 99, {"error": 1.0}, 0.1)  # no other level has its seed
+    assert said in dataclasses.replace(whole, rows=(*rows, elsewhere)).verdict
 
 
 def test_too_few_seeds_claim_nothing_however_large_the_difference():

@@ -11,10 +11,10 @@ from companion.studies.statistics import Statistics, seeds_needed, sentence_case
 def number(value: float) -> str:
     """Return a number with three significant digits and a true minus sign.
 
-    >>> number(-0.03217), number(1234.5)
-    ('−0.0322', '1,234')
+    >>> number(-0.03217), number(999.7), number(1234.5)
+    ('−0.0322', '1,000', '1,234')
     """
-    shown = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    shown = f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
     return shown.replace("-", "−")
 
 
@@ -38,7 +38,8 @@ def comparisons(statistics: Statistics) -> list["Comparison"]:
     if not statistics.values:
         return []
     names = {name: statistics.table[name].str.replace("_", " ") for name in ("level", "baseline")}
-    table = statistics.table.assign(**names)
+    pairs = [len(statistics.differences(level)) for level in statistics.values]
+    table = statistics.table.assign(pairs=pairs, **names)
     groups = table[table["baseline"] != table["level"]].groupby("baseline", sort=False)
     means = table.set_index("level")["mean"].to_dict()
     return [
@@ -62,7 +63,7 @@ class Comparison:
     ) -> None:
         self.statistics, self.baseline, self.levels = statistics, baseline, levels
         self.reference = reference
-        self.seeds = int(levels["seeds"].min())
+        self.seeds = int(levels["pairs"].min())
         better = statistics.study.better
         improved = levels[levels["effect"] == better].sort_values(
             "mean", ascending=better == "lower"

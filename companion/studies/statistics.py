@@ -121,14 +121,17 @@ class Statistics:
         """
         return pd.DataFrame([self.summary(level) for level in self.values])
 
+    def differences(self, level: Level) -> list[float]:
+        """Return a level's differences from its baseline, over the seeds that both have."""
+        outcomes = self.values[level]
+        reference = self.values.get(self.study.baseline_of(level, self.quick), {})
+        return [outcomes[seed] - reference[seed] for seed in outcomes if seed in reference]
+
     def summary(self, level: Level) -> dict[str, Any]:
         """Return one level's row of the table."""
-        outcomes = self.values[level]
-        values = list(outcomes.values())
+        values = list(self.values[level].values())
         low, high = bootstrap_interval(values)
-        baseline = self.study.baseline_of(level, self.quick)
-        reference = self.values.get(baseline, {})
-        pairs = [outcomes[seed] - reference[seed] for seed in outcomes if seed in reference]
+        baseline, pairs = self.study.baseline_of(level, self.quick), self.differences(level)
         summary = {
             "level": self.study.name_of(level),
             **self.study.factors_of(level),

@@ -135,7 +135,8 @@ class AnswerKey:
         first = self.cases[0]
         if first.reference is None:
             return []
-        inputs, by_name = [case.given for case in self.cases], tuple(first.keywords)
+        inputs = [case.given for case in self.cases]
+        by_name = {name for case in self.cases for name in case.keywords}
         candidates, end = [], time.process_time() + MAX_SECONDS
         room = MAX_NUMBERS
         for sentence, values in itertools.chain(

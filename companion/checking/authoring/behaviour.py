@@ -126,7 +126,8 @@ def _start_fault(
     ):
         texts = value_text(received_initializer), value_text(expected_initializer)
         return f"starts by {texts[0]}; expected {texts[1]}"
-    if not 1 / START_RATIO < received[2] / expected[2] < START_RATIO:
+    # a single number has no spread to compare
+    if expected[2] and not 1 / START_RATIO < received[2] / expected[2] < START_RATIO:
         return f"starts with a spread of {received[2]:.3g}; {expected[2]:.3g} is usual"
     return None
 
@@ -146,7 +147,7 @@ def _initializer(graph: Graph, name: str) -> Any:
     """Return the initializer of a weight, as it was described."""
     index, _, weight = name.partition(" ")
     config = flat_config(graph["layers"][int(index)])
-    initializer = config.get(f"{weight.removesuffix('s')}_initializer")
+    initializer = config.get(f"{weight.removesuffix('_kernel')}_initializer")
     return _unseeded(initializer) if isinstance(initializer, dict) else initializer
 
 

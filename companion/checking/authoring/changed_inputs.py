@@ -8,7 +8,7 @@ said only if it holds in every case; so it is true of every answer that behaves 
 import copy
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,7 +114,7 @@ INTEGERS: tuple[tuple[str, Change], ...] = (
 
 
 def changed_inputs(
-    reference: Callable[..., Any], inputs: Sequence[Given], by_name: Sequence[str] = ()
+    reference: Callable[..., Any], inputs: Sequence[Given], by_name: Collection[str] = ()
 ) -> Iterator[tuple[str, list[Any]]]:
     """Yield sentences, each with what the reference returns in every case if they are true.
 
@@ -130,7 +130,7 @@ def changed_inputs(
 
 
 def changed_references(
-    reference: Callable[..., Any], inputs: Sequence[Given], by_name: Sequence[str] = ()
+    reference: Callable[..., Any], inputs: Sequence[Given], by_name: Collection[str] = ()
 ) -> Iterator[tuple[str, list[Any]]]:
     """Yield sentences, each with what the reference with one thing changed returns in every case.
 
@@ -143,7 +143,7 @@ def changed_references(
 
 
 def results(
-    function: Callable[..., Any], inputs: Sequence[Given], by_name: Sequence[str] = ()
+    function: Callable[..., Any], inputs: Sequence[Given], by_name: Collection[str] = ()
 ) -> list[Any] | None:
     """Return what a function makes of every case; None if it does not take one of them."""
     values = []
@@ -175,7 +175,7 @@ def _changes(inputs: Sequence[Given], may_loop: bool) -> Iterator[tuple[str, lis
                             for given, value in zip(inputs, values, strict=True)
                         ],
                     )
-            except (TypeError, ValueError, IndexError):
+            except (TypeError, ValueError, IndexError, OverflowError):
                 continue
     yield from _rounds(inputs)
     yield from _all_transposed(inputs, paths)

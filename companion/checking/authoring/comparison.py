@@ -60,7 +60,7 @@ def difference(
     if not isinstance(expected, (list, tuple, dict)):
         if type(expected) is type(received) and expected == received:
             return None
-        as_words = isinstance(expected, str) and _words(expected) == _words(received)
+        as_words = bool(_words(expected)) and _words(expected) == _words(received)
         right = f"The words are right, but {lower(what)}" if as_words else what
         return f"{right} is {show(received)}; expected {show(expected)}."
     if fault := _structure(expected, received, what):
@@ -79,10 +79,10 @@ def difference(
     return None
 
 
-def _words(text: Any) -> list[str] | None:
-    """Return the words of a string, whatever their capitals and what stands between them."""
+def _words(text: Any) -> list[str]:
+    """Return the words of a short string, whatever their capitals and what stands between them."""
     short = isinstance(text, str) and len(text) <= LONGEST_WORDS
-    return re.findall(r"[^\W_]+", text.lower()) if short else None
+    return re.findall(r"[^\W_]+", text.lower()) if short else []
 
 
 def _structure(expected: Any, received: Any, what: str) -> str | None:
@@ -196,10 +196,11 @@ def _kind_text(expected: Array, received: Array, what: str) -> str | None:
     return None
 
 
-def compact(value: Any, nested: bool = True) -> Any:
+def compact(value: Any, room: int = MANY_PARTS) -> Any:
     """Return a result with its long lists of numbers as arrays, other long lists as their length.
 
-    A result is compared with many: so each time costs as little as what is expected.
+    A result is compared with many: so each time costs as little as what is expected. No more than
+    `room` parts are looked into, whatever lies in them.
 
     >>> compact([[1.0, 2.0]] * 1000).shape, compact([[1.0], []] * 1000)
     ((1000, 2), a list of 2,000 values)
@@ -208,11 +209,12 @@ def compact(value: Any, nested: bool = True) -> Any:
         return value
     if (array := as_array(value)) is not None:
         return array
-    if nested and len(value) <= MANY_PARTS:
+    if len(value) <= room:
+        each = room // len(value)
         if isinstance(value, dict):
-            shortened: Any = {key: compact(one, nested=False) for key, one in value.items()}
+            shortened: Any = {key: compact(one, each) for key, one in value.items()}
         else:
-            shortened = type(value)(compact(one, nested=False) for one in value)
+            shortened = type(value)(compact(one, each) for one in value)
         if _parts_up_to(shortened, MANY_PARTS + 1) <= MANY_PARTS:
             return shortened
     return Opaque(f"{type(value).__name__} of {len(value):,} values")
