@@ -378,9 +378,9 @@ def end_sleepers(mark: int) -> bool:
 def measure(size: str, environments: Path) -> dict:
     """Every grader on the twenty, on the hostile ones, and cold."""
     whole = size == "full"
-    hand_ins = {name: HAND_INS[name] for name in FEW.get(size, HAND_INS)}
+    hand_ins = HAND_INS if whole else FEW
     attacks = list(hostile(Path("class"), 0, 0))
-    attacks = attacks if whole else attacks[:1]
+    attacks = attacks[: {"small": 1, "quick": 0}.get(size)]
     kinds = {"small": GRADERS[:1], "quick": (Companion, Pytest, Nbgrader, Otter)}.get(size, GRADERS)
     record: dict = {"hand_ins": len(hand_ins), "functions": len(EXERCISES), "hostile": len(attacks)}
     record["graders"], versions = {}, {}
@@ -416,6 +416,6 @@ def in_words(name: str, row: dict, record: dict) -> str:
         f"{name:22} {row['seconds']:6.1f} s {row['megabytes']:6.0f} MB "
         f"{row['right']:3} of {record['hand_ins']} right, cold {row['cold_seconds']:5.2f} s"
     )
-    if "survived" in row:
+    if record["hostile"] and "survived" in row:
         line += f", survives {row['survived']} of {record['hostile']}"
     return line

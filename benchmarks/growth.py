@@ -25,11 +25,7 @@ LIMIT = 3600.0
 SIZES = {
     "learners": {"small": (1, 3), "quick": (1, 10, 30), "full": (1, 3, 10, 30, 100, 300, 1000)},
     "workers": {"small": (), "quick": (), "full": (1, 2, 4, 8)},
-    "examples": {
-        "small": (256, 512),
-        "quick": (1000, 8000),
-        "full": (1000, 4000, 16000, 64000, 256000),
-    },
+    "examples": {"small": (256, 512), "quick": (), "full": (1000, 4000, 16000, 64000, 256000)},
     "chapters": {"small": (), "quick": (), "full": (1, 2, 4, 8, 12)},
 }
 WHAT = {

@@ -57,7 +57,7 @@ HAND_INS = {
     "endless": HandIn({"mean_square": "while True: pass"}),
     "asleep": HandIn({"matrix_product": "import time\n    while True: time.sleep(1)"}),
 }
-FEW = {"small": ("right0", "mistake1"), "quick": ("right0", "mistake1", "raises", "endless")}
+FEW = {name: HAND_INS[name] for name in ("right0", "mistake1")}
 
 
 def hostile(folder: Path, port: int, mark: int) -> dict[str, HandIn]:

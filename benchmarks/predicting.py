@@ -21,7 +21,7 @@ import numpy as np
 
 AS_MANY, FEW = 1189, 100
 # More than ten each: fewer are drawn without being asked.
-FILES = {"small": (11, 12), "quick": (20, 100), "full": (FEW, AS_MANY)}
+FILES = {"small": (11, 12), "quick": (12, 40), "full": (FEW, AS_MANY)}
 TARGETS = {"drawn": 120.0, "not drawn": 35.0}  # seconds for 1,189 on two quiet cores
 
 

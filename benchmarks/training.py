@@ -78,7 +78,7 @@ def measure(size: str) -> dict:
     limits = asked_of_another("limits", size)
     record = {"matrix_rate": limits["matrix_rate"], "bandwidth": limits["bandwidth"]}
     record["rounds"], record["networks"] = ROUNDS[size], {}
-    for name in {"small": ("lenet5",), "quick": ("lenet5", "lstm")}.get(size, SETTINGS):
+    for name in SETTINGS if size == "full" else ("lenet5",):
         needs = limits["networks"][name]
         row = record["networks"][name] = {"batch": SETTINGS[name].batch, **needs}
         row["limit"] = min(

@@ -36,3 +36,10 @@ def make_class(folder):
     (folder / "kim.py").write_text("")
     (folder / ".DS_Store").write_bytes(b"")
     return folder
+
+
+def filled(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder

@@ -47,4 +47,5 @@ def _means(array: np.ndarray[Any, Any]) -> str:
         size = float(np.sum(weights * abs(values)) / max(1, flat.size))
         mean = complex(np.sum(weights * values) / max(1, flat.size)) / (size or 1.0)
     endless = "" if finite.all() else str(np.flatnonzero(~finite)[:10].tolist())
-    return f"{size:.3g} {mean.real + 0.0:.3f} {mean.imag + 0.0:.3f} {endless}"
+    real, imaginary = round(mean.real, 3) + 0.0, round(mean.imag, 3) + 0.0  # no -0.000
+    return f"{size:.3g} {real:.3f} {imaginary:.3f} {endless}"
