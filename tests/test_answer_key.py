@@ -62,7 +62,8 @@ def test_results_that_differ_in_one_place_have_two_fingerprints(first, second):
 
 @pytest.mark.parametrize("rounding", [1e-9, 1e-5])
 def test_a_part_that_rounding_puts_on_either_side_of_zero_splits_no_mistake(rounding):
-    assert fingerprint([1 + rounding * 1j]) == fingerprint([1 - rounding * 1j])
+    above, below = (np.array([1 + sign * rounding * 1j]) for sign in (1, -1))
+    assert fingerprint([above]) == fingerprint([below])
 
 
 def test_rounding_does_not_split_a_mistake_in_large_numbers_either():
