@@ -72,9 +72,7 @@ class _Module:
         self.package = name if self.is_package else name.rpartition(".")[0]
         self.tree = ast.parse(file.read_bytes())
         for node in ast.walk(self.tree):
-            if isinstance(
-                node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-            ):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 del node.body[: ast.get_docstring(node, clean=False) is not None]
 
     @cached_property
