@@ -2,10 +2,13 @@
 
     python -m benchmarks --only mnist
 
-Ours is `companion.train("lenet5", "mnist", epochs=5)`. Keras's is its "Simple MNIST convnet" (32
-and 64 3×3 filters, dropout 0.5, Adam, batches of 128). PyTorch's is its `mnist/main.py` (32 and 64
-3×3 filters, 128 units, two dropouts, Adadelta at a rate of 1 that falls to 0.7 of it each epoch,
-batches of 64), with the images normalized once and held as tensors, not decoded anew from pictures.
+Ours is `companion.train("lenet5", "mnist", epochs=3)`: its rate falls to 0 with the last epoch, so
+that it has to be told how many there are, and 3 are the fewest with which the validation split
+reached 0.990 (seeds 10 to 12). Where they do not get there, six are trained from the beginning, and
+the clock goes on. Keras's is its "Simple MNIST convnet" (32 and 64 3×3 filters, dropout 0.5, Adam,
+batches of 128). PyTorch's is its `mnist/main.py` (32 and 64 3×3 filters, 128 units, two dropouts,
+Adadelta at a rate of 1 that falls to 0.7 of it each epoch, batches of 64), with the images
+normalized once and held as tensors, not decoded anew from pictures.
 Each trains until it gets there, in a process of its own, one after the other for each seed. Testing
 is not timed; validation is, where its author validates, and so is what is compiled.
 """
@@ -22,6 +25,7 @@ from benchmarks.training import ROOT
 TARGET = {"small": 0.05, "quick": 0.9, "full": 0.99}
 SEEDS = {"small": 1, "quick": 1, "full": 3}
 MOST_EPOCHS = 40
+TRIES = (3, 6, 12)  # epochs of ours, the next where the ones before did not get there
 EXAMPLES = {"small": 600, "quick": 10_000, "full": None}  # None: all
 BACKENDS = {
     "companion": "tensorflow",
@@ -113,7 +117,8 @@ def keras_side(who: str, seed: int, size: str) -> dict:
 
     class Tests(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            clock.began = time.perf_counter()
+            if not clock.curve:
+                clock.began = time.perf_counter()
 
         def on_epoch_end(self, epoch, logs=None):
             def accuracy() -> float:
@@ -124,9 +129,12 @@ def keras_side(who: str, seed: int, size: str) -> dict:
                 self.model.stop_training = True
 
     if who == "companion":
-        companion.train(
-            "lenet5", mnist, seed=seed, epochs=5, callbacks=[Tests()], show_progress=False
-        )
+        for epochs in TRIES:
+            companion.train(
+                "lenet5", mnist, seed=seed, epochs=epochs, callbacks=[Tests()], show_progress=False
+            )
+            if clock.seconds is not None:
+                break
         return clock.to_json()
     keras.utils.set_random_seed(seed)
     layers = keras.layers
