@@ -161,7 +161,7 @@ def mnist() -> str:
 def _mnist(part: dict[str, Any]) -> str:
     rows = []
     for contestant, runs in part["runs"].items():
-        took = sorted(one["seconds"] for one in runs if one["seconds"])
+        took = [one["seconds"] for one in runs if one["seconds"]]
         epochs = [str(len(one["curve"])) for one in runs]
         median = part["seconds"].get(contestant)
         ratio = part["ratio"].get(contestant)
