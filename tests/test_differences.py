@@ -10,11 +10,6 @@ from companion.checking.authoring.comparison import compact, difference, show, s
 CLOSE = {"rtol": 1e-6, "atol": 1e-8}
 
 
-def same(x):
-    """Return `x`."""
-    return x
-
-
 def nested(value, depth, wrap=lambda inner: [inner]):
     return functools.reduce(lambda inner, _: wrap(inner), range(depth), value)
 

@@ -141,10 +141,10 @@ def test_libraries_are_found_where_they_are_imported_from_and_some_may_be_missin
 
 def test_a_folder_is_taken_apart_where_something_in_it_is_hidden(tmp_path):
     filled(tmp_path, {"a/secret/x": "", "a/b/x": "", "a/c": "", "d/x": ""})
-    folder = str(tmp_path)
-    parts = file_system.open_parts([f"{folder}/a", f"{folder}/d"], [f"{folder}/a/secret"])
-    assert sorted(parts) == [f"{folder}/a/b", f"{folder}/a/c", f"{folder}/d"]
-    assert file_system.open_parts([folder], []) == [folder]
+    a, d = str(tmp_path / "a"), str(tmp_path / "d")
+    parts = file_system.open_parts([a, d], [str(tmp_path / "a" / "secret")])
+    assert sorted(parts) == [str(tmp_path / "a" / "b"), str(tmp_path / "a" / "c"), d]
+    assert file_system.open_parts([a], []) == [a]
 
 
 @linux

@@ -207,6 +207,7 @@ def test_a_run_says_how_long_it_took(tmp_path, monkeypatch):
 
 
 def test_a_row_says_how_long_it_took(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)  # whose session would be cleared
     monkeypatch.setattr(workers, "limit_threads", lambda: None)
     clock(monkeypatch, workers, 100.0, 101.23456)
     code = fingerprint.code_of(samples.draw)

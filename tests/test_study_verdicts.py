@@ -256,4 +256,4 @@ def test_timings_say_how_long_the_run_took_and_the_most_memory_of_a_row():
 
 def test_timings_claim_no_memory_where_nothing_is_known_of_it():
     for found in (results({"none": [0.5]}), Results(samples.study(), False, ())):
-        assert not found.to_json()["timings"]["peak_memory_mb"]
+        assert found.to_json()["timings"]["peak_memory_mb"] is None

@@ -25,7 +25,7 @@ def test_a_record_has_the_format_of_the_books_and_the_seconds_of_its_rows():
     found = records.contents("sample", Results(study, False, rows), Results(study, True, rows[:1]))
     assert found["format"] == data_files.read("weight_decay")["format"]
     assert found["seconds"] == {"full": 1.3, "quick": 0.6}
-    assert not found["peak_memory_mb"], "the rows know nothing of it"
+    assert found["peak_memory_mb"] is None, "the rows know nothing of it"
 
 
 def test_a_band_is_four_standard_errors_of_the_difference_of_two_means():

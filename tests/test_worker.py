@@ -76,7 +76,8 @@ def test_an_answer_can_read_its_own_source(answers_of):
 
 def test_the_line_of_a_nul_is_counted_from_the_top(answers_of):
     reply, _ = answers_of("\nx = '\0'\n")
-    assert (reply["raised"], reply["line"]) == ("SyntaxError", 2)
+    assert reply["raised"] in ("SyntaxError", "ValueError")
+    assert reply["line"] == 2
 
 
 def test_a_model_that_cannot_be_measured_is_a_reply():
@@ -155,7 +156,9 @@ def process_of(monkeypatch):
     def make(program, sandbox=None):
         def start(self):
             pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-            command = [sys.executable, "-S", "-c", f"import os, signal, time\n{program}"]
+            no_core = "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"
+            head = f"import os, resource, signal, time\n{no_core}\n"
+            command = [sys.executable, "-S", "-c", head + program]
             self._process = subprocess.Popen(command, start_new_session=True, **pipes)
 
         monkeypatch.setattr(Worker, "_start", start)
@@ -175,7 +178,7 @@ def process_of(monkeypatch):
         ("os.kill(os.getpid(), signal.SIGXCPU)", None, "timeout", "processor time was used up"),
         ("os.kill(os.getpid(), signal.SIGKILL)", None, "memory", "most likely for its memory"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", None, "crash", "Segmentation fault"),
-        ("os.kill(os.getpid(), signal.SIGHUP)", None, "crash", "Hangup"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", None, "crash", "Terminated"),
         ("os._exit(0)", None, "crash", "exit code 0"),
         ("os._exit(3)", None, "crash", "exit code 3"),
         ("os._exit(137)", None, "crash", "exit code 137"),
@@ -324,5 +327,6 @@ def test_a_worker_finds_no_pipe_no_path_of_ours_and_few_threads(box):
     if has_landlock and box == "landlock":
         assert "Landlock closes all other files" in report.isolation
     is_limited = "threads are limited" in report.isolation
-    if is_limited and (os.getuid() or "unprivileged user" in report.isolation):
+    # Others of the same user come and go meanwhile.
+    if is_limited and ("bubblewrap" in report.isolation or "unprivileged user" in report.isolation):
         assert int(verdict.details.removeprefix("printed: ").split()[0]) < 100

@@ -13,7 +13,7 @@ from companion.studies.provenance import machine, versions
 from companion.studies.results import Results, plain
 from companion.studies.scheduler import run_study
 from companion.studies.statistics import by_level
-from companion.studies.storage import Row
+from companion.studies.storage import Row, most_memory_mb
 from companion.studies.study import Study
 
 FORMAT = 1
@@ -68,7 +68,7 @@ def contents(chapter: str, full: Results, quick: Results) -> dict[str, Any]:
         "seconds": {
             name: round(sum(row.seconds for row in part.rows), 1) for name, part in parts.items()
         },
-        "peak_memory_mb": max((row.peak_memory_mb or 0 for row in rows), default=None),
+        "peak_memory_mb": most_memory_mb(rows),
         **{name: half(part) for name, part in parts.items()},
     }
 

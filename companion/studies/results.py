@@ -13,6 +13,7 @@ from companion.studies import sentences
 from companion.studies.figure import draw
 from companion.studies.sentences import number
 from companion.studies.statistics import Statistics
+from companion.studies.storage import most_memory_mb
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Results(Statistics):
             ],
             "timings": {
                 "seconds": round(self.seconds, 3),
-                "peak_memory_mb": max((row.peak_memory_mb or 0 for row in self.rows), default=0),
+                "peak_memory_mb": most_memory_mb(self.rows),
                 "rows": [
                     {"seconds": row.seconds}
                     | {name: value for name, value in row.values.items() if name in timed}

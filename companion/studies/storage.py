@@ -3,6 +3,7 @@
 import json
 import sys
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ class Row:
     values: dict[str, float]
     seconds: float
     peak_memory_mb: float | None = None
+
+
+def most_memory_mb(rows: Iterable[Row]) -> float | None:
+    """Return the largest peak memory of some rows, or None where it is known of none."""
+    return max((row.peak_memory_mb for row in rows if row.peak_memory_mb is not None), default=None)
 
 
 class RowError(Exception):

@@ -122,7 +122,7 @@ def lock(
         parent: The process whose end is to be this one's, if it can be seen from here.
     """
     reached = []
-    running = _threads_of(os.getuid() if user is None else user)
+    running = _threads_of(user)
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     if libc:
         libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
@@ -165,14 +165,17 @@ def _drop_capabilities(libc: ctypes.CDLL) -> None:
         libc.syscall(capset, struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", *[0] * 6))
 
 
-def _threads_of(user: int) -> int | None:
+def _threads_of(user: int | None) -> int | None:
     """Return how many threads a user of this machine has, or None where no limit could follow.
+
+    A user of None is the one that this process runs as.
 
     Within a namespace of its own it sees, and the kernel counts, what runs there.
     """
     release = re.match(r"(\d+)\.(\d+)", platform.release())
     if sys.platform != "linux" or not release or tuple(map(int, release.groups())) < COUNTS_THREADS:
         return None
+    user = os.getuid() if user is None else user
     count = 0
     for process in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):  # it has ended

@@ -141,6 +141,8 @@ class Answers:
         line = None
         if isinstance(error, SyntaxError):
             line = error.lineno or self.nul_line
+        elif isinstance(error, ValueError) and "null bytes" in str(error):  # Python before 3.11.4
+            line = self.nul_line
         else:
             for frame, number in traceback.walk_tb(error.__traceback__):
                 if frame.f_code.co_filename == self.file:
