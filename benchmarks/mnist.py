@@ -4,11 +4,11 @@
 
 Ours is `companion.train("lenet5", "mnist", epochs=3)`: its rate falls to 0 with the last epoch, so
 that it has to be told how many there are, and 3 are the fewest with which the validation split
-reached 0.990 (seeds 10 to 12; two epochs were tried with seed 10). Where they do not get there, six are trained from the beginning, and
-the clock goes on. Keras's is its "Simple MNIST convnet" (32 and 64 3×3 filters, dropout 0.5, Adam,
-batches of 128). PyTorch's is its `mnist/main.py` (32 and 64 3×3 filters, 128 units, two dropouts,
-Adadelta at a rate of 1 that falls to 0.7 of it each epoch, batches of 64), with the images
-normalized once and held as tensors, not decoded anew from pictures.
+reached 0.990 (seeds 10 to 12; two epochs were tried with seed 10). Where they do not get there, six
+are trained from the beginning, and the clock goes on. Keras's is its "Simple MNIST convnet" (32 and
+64 3×3 filters, dropout 0.5, Adam, batches of 128). PyTorch's is its `mnist/main.py` (32 and 64 3×3
+filters, 128 units, two dropouts, Adadelta at a rate of 1 that falls to 0.7 of it each epoch,
+batches of 64), with the images normalized once and held as tensors, not decoded anew from pictures.
 Each trains until it gets there, in a process of its own, one after the other for each seed. Testing
 is not timed; validation is, where its author validates, and so is what is compiled.
 """
